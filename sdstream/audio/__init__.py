@@ -1,0 +1,1 @@
+"""Sound, delayed as much as the picture is."""

@@ -1,0 +1,60 @@
+"""The last seconds of the source's sound in shared memory, addressed by time: one writer, any number of readers.
+
+A sample's place is its pts times the sample rate, so readers need no position handed to them, and a reader that
+was away finds its place again. Only whole blocks become visible, by one store of the new end.
+"""
+
+from multiprocessing.sharedctypes import RawArray
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sdstream.frame import SAMPLE_RATE, Samples
+
+_END, _START = range(2)  # sample numbers: one past the newest, and the oldest of the present run of sound
+_JUMP = SAMPLE_RATE // 50  # a pts that is off by more (20 ms) is a jump; less is rounding or jitter, and is joined
+
+
+class AudioRing:
+    """Stereo float32 at `SAMPLE_RATE`; may be sent to spawned processes."""
+
+    def __init__(self, seconds: float = 8.0) -> None:
+        """Keep the last `seconds` of sound (8 s: 3 MB)."""
+        self.length = int(seconds * SAMPLE_RATE)
+        self._data: Any = RawArray("f", self.length * 2)  # ctypes arrays have no static type
+        self._marks: Any = RawArray("q", 2)
+
+    def write(self, pts: float, samples: Samples) -> None:
+        """Append `samples` (n, 2) whose first one belongs at `pts` (monotonic seconds).
+
+        A block within 20 ms of where the last one ended is joined to it; a gap or a jump back starts a new run.
+        """
+        ring = self._ring()
+        samples = samples[-self.length :]
+        begin = round(pts * SAMPLE_RATE)
+        end = int(self._marks[_END])
+        if end and abs(begin - end) <= _JUMP:
+            begin = end
+        else:
+            self._marks[_START] = begin
+        places = np.arange(begin, begin + len(samples)) % self.length
+        ring[places] = samples
+        self._marks[_END] = begin + len(samples)
+
+    def span(self) -> tuple[int, int]:
+        """Return the first and one past the last sample number that can be read; equal when there is no sound."""
+        end = int(self._marks[_END])
+        return max(int(self._marks[_START]), end - self.length), end
+
+    def read(self, begin: int, count: int) -> Samples:
+        """Return (count, 2) samples from sample number `begin` on; silence where there is no sound."""
+        out = np.zeros((count, 2), np.float32)
+        first, last = self.span()
+        low, high = max(begin, first), min(begin + count, last)
+        if low < high:
+            out[low - begin : high - begin] = self._ring()[np.arange(low, high) % self.length]
+        return out
+
+    def _ring(self) -> npt.NDArray[np.float32]:
+        return np.frombuffer(self._data, np.float32).reshape(self.length, 2)

@@ -1,0 +1,25 @@
+"""What every settings type is built on: frozen, strict about unknown keys, documented field by field."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+
+class Settings(BaseModel):
+    """Base of all settings: fixed for a run, unknown keys are errors, docstrings become the documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$", max_length=262)]
+"""`host:port`; an IPv6 host stands in brackets."""
+
+
+def _bits(value: Any) -> Any:  # a validator gets whatever the file holds
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kM]?)", value) if isinstance(value, str) else None
+    return int(float(match[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[match[2]]) if match else value
+
+
+Bitrate = Annotated[int, BeforeValidator(_bits), Field(gt=0, le=200_000_000)]
+"""Bits a second; 4500k and 6M are understood."""

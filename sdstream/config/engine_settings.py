@@ -1,0 +1,73 @@
+"""Settings of the diffusion engine: fixed for a run."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from sdstream.config.base import Settings
+
+Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
+"""Pixels; the autoencoder works in blocks of eight."""
+
+ModelName = Annotated[str, StringConstraints(min_length=1, max_length=1024, strip_whitespace=True)]
+"""`mini`, a folder in diffusers layout, a `.safetensors` file, or a hub id such as stabilityai/sd-turbo."""
+
+
+class LoraSettings(Settings):
+    """A LoRA that controls can turn up and down."""
+
+    path: ModelName
+    """A `.safetensors` file, or a hub id."""
+    fuse: bool = False
+    """Melt it into the model at load, at weight 1 (for LCM-LoRA): faster, and no longer adjustable."""
+
+
+class ControlNetSettings(Settings):
+    """A ControlNet and the condition that it gets from the live frame."""
+
+    model: ModelName
+    """A folder in diffusers layout, or a hub id."""
+    condition: Literal["canny", "tile", "depth"]
+    """`canny` edges, `tile` (the picture itself) or `depth` (needs `depth_model`)."""
+    depth_model: ModelName | None = None
+    """A depth-estimation model in transformers layout, for `condition: depth`."""
+
+
+class DiffusionSettings(Settings):
+    """StreamDiffusion image-to-image (arXiv 2312.12491, version 2)."""
+
+    kind: Literal["diffusion"] = "diffusion"
+    """The diffusion engine."""
+    model: ModelName = "mini"
+    """The bundled `mini`, a folder in diffusers layout, a `.safetensors` file, or a hub id."""
+    task: Literal["img2img", "txt2img"] = "img2img"
+    """Restyle the camera picture, or paint from the prompt alone."""
+    width: Side = 512
+    """Width that the model works at, pixels; the picture is scaled to it and back to the canvas."""
+    height: Side = 512
+    """Height that the model works at, pixels."""
+    acceleration: Literal["auto", "eager", "compile"] = "auto"
+    """`eager` runs the model as it is; `compile` through torch.compile (a minute at start)."""
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    """`cuda`, `cuda:1`, `mps`, `cpu`, or the best there is."""
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """Number format of the model; `auto` is float16 on a GPU and float32 on a CPU."""
+    autoencoder: Literal["tiny", "full"] = "tiny"
+    """The tiny autoencoder (fast), or the model's own full one (finer)."""
+    tiny_autoencoder: ModelName | None = None
+    """Where the tiny autoencoder comes from when the model brings a full one; TAESD by default."""
+    batching: bool = True
+    """Stream Batch: all denoising steps in one U-Net call. Off is the sequential form, for comparison."""
+    prompt_cache: bool = True
+    """Keep the prompt's cross-attention keys and values (paper appendix A.2); off is for comparison."""
+    loras: dict[str, LoraSettings] = Field({}, max_length=16)
+    """LoRAs by name; `controls.loras` gives them weights."""
+    controlnets: dict[str, ControlNetSettings] = Field({}, max_length=8)
+    """ControlNets by name; `controls.controlnets` gives them scales."""
+    mask: Path | None = None
+    """A picture whose white part is restyled, for `controls.region.mode: mask`."""
+    segmentation_model: ModelName | None = None
+    """A person segmentation model in transformers layout, for the regions `person` and `background`."""
+    random_seed: int = Field(0, ge=0, lt=2**63)
+    """Seed of the dice that the similarity filter throws."""

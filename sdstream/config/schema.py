@@ -1,0 +1,92 @@
+"""The whole configuration of a run: one tree of frozen settings, from which the YAML, the JSON schema and the docs come.
+
+`controls` alone may change while on air; everything else is fixed for a run.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from sdstream.config.base import Settings
+from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.sinks import AnySink
+from sdstream.config.sources import AnySource
+from sdstream.controls import Controls
+
+
+class Canvas(Settings):
+    """The one output size and rate of a run: whatever the source does, the sinks never change."""
+
+    width: int = Field(1280, ge=16, le=8192, multiple_of=2)
+    """Pixels; even, because video formats halve their colour."""
+    height: int = Field(720, ge=16, le=8192, multiple_of=2)
+    """Pixels; even, because video formats halve their colour."""
+    fps: float = Field(30.0, ge=1, le=240)
+    """Pictures a second; 29.97, 23.976 and 59.94 are taken as the broadcast rates N*1000/1001."""
+    fit: Literal["cover", "contain", "fill"] = "cover"
+    """A source of another shape: crop it, letterbox it, or stretch it."""
+
+    @property
+    def rate(self) -> Fraction:
+        """The exact rate: 29.97 is 30000/1001."""
+        broadcast = Fraction(round(self.fps * 1.001) * 1000, 1001)
+        if abs(float(broadcast) - self.fps) < 0.005 and self.fps != round(self.fps):
+            return broadcast
+        return Fraction(self.fps).limit_denominator(1000)
+
+
+class Air(Settings):
+    """How a sink goes down and up its ladder: live, held, camera, slate."""
+
+    hold: float = Field(0.5, ge=0, le=10)
+    """Seconds that the last live picture (or the last camera picture) is held before the next rung."""
+    fade: float = Field(0.25, ge=0, le=5)
+    """Seconds of cross-fade between rungs; 0 cuts."""
+    slate: Path | None = None
+    """Picture to show when there is nothing else; a built-in one by default."""
+
+
+class PassthroughSettings(Settings):
+    """Everything but the model: the camera goes through untouched."""
+
+    kind: Literal["passthrough"]
+    """No model."""
+
+
+def _engine_kind(value: Any) -> str:  # a discriminator gets whatever the file holds
+    kind = value.get("kind", "diffusion") if isinstance(value, dict) else getattr(value, "kind", "diffusion")
+    return str(kind)
+
+
+AnyEngine = Annotated[
+    Annotated[DiffusionSettings, Tag("diffusion")] | Annotated[PassthroughSettings, Tag("passthrough")],
+    Discriminator(_engine_kind),
+]
+
+
+class Config(Settings):
+    """One run of sdstream."""
+
+    version: Literal[1]
+    """Version of this format."""
+    canvas: Canvas = Canvas()
+    """Size and rate of every output."""
+    source: AnySource
+    """Where the picture comes from."""
+    engine: AnyEngine = DiffusionSettings()
+    """What restyles it."""
+    controls: Controls = Controls()
+    """What may change while on air: prompt, strength, guidance."""
+    sinks: tuple[AnySink, ...] = Field(min_length=1, max_length=16)
+    """Where it goes."""
+    air: Air = Air()
+    """What the sinks show when the picture stops coming."""
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Config":
+        names = [sink.name for sink in self.sinks if sink.kind == "ndi"]
+        if len(names) != len(set(names)):
+            raise ValueError("two ndi sinks have the same name: receivers could not tell them apart")
+        return self

@@ -1,0 +1,44 @@
+"""Residual classifier-free guidance as three numbers a row (paper section 3.3, equations 5 to 7).
+
+With the noise e = δ e_virt + γ (e_c - δ e_virt) and the reference that e_virt points at,
+ref = (x - b e_virt) / a, the clean picture x̂0 = (x - b e) / a is
+
+    x̂0 = γ x̂0_c + (1-γ) δ ref + (1-γ)(1-δ)/a x
+
+so a row needs no noise estimate but the prompt's own. What `ref` is makes the mode: the camera's latent
+(self-negative), stage 0's negative estimate (onetime-negative), or each stage's (full, where δ = 1).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["none", "full", "self_negative", "onetime_negative"]
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """How one frame is guided. `scale` is the paper's γ, `delta` its δ."""
+
+    mode: Mode = "none"
+    scale: float = 1.0
+    delta: float = 1.0
+
+    @property
+    def active(self) -> bool:
+        """Whether the rows differ from plain denoising: γ <= 1 never guides."""
+        return self.mode != "none" and self.scale > 1.0
+
+    def asks_negative(self, stage: int) -> bool:
+        """Return whether the U-Net also runs the negative prompt for a frame at `stage`."""
+        return self.active and (self.mode == "full" or (self.mode == "onetime_negative" and stage == 0))
+
+    def weights(self, a: float) -> tuple[float, float, float]:
+        """Return the weights of x̂0_c, ref and x for a row with signal share `a` = sqrt(ᾱ).
+
+        Where a = 0 (zero terminal SNR) x is pure noise and tells nothing about the picture: weight 0.
+        """
+        if not self.active:
+            return 1.0, 0.0, 0.0
+        delta = 1.0 if self.mode == "full" else self.delta
+        rest = 1.0 - self.scale
+        return self.scale, rest * delta, rest * (1.0 - delta) / a if a > 0 else 0.0

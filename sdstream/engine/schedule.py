@@ -1,0 +1,93 @@
+"""The numbers of each denoising stage, looked up once from the model's own noise schedule."""
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+from sdstream.controls import TIMESTEPS
+from sdstream.errors import Unavailable
+
+Prediction = Literal["epsilon", "v_prediction", "sample"]
+
+SIGMA_DATA = 0.5
+"""The consistency model's boundary constant (Luo et al. 2023, equation 9)."""
+
+
+@dataclass(frozen=True)
+class NoiseTable:
+    """A model's noise schedule, as its scheduler's config tells it."""
+
+    alphas_cumprod: tuple[float, ...]
+    """ᾱ_t for each training timestep t."""
+    timesteps: tuple[int, ...]
+    """The 50 timesteps that `steps` index, noisiest first: 999, 979, … 19 of 1000."""
+    prediction: Prediction = "epsilon"
+    timestep_scaling: float = 10.0
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "NoiseTable":  # JSON of any diffusers scheduler
+        """Read a diffusers scheduler config, whichever class it is for; raises Unavailable if it makes no sense."""
+        from diffusers import LCMScheduler
+
+        prediction = config.get("prediction_type", "epsilon")
+        if prediction not in get_args(Prediction):
+            expected = ", ".join(get_args(Prediction))
+            raise Unavailable(f"scheduler config: prediction_type {prediction!r} is not one of {expected}")
+        known = set(inspect.signature(LCMScheduler.__init__).parameters) - {"self", "original_inference_steps"}
+        try:
+            scheduler = LCMScheduler(**{key: config[key] for key in known & config.keys()})
+            scheduler.set_timesteps(TIMESTEPS)
+        except (ValueError, TypeError, NotImplementedError, ArithmeticError) as error:
+            raise Unavailable(f"scheduler config cannot be used: {error}") from error
+        table = tuple(scheduler.alphas_cumprod.double().tolist())
+        if not all(math.isfinite(share) and 0 <= share <= 1 for share in table):
+            raise Unavailable("scheduler config: its betas give signal shares outside 0..1")
+        if table[scheduler.timesteps[0]] == 0 and prediction == "epsilon":
+            raise Unavailable("scheduler config: zero terminal SNR needs prediction_type v_prediction")
+        return cls(
+            alphas_cumprod=table,
+            timesteps=tuple(scheduler.timesteps.tolist()),
+            prediction=cast(Prediction, prediction),  # checked above
+            timestep_scaling=float(scheduler.config.timestep_scaling),
+        )
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The stages of one step list; each tuple has one number a stage, noisiest first."""
+
+    timesteps: tuple[int, ...]
+    a: tuple[float, ...]
+    """Signal share sqrt(ᾱ_t)."""
+    b: tuple[float, ...]
+    """Noise share sqrt(1 - ᾱ_t)."""
+    c_skip: tuple[float, ...]
+    c_out: tuple[float, ...]
+    prediction: Prediction
+
+    @classmethod
+    def of(cls, table: NoiseTable, steps: tuple[int, ...]) -> "Schedule":
+        """Look up `steps`, increasing indices into the table's timesteps."""
+        times = tuple(table.timesteps[step] for step in steps)
+        scaled = [table.timestep_scaling * t for t in times]
+        spread = [s * s + SIGMA_DATA**2 for s in scaled]
+        return cls(
+            timesteps=times,
+            a=tuple(math.sqrt(table.alphas_cumprod[t]) for t in times),
+            b=tuple(math.sqrt(1.0 - table.alphas_cumprod[t]) for t in times),
+            c_skip=tuple(SIGMA_DATA**2 / s for s in spread),
+            c_out=tuple(s / math.sqrt(whole) for s, whole in zip(scaled, spread, strict=True)),
+            prediction=table.prediction,
+        )
+
+    def __len__(self) -> int:
+        return len(self.timesteps)
+
+    def clean(self, stage: int) -> tuple[float, float]:
+        """Return (p, q) with x̂0 = p x + q output, for what the model predicts at `stage`."""
+        a, b = self.a[stage], self.b[stage]
+        if self.prediction == "epsilon":
+            return 1.0 / a, -b / a
+        return (a, -b) if self.prediction == "v_prediction" else (0.0, 1.0)

@@ -1,0 +1,45 @@
+"""Every error that sdstream raises on purpose, and the exit status that each one means.
+
+    SdstreamError            70  (never raised itself)
+    ├── ConfigError          78  the configuration is wrong: the user edits it
+    ├── Unavailable          69  a device, runtime, model or stream is missing: the user installs or starts it
+    ├── Forbidden            77  it is there, and we may not use it
+    ├── Lost                 75  it was there and went away, or is not there yet: try again
+    └── Bug                  70  sdstream itself is wrong
+
+A message says what failed and with which value, what was expected, and the next command to type.
+"""
+
+
+class SdstreamError(Exception):
+    """Base of the tree; `exit_code` follows sysexits.h."""
+
+    exit_code = 70
+
+
+class ConfigError(SdstreamError):
+    """The configuration is wrong. The message holds every mistake, one a line."""
+
+    exit_code = 78
+
+
+class Unavailable(SdstreamError):
+    """A device, runtime, model or stream that was asked for is missing."""
+
+    exit_code = 69
+
+
+class Forbidden(SdstreamError):
+    """Something that was asked for exists, and this user may not use it."""
+
+    exit_code = 77
+
+
+class Lost(SdstreamError):
+    """A live thing (publisher, server, device) went away, or has not come yet; the stage tries again."""
+
+    exit_code = 75
+
+
+class Bug(SdstreamError):
+    """A promise between two parts of sdstream was broken."""

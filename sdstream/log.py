@@ -1,0 +1,53 @@
+"""Structured logs on standard error: an event is a constant phrase, facts are keywords.
+
+Secrets never get here: settings hold them in types that print themselves as stars.
+"""
+
+import logging
+import os
+import sys
+from typing import TextIO
+
+import structlog
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure(level: str = "info", *, json: bool = False, out: TextIO | None = None) -> None:
+    """Set up logging for this process; each stage process calls it once, with its parent's choice.
+
+    On a terminal each line first clears the live status line, which has no line end of its own.
+    """
+    out = out or sys.stderr
+    on_terminal = out.isatty()
+    colours = on_terminal and "NO_COLOR" not in os.environ
+    clear = "\r\x1b[K" if on_terminal else ""
+    console = structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=28)
+    renderer = structlog.processors.JSONRenderer() if json else console
+
+    def render(logger: object, name: str, event: structlog.typing.EventDict) -> str:
+        return clear + str(renderer(logger, name, event))
+
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso" if json else "%H:%M:%S.%f", utc=json),
+            structlog.processors.format_exc_info,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=True,
+    )
+
+
+def bind(**facts: object) -> None:
+    """Add facts to every later line of this process (a stage binds its own name)."""
+    structlog.contextvars.bind_contextvars(**facts)
+
+
+def get_logger() -> structlog.typing.FilteringBoundLogger:
+    """Return the process's logger; bound late, so that import order does not matter."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return logger

@@ -1,0 +1,26 @@
+"""Where pictures go: one file a kind, one protocol for all."""
+
+from typing import Protocol, Self
+
+from sdstream.frame import Frame, Samples
+
+
+class Sink(Protocol):
+    """A taker of pictures, opened by `with`. It has no thread, no retry, no sleep and no clock."""
+
+    def __enter__(self) -> Self:
+        """Open it. Raises Lost when it is not there now, Unavailable or Forbidden when it can never be."""
+        ...
+
+    def __exit__(self, *exc: object) -> None:
+        """Close it; closing twice is harmless."""
+        ...
+
+    def send(self, frame: Frame, sound: Samples) -> None:
+        """Send one picture of canvas size, and the sound that belongs to this tick of the clock.
+
+        Called once for each due picture, in order, at the canvas rate. `sound` is (n, 2), silence where there is
+        none; n differs by one from tick to tick where the rate does not divide 48 kHz. Raises Lost when the taker
+        has gone away.
+        """
+        ...

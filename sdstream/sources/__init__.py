@@ -1,0 +1,24 @@
+"""Where pictures come from: one file a kind, one protocol for all."""
+
+from typing import Protocol, Self
+
+from sdstream.frame import Frame
+
+
+class Source(Protocol):
+    """A source of pictures, opened by `with`. It has no thread, no retry and no sleep but its own pace."""
+
+    def __enter__(self) -> Self:
+        """Open it. Raises Lost when it is not there yet, Unavailable when it can never be."""
+        ...
+
+    def __exit__(self, *exc: object) -> None:
+        """Close it; closing twice is harmless."""
+        ...
+
+    def read(self) -> Frame | None:
+        """Return the next picture at canvas size, or None if none came within a second.
+
+        The pixels may be overwritten by the next `read`. Raises Lost when the source has gone away.
+        """
+        ...

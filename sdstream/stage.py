@@ -1,0 +1,250 @@
+"""Runs one body in a process of its own, watches it, and puts a fresh process in its place when it dies or hangs.
+
+A body is a plain function `body(context, …)`: it opens, loops while `context.running`, and raises. It knows no
+process. `Context` is its view of the house; `Stage` is the supervisor's view of it.
+"""
+
+import contextlib
+import enum
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import RawValue
+from typing import Any
+
+from sdstream import log
+from sdstream.errors import SdstreamError
+from sdstream.stats import Counters
+
+_SPAWN = multiprocessing.get_context("spawn")
+_BEAT, _READY = "beat", "ready"
+BACKOFF = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before the first, second, … restart in a row; a stage that ran for 10 s starts from the front again."""
+_SETTLED = 10.0
+
+
+@dataclass(frozen=True)
+class LogChoice:
+    """How every process of a run logs."""
+
+    level: str = "info"
+    json: bool = False
+
+
+class Context:
+    """What a body sees of the house. It may be used in a test's own thread as well: `Context.alone()`."""
+
+    def __init__(self, name: str, counters: Counters) -> None:
+        """`counters` must hold `beat` and `ready` (see `stage_counters`)."""
+        self.name = name
+        self.counters = counters
+        self._stop: Any = RawValue("b", 0)  # ctypes values have no static type
+
+    @classmethod
+    def alone(cls, *names: str) -> "Context":
+        """Return a context with no process around it, for tests and benchmarks."""
+        return cls("alone", stage_counters(names))
+
+    @property
+    def running(self) -> bool:
+        """False once the stage should end. Reading it is also the stage's sign of life: do it each loop."""
+        self.counters.set(_BEAT, time.monotonic())
+        return not self._stop.value
+
+    def stop(self) -> None:
+        """Ask the body to end."""
+        self._stop.value = 1
+
+    def ready(self) -> None:
+        """Say that the body has opened what it needs; from here on the `hang_after` deadline holds."""
+        self.counters.set(_READY, time.monotonic())
+
+    def restarted(self) -> None:
+        """Forget the last process's signs of life (the supervisor calls this before it starts another)."""
+        self.counters.set(_READY, 0)
+        self.counters.set(_BEAT, time.monotonic())
+
+
+def stage_counters(names: Iterable[str]) -> Counters:
+    """Return counters for a stage: its own names, and the signs of life."""
+    return Counters((_BEAT, _READY, *names))
+
+
+class Ending(enum.Enum):
+    """Why a process of a stage ended."""
+
+    CRASH = "crash"
+    ERROR = "error"
+    HANG = "hang"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One unwanted end of a stage's process."""
+
+    stage: str
+    ending: Ending
+    message: str
+    exit_code: int
+    """Status that the run should end with if it cannot go on without this stage (see errors.py)."""
+    was_ready: bool
+
+
+@dataclass
+class Stage:
+    """One body and the process that runs it now. All times are `time.monotonic()` seconds."""
+
+    context: Context
+    body: Callable[..., None]
+    args: tuple[Any, ...] = ()
+    hang_after: float = 5.0
+    """Seconds without a sign of life, once ready, after which the process is killed."""
+    open_deadline: float = 30.0
+    """The same while it opens."""
+    logs: LogChoice = LogChoice()
+    restarts: int = 0
+    _process: Any = None
+    _report: Connection | None = None
+    _lifeline: Connection | None = None
+    _started: float = 0.0
+    _failed_in_a_row: int = 0
+    _next_start: float = field(default=0.0)
+
+    @property
+    def name(self) -> str:
+        """Name in logs and reports."""
+        return self.context.name
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, or None between two processes."""
+        return self._process.pid if self._process else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the present process has opened what it needs."""
+        return self._process is not None and self.context.counters.get(_READY) > 0
+
+    @property
+    def sentinel(self) -> int | None:
+        """Something to wait on with `multiprocessing.connection.wait`, or None between two processes."""
+        return self._process.sentinel if self._process else None
+
+    def start(self, now: float) -> None:
+        """Start a process."""
+        self.context.restarted()
+        self._report, theirs = _SPAWN.Pipe(duplex=False)
+        hold, self._lifeline = _SPAWN.Pipe(duplex=False)
+        self._process = _SPAWN.Process(
+            target=_main, args=(self.context, self.body, self.args, self.logs, theirs, hold), name=self.name, daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        hold.close()
+        self._started = now
+
+    def poll(self, now: float) -> Failure | None:
+        """Look after the process: start it when its time has come, kill it when it hangs; tell of an end."""
+        if self._process is None:
+            if now >= self._next_start:
+                self.restarts += 1
+                self.start(now)
+            return None
+        if self._process.exitcode is None:
+            quiet = now - self.context.counters.get(_BEAT)
+            limit = self.hang_after if self.ready else self.open_deadline
+            if quiet <= limit:
+                if now - self._started > _SETTLED:
+                    self._failed_in_a_row = 0
+                return None
+            self._process.kill()
+            self._process.join(1.0)
+            return self._fail(now, Ending.HANG, f"no sign of life for {quiet:.1f} s", 70)
+        code = self._process.exitcode
+        message, exit_code = self._last_words()
+        if message:
+            return self._fail(now, Ending.ERROR, message, exit_code)
+        return self._fail(now, Ending.CRASH, f"process ended with {_name_of(code)}", 70)
+
+    def stop(self) -> None:
+        """Ask the process to end; `join` waits for it."""
+        self.context.stop()
+
+    def join(self, deadline: float) -> None:
+        """Wait until `deadline` for the process to end, then kill it. Harmless when there is none."""
+        if self._process is None:
+            return
+        self._process.join(max(0.0, deadline - time.monotonic()))
+        if self._process.exitcode is None:
+            self._process.kill()
+            self._process.join(1.0)
+        self._close()
+
+    def _fail(self, now: float, ending: Ending, message: str, exit_code: int) -> Failure:
+        failure = Failure(self.name, ending, message, exit_code, self.ready)
+        self._close()
+        self._next_start = now + BACKOFF[min(self._failed_in_a_row, len(BACKOFF) - 1)]
+        self._failed_in_a_row += 1
+        return failure
+
+    def _last_words(self) -> tuple[str, int]:
+        """Return the error that the process sent before it ended, or "" and 70."""
+        if self._report is not None and self._report.poll():
+            try:
+                message, exit_code = self._report.recv()
+            except EOFError:
+                return "", 70
+            return str(message), int(exit_code)
+        return "", 70
+
+    def _close(self) -> None:
+        for end in (self._report, self._lifeline):
+            if end is not None:
+                end.close()
+        self._process.close()
+        self._process = self._report = self._lifeline = None
+
+
+def _name_of(code: int) -> str:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-code).name
+    return f"status {code}"
+
+
+def _main(
+    context: Context,
+    body: Callable[..., None],
+    args: tuple[Any, ...],
+    logs: LogChoice,
+    report: Connection,
+    lifeline: Connection,
+) -> None:
+    """Run a body in its process: the first of the two places that may catch everything."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, args=(lifeline,), daemon=True, name="lifeline").start()
+    log.configure(logs.level, json=logs.json)
+    log.bind(stage=context.name)
+    try:
+        body(context, *args)
+    except SdstreamError as error:
+        report.send((str(error), error.exit_code))
+        os._exit(error.exit_code)
+    except Exception as error:
+        log.get_logger().exception("stage failed")
+        report.send((f"{type(error).__name__}: {error}", 70))
+        os._exit(70)
+    os._exit(0)  # no finalisers: a native thread that will not end must not hold up the show
+
+
+def _die_with_parent(lifeline: Connection) -> None:
+    """End this process when the supervisor is gone, however it went: its end of the pipe closes."""
+    with contextlib.suppress(EOFError, OSError):
+        lifeline.recv()
+    os._exit(0)
