@@ -6,6 +6,7 @@ so a lost or a stale ring does no harm, and a reader or a writer that is killed 
 that another one waits for. The memory is anonymous (`RawArray`): nothing is left behind when everybody dies.
 """
 
+import contextlib
 import select
 import socket
 import threading
@@ -115,10 +116,9 @@ class MailboxWriter(_End):
         self._fence()
         self._ints[slot, _NUMBER] = number
         for bell in self._bells:
-            try:
+            # Full: it is ringing already. Broken: that reader is gone, and nobody waits for it.
+            with contextlib.suppress(BlockingIOError, ConnectionError):
                 bell.send(b"\0")
-            except (BlockingIOError, ConnectionError):
-                pass  # full: it is ringing already. Broken: that reader is gone, and nobody waits for it.
 
     def _claim(self) -> tuple[int, int]:
         """Take a slot that is neither the newest nor held, and make it unreadable; also the next number."""
@@ -165,11 +165,9 @@ class MailboxReader(_End):
                 return None
 
     def _silence(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):
             while self._bell.recv(4096):
                 pass
-        except BlockingIOError:
-            pass
 
     def _newest(self) -> Frame | None:
         """Hold the newest slot. A writer may take it meanwhile; then a newer one is on its way: look again."""

@@ -141,7 +141,10 @@ class Stage:
         self._report, theirs = _SPAWN.Pipe(duplex=False)
         hold, self._lifeline = _SPAWN.Pipe(duplex=False)
         self._process = _SPAWN.Process(
-            target=_main, args=(self.context, self.body, self.args, self.logs, theirs, hold), name=self.name, daemon=True
+            target=_main,
+            args=(self.context, self.body, self.args, self.logs, theirs, hold),
+            name=self.name,
+            daemon=True,
         )
         self._process.start()
         theirs.close()
@@ -236,7 +239,7 @@ def _main(
     except SdstreamError as error:
         report.send((str(error), error.exit_code))
         os._exit(error.exit_code)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor hears of it and starts another
         log.get_logger().exception("stage failed")
         report.send((f"{type(error).__name__}: {error}", 70))
         os._exit(70)

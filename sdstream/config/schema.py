@@ -1,4 +1,4 @@
-"""The whole configuration of a run: one tree of frozen settings, from which the YAML, the JSON schema and the docs come.
+"""The whole configuration of a run: one tree of frozen settings; YAML, JSON schema and docs come from it.
 
 `controls` alone may change while on air; everything else is fixed for a run.
 """

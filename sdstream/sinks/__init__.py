@@ -24,3 +24,7 @@ class Sink(Protocol):
         has gone away.
         """
         ...
+
+    def facts(self) -> dict[str, float]:
+        """Return what the taker tells of itself: of `sinks.body.FACTS`, those that this kind knows."""
+        ...

@@ -1,0 +1,62 @@
+"""Reads the counters of a run's stages into a report. It only reads: the counters belong to the stages."""
+
+from sdstream.ladder import Rung
+from sdstream.report import EngineReport, Report, SinkReport, SourceReport
+from sdstream.sinks.body import FACTS
+from sdstream.sources.body import DROPS, STATES
+from sdstream.wiring import SinkParts, Wiring
+
+
+def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -> Report:
+    """Return the numbers of the run that `wiring` is, `seconds` after its start."""
+    source = wiring.source.context.counters
+    drops = {name: source.count(name) for name in DROPS}
+    drops["engine busy"] = wiring.engine.context.counters.count("dropped")
+    sound = wiring.ring.span()[1] > 0 and bool(wiring.sinks)
+    return Report(
+        seconds=seconds,
+        source=SourceReport(
+            frames=source.count("frames"),
+            dropped=sum(source.count(name) for name in DROPS),
+            reopens=source.count("reopens"),
+            state=STATES[source.count("state")],
+        ),
+        engine=_engine(wiring),
+        sinks=tuple(_sink(parts) for parts in wiring.sinks),
+        audio_offset=wiring.sinks[0].stage.context.counters.get("audio_offset") if sound else None,
+        drops={name: count for name, count in drops.items() if count},
+        latency={"source": wiring.source_latency.summary(), "engine": wiring.engine_latency.summary()},
+        exit_code=exit_code,
+        reason=reason,
+    )
+
+
+def _engine(wiring: Wiring) -> EngineReport:
+    counters = wiring.engine.context.counters
+    span = counters.get("last_at") - counters.get("first_at")
+    shown = counters.count("shown")
+    return EngineReport(
+        frames=counters.count("frames"),
+        skipped=counters.count("skipped"),
+        dropped=counters.count("dropped"),
+        restarts=wiring.engine.restarts,
+        fps=(shown - 1) / span if span > 0 else 0.0,
+    )
+
+
+def _sink(parts: SinkParts) -> SinkReport:
+    counters = parts.stage.context.counters
+    rungs = {rung.value: counters.count(rung.value) for rung in Rung}
+    first, last = counters.count("first"), counters.count("last")
+    return SinkReport(
+        kind=parts.settings.kind,
+        name=parts.name,
+        due=last - first + 1 if first else 0,
+        sent=counters.count("sent"),
+        late=counters.count("late"),
+        restarts=parts.stage.restarts,
+        latency=parts.latency.summary(),
+        showing=list(Rung)[counters.count("rung")].value,
+        facts={name: counters.get(name) for name in FACTS},
+        **rungs,
+    )

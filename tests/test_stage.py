@@ -1,0 +1,159 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sdstream.errors import Unavailable
+from sdstream.stage import BACKOFF, Context, Ending, Failure, Stage, stage_counters
+
+
+def beat(context: Context) -> None:
+    context.ready()
+    while context.running:
+        context.counters.add("turns")
+        time.sleep(0.01)
+
+
+def hang(context: Context) -> None:
+    context.ready()
+    time.sleep(60)
+
+
+def refuse(context: Context) -> None:
+    raise Unavailable("no such camera: plug it in")
+
+
+def crash(context: Context) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def break_down(context: Context) -> None:
+    raise ZeroDivisionError("a bug")
+
+
+def stage(body, **settings: float) -> Stage:
+    return Stage(Context("test", stage_counters(("turns",))), body, **settings)
+
+
+def wait_for(condition, seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def first_failure(watched: Stage) -> Failure:
+    found: list[Failure] = []
+
+    def look() -> bool:
+        failure = watched.poll(time.monotonic())
+        found.extend([failure] if failure else [])
+        return bool(found)
+
+    assert wait_for(look)
+    return found[0]
+
+
+@pytest.fixture
+def started():
+    stages: list[Stage] = []
+
+    def start(body, **settings: float) -> Stage:
+        stages.append(stage(body, **settings))
+        stages[-1].start(time.monotonic())
+        return stages[-1]
+
+    yield start
+    for each in stages:
+        each.stop()
+        each.join(time.monotonic() + 2)
+
+
+def test_a_body_runs_until_it_is_asked_to_end(started) -> None:
+    running = started(beat)
+    assert wait_for(lambda: running.context.counters.get("turns") > 3)
+    pid = running.pid
+    running.stop()
+    running.join(time.monotonic() + 5)
+    assert running.pid is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_an_error_arrives_with_its_words_and_its_exit_status(started) -> None:
+    failure = first_failure(started(refuse))
+    assert (failure.ending, failure.exit_code) == (Ending.ERROR, 69)
+    assert failure.message == "no such camera: plug it in"
+    assert not failure.was_ready
+
+
+def test_a_bug_arrives_as_one(started, capfd: pytest.CaptureFixture[str]) -> None:
+    failure = first_failure(started(break_down))
+    assert (failure.exit_code, failure.message) == (70, "ZeroDivisionError: a bug")
+
+
+def test_a_crash_is_named_by_its_signal(started) -> None:
+    failure = first_failure(started(crash))
+    assert failure.ending is Ending.CRASH
+    assert "SIGSEGV" in failure.message
+
+
+def test_a_hang_is_killed_after_its_deadline(started) -> None:
+    watched = started(hang, hang_after=0.3)
+    failure = first_failure(watched)
+    assert failure.ending is Ending.HANG
+    assert failure.was_ready
+    assert watched.pid is None
+
+
+def test_a_killed_process_is_replaced_and_counters_go_on(started) -> None:
+    watched = started(beat)
+    assert wait_for(lambda: watched.context.counters.get("turns") > 3)
+    os.kill(watched.pid, signal.SIGKILL)
+    assert first_failure(watched).ending is Ending.CRASH
+    before = watched.context.counters.get("turns")
+    assert wait_for(lambda: watched.poll(time.monotonic()) is None and watched.context.counters.get("turns") > before)
+    assert watched.restarts == 1
+
+
+def test_restarts_in_a_row_wait_longer_and_longer() -> None:
+    assert list(BACKOFF) == sorted(BACKOFF)
+    assert BACKOFF[0] <= 0.1
+
+
+def test_a_stage_dies_with_its_supervisor() -> None:
+    code = (
+        "import sys, time\n"
+        "from tests.test_stage import beat, stage\n"
+        "if __name__ == '__main__':\n"
+        "    s = stage(beat); s.start(time.monotonic())\n"
+        "    print(s.pid, flush=True); time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    time.sleep(1.0)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+
+    def gone() -> bool:
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    assert wait_for(gone, 5)
+
+
+def test_a_context_can_be_used_without_a_process() -> None:
+    context = Context.alone("turns")
+    assert context.running
+    context.stop()
+    assert not context.running
