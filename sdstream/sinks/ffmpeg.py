@@ -1,0 +1,187 @@
+"""H.264 and AAC to an RTMP server, or to a file, at a constant rate: a picture's time is its number.
+
+With PyAV 18 a connect to a silent server holds the interpreter lock and heeds no timeout; the supervisor sees no
+sign of life and replaces the process. PyAV 19 gives up by itself after `timeout`.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Self
+
+import av
+import numpy as np
+from av.container import OutputContainer
+
+from sdstream.certificates import default_ca_file
+from sdstream.config.schema import Canvas
+from sdstream.config.sinks import FfmpegSinkSettings
+from sdstream.errors import ConfigError, Forbidden, Lost, SdstreamError, Unavailable
+from sdstream.frame import SAMPLE_RATE, Frame, Samples
+from sdstream.log import get_logger
+from sdstream.redact import mask_url, redact
+from sdstream.sinks import encoders
+from sdstream.sinks.yuv import Yuv420, as_av_frame
+
+_GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: FLV carries the parameter sets in its header
+_SAMPLE = Fraction(1, SAMPLE_RATE)
+
+
+class FfmpegSink:
+    """One server or file. It never reopens by itself: it raises, and the stage starts anew with a key frame."""
+
+    def __init__(self, settings: FfmpegSinkSettings, canvas: Canvas) -> None:
+        self._settings = settings
+        self._canvas = canvas
+        self._url = settings.url.get_secret_value()
+        self._live = "://" in self._url
+        self._convert = Yuv420(canvas.width, canvas.height, "i420")
+        self._planes = self._convert.empty()
+        self._pictures = 0
+        self._samples = 0
+        self._container: OutputContainer | None = None
+
+    def __enter__(self) -> Self:
+        """Connect, or make the file.
+
+        Raises Lost when the server is not there or sends us away, Unavailable when an encoder is missing or the
+        file exists, Forbidden when the file may not be written, ConfigError for a format that FFmpeg does not know.
+        """
+        encoder = encoders.choose(self._settings.encoder)
+        if not self._live and Path(self._url).exists():
+            raise Unavailable(f"{self._url} exists and is not overwritten; move it away, or name another file")
+        self._container = self._open()
+        self._add_streams(self._container, encoder)
+        with self._told("cannot be opened"):
+            self._container.start_encoding()  # connects: a wrong key shall fail here, not at the first picture
+        get_logger().info("output open", url=mask_url(self._url), encoder=encoder)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Write what the encoders still hold, and close. After a failure, only close."""
+        container, self._container = self._container, None
+        if container is None:
+            return
+        if not any(exc):
+            with self._told("failed at its end"):
+                container.mux(self._audio.encode(None))
+                container.mux(self._video.encode(None))
+                container.close()
+        else:
+            with contextlib.suppress(av.FFmpegError):  # the reason is on its way up already
+                container.close()
+
+    def send(self, frame: Frame, sound: Samples) -> None:
+        """Encode and send. The sound goes first: FFmpeg holds a picture until it has seen later sound."""
+        assert self._container is not None
+        self._convert.convert(frame.pixels, self._planes)
+        picture = as_av_frame(self._planes, self._canvas.height)
+        picture.pts = self._pictures
+        picture.time_base = 1 / self._canvas.rate
+        self._pictures += 1
+        with self._told("was lost"):
+            if len(sound):
+                self._container.mux(self._audio.encode(self._block(sound)))
+            self._container.mux(self._video.encode(picture))
+
+    def facts(self) -> dict[str, float]:
+        """Know nothing: a server tells nothing of its viewers."""
+        return {}
+
+    def _open(self) -> OutputContainer:
+        settings = self._settings
+        rtmp = self._url.startswith("rtmp")
+        wanted = settings.format or ("flv" if rtmp else None)
+        try:
+            return av.open(
+                self._url,
+                "w",
+                format=wanted,
+                container_options=self._container_options(),
+                timeout=(settings.timeout, settings.timeout),
+            )
+        except ValueError as error:  # by name or by file name
+            reason = wanted or f"for {mask_url(self._url)}"
+            raise ConfigError(
+                f"sinks: format: FFmpeg has no output format {reason}; expected one such as flv, mp4 or matroska"
+            ) from error
+
+    def _container_options(self) -> dict[str, str]:
+        """Return what the format and the protocol are told."""
+        if not self._live:
+            return {}
+        chosen = {"flvflags": "no_duration_filesize", "tcp_nodelay": "1"}
+        if self._url.startswith(("rtmps:", "rtmpts:", "https:")):
+            authorities = self._settings.ca_file or default_ca_file()
+            if authorities is None:
+                raise Unavailable(
+                    "no file with certificate authorities was found; expected one in `ca_file`, "
+                    "or the ca-certificates package: sudo apt install ca-certificates"
+                )
+            chosen |= {"ca_file": str(authorities), "tls_verify": "1"}
+        return chosen
+
+    def _add_streams(self, container: OutputContainer, encoder: str) -> None:
+        """Open both encoders before the server is asked: what they refuse is our settings' fault, not its."""
+        try:
+            self._video = self._add_video(container, encoder)
+            self._audio = self._add_audio(container)
+        except (av.FFmpegError, ValueError) as error:  # ValueError: the format cannot hold this codec
+            raise ConfigError(
+                f"sinks: {encoder} or aac refuses these settings ({error}); expected a format such as flv, mp4 or "
+                "matroska, a preset that the encoder knows, and bit rates that fit the canvas"
+            ) from error
+
+    def _add_video(self, container: OutputContainer, encoder: str) -> av.VideoStream:
+        canvas, settings = self._canvas, self._settings
+        interval = max(1, round(settings.keyframe_interval * canvas.rate))
+        wanted = encoders.options(encoder, settings, interval)
+        video = container.add_stream(encoder, rate=canvas.rate, options=wanted)
+        assert isinstance(video, av.VideoStream)
+        video.width, video.height, video.pix_fmt = canvas.width, canvas.height, "yuv420p"
+        context = video.codec_context
+        context.time_base = 1 / canvas.rate
+        context.bit_rate = settings.bitrate
+        context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709; untagged is read as 601
+        context.color_range = 1  # limited
+        context.flags |= _GLOBAL_HEADER
+        context.open()
+        return video
+
+    def _add_audio(self, container: OutputContainer) -> av.AudioStream:
+        audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
+        assert isinstance(audio, av.AudioStream)
+        audio.codec_context.bit_rate = self._settings.audio_bitrate
+        audio.codec_context.flags |= _GLOBAL_HEADER
+        audio.codec_context.open()
+        return audio
+
+    def _block(self, sound: Samples) -> av.AudioFrame:
+        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound.T), format="fltp", layout="stereo")
+        block.sample_rate = SAMPLE_RATE
+        block.time_base = _SAMPLE
+        block.pts = self._samples
+        self._samples += len(sound)
+        return block
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Turn FFmpeg's errors into ours. The cause is not chained: its text may hold the stream key."""
+        try:
+            yield
+        except av.FFmpegError as error:
+            reason = redact(str(error), self._url)
+            raise self._named(error)(f"output {mask_url(self._url)} {what}: {reason}; {self._advice(error)}") from None
+
+    def _named(self, error: av.FFmpegError) -> type[SdstreamError]:
+        if self._live:
+            return Lost
+        return Forbidden if isinstance(error, PermissionError) else Unavailable
+
+    def _advice(self, error: av.FFmpegError) -> str:
+        if not self._live:
+            return "expected a folder that exists, may be written to and has room"
+        if isinstance(error, ConnectionRefusedError):
+            return "expected a server that listens there"
+        return "expected a server that is up and knows this stream key, used by nobody else"
