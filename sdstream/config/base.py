@@ -3,16 +3,29 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 
 class Settings(BaseModel):
     """Base of all settings: fixed for a run, unknown keys are errors, docstrings become the documentation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
-Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$", max_length=262)]
+def _port(address: str) -> str:
+    port = int(address.rpartition(":")[2])
+    if port > 65535:
+        raise ValueError(f"port {port} should be 65535 or less")
+    return address
+
+
+Address = Annotated[
+    str,
+    StringConstraints(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$", max_length=262),
+    AfterValidator(_port),
+]
 """`host:port`; an IPv6 host stands in brackets."""
 
 
@@ -21,5 +34,7 @@ def _bits(value: Any) -> Any:  # a validator gets whatever the file holds
     return int(float(match[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[match[2]]) if match else value
 
 
-Bitrate = Annotated[int, BeforeValidator(_bits), Field(gt=0, le=200_000_000)]
+_Suffixed = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s*[kM]?$")]
+
+Bitrate = Annotated[int, BeforeValidator(_bits, json_schema_input_type=int | _Suffixed), Field(gt=0, le=200_000_000)]
 """Bits a second; 4500k and 6M are understood."""

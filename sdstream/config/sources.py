@@ -1,11 +1,20 @@
 """Settings of the four kinds of source."""
 
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from sdstream.config.base import Address, Settings
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class SourceSettings(Settings):
@@ -41,6 +50,14 @@ class RtmpSourceSettings(SourceSettings):
     read_timeout: float = Field(10.0, gt=0, le=600)
     """Seconds of silence after which the connection is given up and made anew."""
 
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.listen is None) == (self.url is None):
+            raise ValueError("needs `listen` (wait for a publisher) or `url` (fetch from a server), one of them")
+        if self.listen and not self.key and not _is_loopback(self.listen):
+            raise ValueError(f"needs a `key`, for others than this machine can reach {self.listen}")
+        return self
+
 
 class NdiSourceSettings(SourceSettings):
     """NDI, by name through discovery, or by URL without any. Give one of them."""
@@ -56,6 +73,12 @@ class NdiSourceSettings(SourceSettings):
     bandwidth: Literal["highest", "lowest"] = "highest"
     """`lowest` takes the sender's small preview picture."""
 
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.name is None) == (self.url is None):
+            raise ValueError("needs `name` (as `sdstream sources` prints it) or `url` (host:port), one of them")
+        return self
+
 
 class FfmpegSourceSettings(SourceSettings):
     """Whatever FFmpeg reads: a file, a camera, an HTTP, UDP or RTSP URL."""
@@ -66,7 +89,7 @@ class FfmpegSourceSettings(SourceSettings):
     """File name or URL; it may hold a password."""
     format: str | None = Field(None, max_length=64)
     """FFmpeg input format, e.g. v4l2, mpegts; guessed by default."""
-    options: dict[str, str] = {}
+    options: dict[str, str] = Field({}, max_length=64)
     """Further FFmpeg options for the input, e.g. {video_size: 1280x720}."""
     loop: bool = False
     """Start a file again at its end."""

@@ -1,0 +1,53 @@
+"""The settings on paper: the effective configuration without its secrets, and the JSON schema for editors."""
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+from ruamel.yaml import YAML
+
+from sdstream.config.schema import Config
+from sdstream.redact import STARS, mask_url
+
+_NULL = "tag:yaml.org,2002:null"
+
+
+def effective(config: Config) -> dict[str, Any]:
+    """Return the whole configuration with its defaults as plain data; secrets are stars, URLs lose their keys."""
+    plain = _plain(config, "")
+    assert isinstance(plain, dict)
+    return plain
+
+
+def effective_yaml(config: Config) -> str:
+    """Return `effective` as YAML text."""
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(type(None), lambda dumper, _: dumper.represent_scalar(_NULL, "null"))
+    out = StringIO()
+    yaml.dump(effective(config), out)
+    return out.getvalue()
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of a configuration file."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
+def schema_text() -> str:
+    """Return the JSON schema as it is kept in configs/schema.json."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _plain(value: object, name: str) -> object:
+    if isinstance(value, SecretStr):
+        return mask_url(value.get_secret_value()) if name == "url" else STARS
+    if isinstance(value, BaseModel):
+        return {key: _plain(inner, key) for key, inner in value}
+    if isinstance(value, dict):
+        return {key: _plain(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(inner, name) for inner in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,151 @@
+"""From a file and the command line's overrides to settings: every mistake in one go, as file:line:column."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sdstream.config.explain import dotted, explain
+from sdstream.config.places import Places
+from sdstream.config.schema import Config
+from sdstream.config.tree import MAX_BYTES, Mistake, Node, Where, YamlError, parse
+from sdstream.errors import ConfigError
+
+MAX_SHOWN = 100
+"""Mistakes printed; a file that holds more is not mended one by one."""
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def load(path: Path, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Config:
+    """Read the configuration at `path`, with `a.b=c` overrides on top and secrets from the environment.
+
+    Raise ConfigError with every mistake, one a line.
+    """
+    return loads(_text(path), str(path), overrides, environment)
+
+
+def loads(text: str, name: str, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Config:
+    """Read a configuration from its text; `name` stands for the file in the mistakes, else as `load`."""
+    try:
+        tree, mistakes = parse(text, name)
+    except YamlError as error:
+        raise ConfigError(str(error.mistake)) from error
+    if tree is None:
+        raise ConfigError(f"{name}: the file is empty; write one to start from: sdstream init")
+    if not isinstance(tree.value, dict):
+        raise ConfigError(f"{tree.where}: should be a mapping (`key: value` lines); see: sdstream init")
+    for override in overrides:
+        mistakes += _override(tree, override)
+    mistakes += _expand(tree, os.environ if environment is None else environment)
+    try:
+        config = Config.model_validate(tree.plain())
+    except ValidationError as error:
+        raise ConfigError(_lines(mistakes + explain(error, tree, places()))) from error
+    if mistakes:
+        raise ConfigError(_lines(mistakes))
+    return config
+
+
+@cache
+def places() -> Places:
+    """Return what may stand where in a configuration."""
+    return Places(Config.model_json_schema())
+
+
+def _lines(mistakes: Iterable[Mistake]) -> str:
+    lines = [str(mistake) for mistake in sorted(set(mistakes))]
+    more = len(lines) - MAX_SHOWN
+    return "\n".join([*lines[:MAX_SHOWN], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file; write one to start from: sdstream init {path}") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{path}: is a directory; name the YAML file in it") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} kB; this is no configuration")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        where = Where(str(path), before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
+        raise ConfigError(f"{where}: not UTF-8 (byte {data[error.start]:#04x}); save the file as UTF-8") from error
+
+
+def _override(tree: Node, override: str) -> list[Mistake]:
+    """Put one `a.b=c` into the tree. What is put under a scalar is a mistake; a missing mapping is made."""
+    key, equals, text = override.partition("=")
+    key = key.strip()
+    where = Where(f"--set {key}")
+    if not equals or not all(key.split(".")):
+        return [Mistake(where, "", "should read key=value, for example --set canvas.fps=60")]
+    try:
+        value, mistakes = parse(text, where.name, option=True)
+    except YamlError as error:
+        return [error.mistake]
+    value = value or Node(None, where, where)
+    *parents, last = key.split(".")
+    node = tree
+    for depth, part in enumerate(parents):
+        child = _child(node, part)
+        if child is None and isinstance(node.value, dict):
+            child = node.value[part] = Node({}, where, where)
+        if child is None:
+            return [*mistakes, _no_such(where, node, parents[: depth + 1])]
+        node = child
+    if isinstance(node.value, dict):
+        node.value[last] = value
+    elif isinstance(node.value, list) and last.isdecimal() and int(last) < len(node.value):
+        node.value[int(last)] = value
+    else:
+        return [*mistakes, _no_such(where, node, [*parents, last])]
+    return mistakes
+
+
+def _child(node: Node, part: str) -> Node | None:
+    return node.child(int(part) if isinstance(node.value, list) and part.isdecimal() else part)
+
+
+def _no_such(where: Where, node: Node, path: Sequence[str]) -> Mistake:
+    parent = ".".join(path[:-1])
+    if isinstance(node.value, list):
+        size = len(node.value)
+        return Mistake(where, "", f"{parent} is a list of {size}, counted from 0; there is no {path[-1]}")
+    return Mistake(where, "", f"{parent} is no mapping, and cannot hold {path[-1]}")
+
+
+def _expand(tree: Node, environment: Mapping[str, str]) -> list[Mistake]:
+    """Replace ${NAME} in secrets by the environment's value; anywhere else it is a mistake."""
+    data = tree.plain()
+    mistakes = []
+
+    def visit(node: Node, path: tuple[str | int, ...]) -> None:
+        if isinstance(node.value, dict):
+            for key, child in node.value.items():
+                visit(child, (*path, key))
+        elif isinstance(node.value, list):
+            for index, child in enumerate(node.value):
+                visit(child, (*path, index))
+        elif isinstance(node.value, str) and (names := _VARIABLE.findall(node.value)):
+            if not places().is_secret(path, data):
+                message = f"${{{names[0]}}}: the environment is read in secrets only; write the value itself"
+                mistakes.append(Mistake(node.where, dotted(path), message))
+                return
+            for name in dict.fromkeys(names):
+                if not environment.get(name):
+                    message = f"the environment variable {name} is not set; set it: export {name}=…"
+                    mistakes.append(Mistake(node.where, dotted(path), message))
+            node.value = _VARIABLE.sub(lambda found: environment.get(found[1]) or found[0], node.value)
+
+    visit(tree, ())
+    return mistakes

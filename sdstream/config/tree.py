@@ -1,0 +1,206 @@
+"""YAML text as a tree that remembers where each value stands.
+
+Knows the file format and its hazards: duplicate keys, aliases, tags, depth and size are refused. Knows nothing
+of what the settings mean.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+)
+from ruamel.yaml.reader import ReaderError
+
+MAX_BYTES = 256 * 1024
+"""A run is described in some hundred bytes; whatever is a thousand times that is an attack or the wrong file."""
+
+MAX_DEPTH = 32
+"""The settings are five levels deep."""
+
+Scalar = str | int | float | bool | None
+Plain = Scalar | dict[str, "Plain"] | list["Plain"]
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Where:
+    """A place in a file, counted from 1; or the option of the command line that gave the value."""
+
+    name: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.line}:{self.column}" if self.line else self.name
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Mistake:
+    """One thing that the user has to change."""
+
+    where: Where
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (str(self.where), self.path, self.message) if part)
+
+
+@dataclass(slots=True)
+class Node:
+    """A value, where it stands, and where its key does."""
+
+    value: "Scalar | dict[str, Node] | list[Node]"
+    where: Where
+    key: Where
+
+    def plain(self) -> Plain:
+        """Return the value as plain Python data."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+    def child(self, part: str | int) -> "Node | None":
+        """Return the value under a key or at an index; None when there is none."""
+        if isinstance(self.value, dict):
+            return self.value.get(str(part))
+        if isinstance(self.value, list) and isinstance(part, int) and 0 <= part < len(self.value):
+            return self.value[part]
+        return None
+
+
+class YamlError(Exception):
+    """The text is no YAML that we read; carries the mistake."""
+
+    def __init__(self, mistake: Mistake) -> None:
+        super().__init__(str(mistake))
+        self.mistake = mistake
+
+
+def parse(text: str, name: str, *, option: bool = False) -> tuple[Node | None, list[Mistake]]:
+    """Read one YAML 1.2 document into a tree, None when it is empty, and the duplicate keys found on the way.
+
+    `name` is what the mistakes are reported under: a file, or (with `option`) a command-line option, in which
+    lines and columns say nothing. Raise YamlError at the first thing after which reading on makes no sense.
+    """
+    reader = _Reader(name, option)
+    try:
+        return reader.document(iter(YAML(typ="safe", pure=True).parse(text))), reader.mistakes
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = reader.where(mark.line, mark.column) if mark else Where(name)
+        wrong = ", ".join(part for part in (error.problem, error.context) if part)
+        line = text.splitlines()[mark.line] if mark and mark.line < text.count("\n") + 1 else ""
+        raise YamlError(Mistake(where, "", f"not YAML: {wrong}{_hint(line)}")) from error
+    except ReaderError as error:
+        before = text[: error.position]
+        where = reader.where(before.count("\n"), error.position - before.rfind("\n") - 1)
+        message = f"control character U+{error.character:04X} cannot stand in YAML; remove it"
+        raise YamlError(Mistake(where, "", message)) from error
+
+
+def _hint(line: str) -> str:
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "; indent with spaces, not tabs"
+    if re.search(r"(^|[^\"'\w])\$\{", line):
+        return '; write "${NAME}" in quotes'
+    return "; a value that holds : # { [ @ or ` goes in quotes" if re.search(r"[:#{\[@`]", line) else ""
+
+
+class _Reader:
+    def __init__(self, name: str, option: bool) -> None:
+        self.name = name
+        self.option = option
+        self.mistakes: list[Mistake] = []
+
+    def where(self, line: int, column: int) -> Where:
+        return Where(self.name) if self.option else Where(self.name, line + 1, column + 1)
+
+    def document(self, events: Iterator[Event]) -> Node | None:
+        root = None
+        for event in events:
+            if isinstance(event, DocumentStartEvent) and root is not None:
+                raise self.refuse(event, "", "a second document starts here; one file describes one run")
+            if isinstance(event, (ScalarEvent, CollectionStartEvent, AliasEvent)):
+                root = self.node(event, events, self.at(event), ())
+        return root
+
+    def node(self, event: Event, events: Iterator[Event], key: Where, path: tuple[str, ...]) -> Node:
+        dotted = ".".join(path)
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):  # not every event has one
+            raise self.refuse(event, dotted, "anchors and aliases (& and *) are not read here; repeat the value")
+        if tag := getattr(event, "ctag", None):  # not every event has one
+            raise self.refuse(event, dotted, f"tags are not read here; remove {str(tag)[:60]!r}")
+        if len(path) > MAX_DEPTH:
+            raise self.refuse(event, "", f"nested deeper than {MAX_DEPTH} levels")
+        where = self.at(event)
+        if isinstance(event, ScalarEvent):
+            plain_style = event.implicit[0]
+            return Node(_scalar(event.value) if plain_style else event.value, where, key)
+        if isinstance(event, MappingStartEvent):
+            return Node(self.mapping(events, path), where, key)
+        return Node(self.sequence(events, path), where, key)
+
+    def mapping(self, events: Iterator[Event], path: tuple[str, ...]) -> dict[str, Node]:
+        found: dict[str, Node] = {}
+        while not isinstance(event := next(events), MappingEndEvent):
+            if not isinstance(event, ScalarEvent):
+                raise self.refuse(event, ".".join(path), "a key must be plain text")
+            key = self.node(event, events, self.at(event), path).where
+            name = event.value
+            inner = (*path, name)
+            node = self.node(next(events), events, key, inner)
+            if name in found:
+                first = found[name].key
+                message = "given twice" + (f"; the first is in line {first.line}" if first.line else "")
+                self.mistakes.append(Mistake(key, ".".join(inner), message))
+            else:
+                found[name] = node
+        return found
+
+    def sequence(self, events: Iterator[Event], path: tuple[str, ...]) -> list[Node]:
+        found: list[Node] = []
+        while not isinstance(event := next(events), SequenceEndEvent):
+            found.append(self.node(event, events, self.at(event), (*path, str(len(found)))))
+        return found
+
+    def at(self, event: Event) -> Where:
+        return self.where(event.start_mark.line, event.start_mark.column)
+
+    def refuse(self, event: Event, path: str, message: str) -> YamlError:
+        return YamlError(Mistake(self.at(event), path, message))
+
+
+_NUMBER = re.compile(r"[-+]?(\.[0-9]{1,40}|[0-9]{1,40}(\.[0-9]{0,40})?)([eE][-+]?[0-9]{1,4})?")
+_WORDS: dict[str, Scalar] = {"": None, "~": None}
+_WORDS |= dict.fromkeys(("null", "Null", "NULL"))
+_WORDS |= dict.fromkeys(("true", "True", "TRUE"), True)
+_WORDS |= dict.fromkeys(("false", "False", "FALSE"), False)
+_WORDS |= {sign + word: float(sign + "inf") for sign in ("", "-", "+") for word in (".inf", ".Inf", ".INF")}
+_WORDS |= {word: float("nan") for word in (".nan", ".NaN", ".NAN")}
+
+
+def _scalar(text: str) -> Scalar:
+    """Resolve a plain scalar by the core schema of YAML 1.2 (section 10.3.2): `no` and `1:30` are text.
+
+    Own code because ruamel's resolver also knows dates, underscores and merge keys.
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if re.fullmatch(r"[-+]?[0-9]{1,40}", text):
+        return int(text)
+    if re.fullmatch(r"0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}", text):
+        return int(text[2:], 8 if text[1] == "o" else 16)
+    return float(text) if _NUMBER.fullmatch(text) else text
