@@ -1,6 +1,7 @@
 """What may change on every frame while on air; a frame is finished with the controls that it started with."""
 
 import unicodedata
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -18,7 +19,7 @@ def _printable(text: str) -> str:
 
 
 def _increasing(steps: tuple[int, ...]) -> tuple[int, ...]:
-    if any(later <= sooner for sooner, later in zip(steps, steps[1:], strict=False)):
+    if any(later <= sooner for sooner, later in pairwise(steps)):
         raise ValueError(f"steps {list(steps)} must increase, for example [32, 45]")
     return steps
 

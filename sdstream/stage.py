@@ -5,10 +5,12 @@ process. `Context` is its view of the house; `Stage` is the supervisor's view of
 """
 
 import contextlib
+import ctypes
 import enum
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -231,6 +233,7 @@ def _main(
     """Run a body in its process: the first of the two places that may catch everything."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _die_with_parent_even_if_stuck()
     threading.Thread(target=_die_with_parent, args=(lifeline,), daemon=True, name="lifeline").start()
     log.configure(logs.level, json=logs.json)
     log.bind(stage=context.name)
@@ -251,3 +254,9 @@ def _die_with_parent(lifeline: Connection) -> None:
     with contextlib.suppress(EOFError, OSError):
         lifeline.recv()
     os._exit(0)
+
+
+def _die_with_parent_even_if_stuck() -> None:
+    """Have Linux kill this process with the thread that started it: a native call may hold the interpreter for ever."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))  # PR_SET_PDEATHSIG; elsewhere the lifeline must do

@@ -34,7 +34,7 @@ def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -
 def _engine(wiring: Wiring) -> EngineReport:
     counters = wiring.engine.context.counters
     span = counters.get("last_at") - counters.get("first_at")
-    shown = counters.count("shown")
+    shown = counters.count("rendered")
     return EngineReport(
         frames=counters.count("frames"),
         skipped=counters.count("skipped"),

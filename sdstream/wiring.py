@@ -15,6 +15,11 @@ from sdstream.sources.gate import Gate, open_gate, run_gate
 from sdstream.stage import Context, LogChoice, Stage, stage_counters
 from sdstream.stats import Histogram
 
+CONNECTING = 12.0
+"""Seconds that a sink may take to start and to open before its process counts as hung: a connect to a silent server
+may hold the interpreter, so nothing inside that process could give it up."""
+REACHING = 15.0
+"""Seconds that a source may take to reach its server again before its process counts as hung."""
 LOADING = 600.0
 """Seconds that a model may take to load or to compile before its process counts as hung."""
 
@@ -75,6 +80,7 @@ class Wiring:
             Context(name, stage_counters(sink_body.COUNTERS)),
             sink_body.run_sink,
             (settings, self._config.canvas, self._config.air, inputs),
+            open_deadline=CONNECTING,
             logs=self._logs,
         )
         return SinkParts(name, settings, stage, latency)
@@ -91,7 +97,13 @@ class Wiring:
             gate=self._gate.address if self._gate else None,
         )
         context = Context("source", stage_counters(source_body.COUNTERS))
-        return Stage(context, source_body.run_source, (config.source, config.canvas, ports), logs=self._logs)
+        return Stage(
+            context,
+            source_body.run_source,
+            (config.source, config.canvas, ports),
+            hang_after=REACHING,
+            logs=self._logs,
+        )
 
     def _engine_stage(self) -> Stage:
         ports = engine_body.EnginePorts(
@@ -105,7 +117,7 @@ class Wiring:
         return Stage(
             Context("engine", stage_counters(engine_body.COUNTERS)),
             engine_body.run_engine,
-            (settings, ports),
+            (settings, self._config.canvas, ports),
             hang_after=deadline,
             open_deadline=LOADING,
             logs=self._logs,

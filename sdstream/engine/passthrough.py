@@ -3,13 +3,15 @@
 from typing import Self
 
 from sdstream.controls import Controls
-from sdstream.frame import Frame
+from sdstream.engine.outcome import Outcome
+from sdstream.frame import Pixels
 
 
 class Passthrough:
-    """Gives each frame back as it came."""
+    """Gives each picture back as it came."""
 
-    skipped = False
+    last_outcome = Outcome.RENDERED
+    last_age = 0
 
     def __enter__(self) -> Self:
         return self
@@ -17,6 +19,6 @@ class Passthrough:
     def __exit__(self, *exc: object) -> None:
         pass
 
-    def __call__(self, frame: Frame, controls: Controls) -> Frame:  # noqa: ARG002 - the protocol's signature
+    def __call__(self, frame: Pixels, controls: Controls) -> Pixels:  # noqa: ARG002 - the protocol's signature
         """Return `frame`."""
         return frame

@@ -1,0 +1,208 @@
+"""`sdstream bench path`: the whole daemon at work, measured from the outside: rate, latency, processor time, memory."""
+
+import contextlib
+import json
+import multiprocessing
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import psutil
+import typer
+
+from sdstream import log
+from sdstream.config.schema import Config
+from sdstream.report import Report, table
+from sdstream.stage import Context, LogChoice
+from sdstream.stats import Histogram
+
+if TYPE_CHECKING:
+    from sdstream.pipeline import Pipeline
+
+Input = Literal["testsrc", "rtmp"]
+Output = Literal["discard", "ndi"]
+_SPAWN = multiprocessing.get_context("spawn")
+_KEY = "bench"
+_NDI_NAME = "sdstream-bench"
+_STARTING = 5.0
+_WARM_UP = 60.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The daemon's processes at one moment, all together."""
+
+    at: float
+    """Seconds since the start."""
+    cpu: float
+    """Processor seconds used so far."""
+    memory: int
+    """Bytes resident (shared pages count in every process that maps them)."""
+    files: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class PathResult:
+    """What the whole daemon did, and what it cost."""
+
+    report: Report
+    cores: float
+    """Processor seconds a second, of the daemon alone (not of publisher and receiver)."""
+    glass: dict[str, float] | None
+    """Seconds from the birth of a picture at the publisher to its arrival at the NDI receiver: p50, p95, p99."""
+    growth: dict[str, float] | None
+    """From one minute after the start to the end, for runs of two minutes or more: memory (bytes), files, threads."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the `bench` verbs."""
+    app.command("path")(path)
+
+
+def path(
+    source: Annotated[Input, typer.Option(help="Where the picture comes from; rtmp starts a publisher.")] = "rtmp",
+    sink: Annotated[Output, typer.Option(help="Where it goes; ndi starts a receiver.")] = "discard",
+    size: Annotated[str, typer.Option(help="Canvas, WIDTHxHEIGHT@FPS.")] = "1280x720@30",
+    seconds: Annotated[float, typer.Option("--for", min=5, help="Seconds to measure.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure the whole daemon with the passthrough engine: rate, latency, processor time."""
+    shape, _, fps = size.partition("@")
+    width, _, height = shape.partition("x")
+    canvas = {"width": int(width), "height": int(height), "fps": float(fps or 30)}
+    result = measure(source, sink, canvas, seconds)
+    whole = {**vars(result), "report": result.report.as_dict()}
+    print(json.dumps(whole) if as_json else _lines(result))
+
+
+def measure(source: Input, sink: Output, canvas: dict[str, float], seconds: float) -> PathResult:
+    """Run the daemon for `seconds` on `canvas`, and whatever it needs at both ends in processes of their own."""
+    from sdstream.pipeline import Pipeline
+
+    incoming: dict[str, Any] = {"kind": "testsrc"}
+    address = f"127.0.0.1:{_free_port()}"
+    if source == "rtmp":
+        incoming = {"kind": "rtmp", "listen": address, "key": _KEY}
+    outgoing = {"kind": "ndi", "name": _NDI_NAME} if sink == "ndi" else {"kind": "discard"}
+    pipeline = Pipeline(_config(canvas, incoming, outgoing))
+    samples: list[Sample] = []
+    over = threading.Event()
+    answer, ages = _SPAWN.Pipe(duplex=False)
+    watch = threading.Thread(target=_watch, args=(pipeline, samples, over))
+    with ExitStack() as ends:
+        if source == "rtmp":
+            target = {"kind": "ffmpeg", "url": f"rtmp://{address}/live/{_KEY}", "preset": "ultrafast"}
+            _beside(ends, _publish, _config(canvas, {"kind": "testsrc"}, target))
+        if sink == "ndi":
+            _beside(ends, _receive, ages, canvas, seconds - 1.0)
+        watch.start()
+        report = pipeline.run(seconds)
+        over.set()
+        watch.join()
+        glass = answer.recv() if sink == "ndi" and answer.poll(5.0) else None
+    return PathResult(report, _cores(samples), glass, _growth(samples))
+
+
+def _config(canvas: dict[str, float], source: dict[str, Any], sink: dict[str, Any]) -> Config:
+    engine = {"kind": "passthrough"}
+    return Config.model_validate({"version": 1, "canvas": canvas, "source": source, "engine": engine, "sinks": [sink]})
+
+
+def _beside(ends: ExitStack, body: Callable[..., None], *arguments: Any) -> None:
+    """Run `body` in a process of its own until the measurement is over."""
+    process = _SPAWN.Process(target=body, args=arguments)
+    process.start()
+    ends.callback(process.join, 5.0)
+    ends.callback(process.terminate)
+
+
+def _publish(config: Config) -> None:
+    from sdstream.pipeline import Pipeline
+
+    log.configure("error")
+    Pipeline(config, LogChoice("error")).run()
+
+
+def _receive(answer: Connection, canvas: dict[str, float], seconds: float) -> None:
+    """Receive by NDI for `seconds`, and answer with the percentiles of the pictures' ages."""
+    from sdstream.audio_ring import AudioRing
+    from sdstream.config.schema import Canvas
+    from sdstream.config.sources import NdiSourceSettings
+    from sdstream.errors import Lost
+    from sdstream.sources import marker
+    from sdstream.sources.feed import COUNTERS, Feed
+    from sdstream.sources.ndi import NdiSource
+
+    context = Context.alone(*COUNTERS)
+    settings = NdiSourceSettings(kind="ndi", name=_NDI_NAME, extra_ips=("127.0.0.1",))
+    feed = Feed(Canvas.model_validate(canvas), context.counters, AudioRing(), lambda: None)
+    ages, until = Histogram(), time.monotonic() + seconds
+    while time.monotonic() < until:
+        with contextlib.suppress(Lost), NdiSource(settings, feed) as source:
+            while time.monotonic() < until:
+                frame = source.read()
+                mark = marker.read(frame.pixels) if frame else None
+                if frame and mark:
+                    ages.record(mark.age(frame.captured))
+    answer.send(ages.summary() if ages.total() else None)
+
+
+def _watch(pipeline: "Pipeline", samples: list[Sample], done: threading.Event) -> None:
+    began = time.monotonic()
+    while not done.wait(1.0):
+        processes = [psutil.Process()]
+        with contextlib.suppress(psutil.Error):
+            processes += [psutil.Process(pid) for pid in pipeline.pids().values()]
+            samples.append(_sample(processes, time.monotonic() - began))
+
+
+def _sample(processes: list[psutil.Process], at: float) -> Sample:
+    cpu = memory = files = threads = 0.0
+    for process in processes:
+        with process.oneshot():
+            times = process.cpu_times()
+            cpu += times.user + times.system
+            memory += process.memory_info().rss
+            files += process.num_fds() if hasattr(process, "num_fds") else 0  # not on Windows
+            threads += process.num_threads()
+    return Sample(at, cpu, int(memory), int(files), int(threads))
+
+
+def _cores(samples: list[Sample]) -> float:
+    """Return processor seconds a second, without the first five seconds: they are spent on starting."""
+    steady = [sample for sample in samples if sample.at >= _STARTING] or samples
+    span = steady[-1].at - steady[0].at
+    return (steady[-1].cpu - steady[0].cpu) / span if span else 0.0
+
+
+def _growth(samples: list[Sample]) -> dict[str, float] | None:
+    late = [sample for sample in samples if sample.at >= _WARM_UP]
+    if not late or late[-1].at < 2 * _WARM_UP:
+        return None
+    first, last = late[0], late[-1]
+    return {name: getattr(last, name) - getattr(first, name) for name in ("memory", "files", "threads")}
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _lines(result: PathResult) -> str:
+    lines = [table(result.report), f"cpu      {result.cores:.2f} cores (supervisor and all stages)"]
+    if result.glass:
+        values = ", ".join(f"{name} {value * 1000:.1f} ms" for name, value in result.glass.items())
+        lines.append(f"glass    {values} from birth at the publisher to arrival at the receiver")
+    if result.growth:
+        mebibytes = result.growth["memory"] / (1 << 20)
+        lines.append(
+            f"growth   {mebibytes:+.1f} MiB resident, {result.growth['files']:+.0f} files, "
+            f"{result.growth['threads']:+.0f} threads since the first minute"
+        )
+    return "\n".join(lines)

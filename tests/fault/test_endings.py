@@ -1,0 +1,116 @@
+"""How `sdstream run` ends: by a signal, by a bad configuration, by a missing thing. Each from the outside."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
+
+GOOD = """
+version: 1
+canvas: {width: 320, height: 180, fps: 30}
+source: {kind: testsrc}
+engine: {kind: passthrough}
+sinks: [{kind: discard}, {kind: discard}]
+"""
+
+
+def daemon(tmp_path: Path, text: str, *options: str) -> "subprocess.Popen[str]":
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    command = [sys.executable, "-m", "sdstream", "run", str(path), *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def family(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def until_on_air(process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 20
+    while len(family(process)) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.5)
+
+
+def assert_nothing_left(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=3)
+    assert not alive
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_three_seconds_and_leaves_nothing(tmp_path: Path, number: int) -> None:
+    shm = "/dev/shm"
+    before = set(os.listdir(shm)) if os.path.isdir(shm) else set()
+    process = daemon(tmp_path, GOOD, "--json")
+    until_on_air(process)
+    children = family(process)
+    os.killpg(process.pid, number)  # as a terminal does: everybody gets it
+    began = time.monotonic()
+    out, err = process.communicate(timeout=10)
+    assert time.monotonic() - began <= 3
+    assert process.returncode == 0, err
+    report = json.loads(out)
+    assert all(sink["sent"] >= 0.99 * sink["due"] > 0 for sink in report["sinks"])
+    assert_nothing_left(children)
+    assert (set(os.listdir(shm)) if os.path.isdir(shm) else set()) <= before
+
+
+def test_a_kill_of_the_supervisor_leaves_nothing(tmp_path: Path) -> None:
+    process = daemon(tmp_path, GOOD)
+    until_on_air(process)
+    children = family(process)
+    process.kill()
+    process.communicate(timeout=10)
+    assert len(children) >= 4
+    assert_nothing_left(children)
+
+
+def test_it_ends_by_itself_when_its_time_is_over(tmp_path: Path) -> None:
+    process = daemon(tmp_path, GOOD, "--for", "3")
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "discard.2" in out
+
+
+def test_a_bad_configuration_names_every_mistake_and_exits_with_78(tmp_path: Path) -> None:
+    process = daemon(tmp_path, GOOD.replace("width: 320", "widht: 320").replace("testsrc", "testsource"))
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 78
+    assert "width" in err
+    assert "testsrc" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("{kind: testsrc}", "{kind: ffmpeg, url: /nowhere/clip.mp4}", "/nowhere/clip.mp4"),
+        ("{kind: passthrough}", "{model: /nowhere/model}", "/nowhere/model"),
+        ("{kind: discard}]", "{kind: virtualcam, device: /dev/video97}]", "/dev/video97"),
+    ],
+    ids=["file", "model", "camera"],
+)
+def test_a_missing_thing_is_named_and_exits_with_69(tmp_path: Path, old: str, new: str, named: str) -> None:
+    process = daemon(tmp_path, GOOD.replace(old, new))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 69, err
+    assert named in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+def test_a_publisher_that_never_comes_leaves_the_slate_on_air(tmp_path: Path) -> None:
+    text = GOOD.replace("{kind: testsrc}", '{kind: rtmp, url: "rtmp://127.0.0.1:9/live/none"}')
+    process = daemon(tmp_path, text, "--for", "4", "--json")
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    report = json.loads(out)
+    assert report["source"]["state"] != "live"
+    assert all(sink["slate"] == sink["sent"] > 0 for sink in report["sinks"])

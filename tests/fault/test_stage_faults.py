@@ -1,0 +1,87 @@
+"""A process of the daemon dies or hangs: the others, and so the show, go on."""
+
+import os
+import signal
+import socket
+import threading
+
+import pytest
+
+from tests.parts.show import Show, free_port, share_since
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
+TESTSRC = {"kind": "testsrc"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
+def test_when_the_engine_crashes_the_camera_shows_until_it_is_back(number: int) -> None:
+    with Show(TESTSRC, air={"hold": 0.1}) as show:
+        before = show.showing("live").sinks[0]
+        show.signal("engine", number)
+        show.wait(lambda report: report.sinks[0].camera > before.camera)
+        show.showing("live")
+        assert show.report.engine.restarts == 1
+        assert share_since(before, show.sink()) >= 0.99
+        assert show.sink().slate == before.slate
+
+
+def test_when_the_engine_hangs_it_is_replaced() -> None:
+    with Show(TESTSRC) as show:
+        before = show.showing("live").sinks[0]
+        show.signal("engine", signal.SIGSTOP)
+        show.showing("camera")
+        show.wait(lambda report: report.engine.restarts == 1, 20)
+        show.showing("live")
+        assert share_since(before, show.sink()) >= 0.99
+
+
+def test_when_the_source_crashes_the_slate_shows_until_it_is_back() -> None:
+    with Show(TESTSRC) as show:
+        before = show.showing("live").sinks[0]
+        for _ in range(3):
+            show.signal("source", signal.SIGKILL)
+            show.showing("slate")
+            show.showing("live")
+        assert share_since(before, show.sink()) >= 0.99
+
+
+def test_when_a_sink_is_killed_the_other_one_notices_nothing() -> None:
+    with Show(TESTSRC, {"kind": "discard"}, {"kind": "discard"}) as show:
+        before = show.showing("live", "discard.2").sinks[1]
+        for _ in range(3):
+            due = show.sink("discard.1").sent
+            show.signal("discard.1", signal.SIGKILL)
+            show.wait(lambda report, due=due: report.sinks[0].sent > due + 10)
+        assert show.sink("discard.1").restarts == 3
+        assert share_since(before, show.sink("discard.2")) >= 0.99
+
+
+def test_a_silent_server_of_one_output_harms_no_other() -> None:
+    """The kernel accepts the connection; nobody ever answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"rtmp://127.0.0.1:{server.getsockname()[1]}/app/secret-of-a-test"
+        with Show(TESTSRC, {"kind": "discard"}, {"kind": "ffmpeg", "url": url, "timeout": 1.0}) as show:
+            before = show.showing("live").sinks[0]
+            show.wait(lambda report: report.sinks[1].restarts >= 1, 45)
+            assert share_since(before, show.sink()) >= 0.99
+
+
+def test_an_output_without_a_server_harms_no_other_and_is_tried_again() -> None:
+    url = f"rtmp://127.0.0.1:{free_port()}/app/secret-of-a-test"
+    with Show(TESTSRC, {"kind": "discard"}, {"kind": "ffmpeg", "url": url}) as show:
+        before = show.showing("live").sinks[0]
+        show.wait(lambda report: report.sinks[1].restarts >= 3, 30)
+        assert share_since(before, show.sink()) >= 0.99
+
+
+def test_the_show_ends_with_all_of_its_processes() -> None:
+    threads = threading.active_count()
+    with Show(TESTSRC) as show:
+        show.showing("live")
+        pids = show.pipeline.pids()
+    assert show.final is not None
+    assert show.final.exit_code == 0
+    assert threading.active_count() == threads
+    for pid in pids.values():
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)

@@ -1,0 +1,76 @@
+"""A whole run of the daemon inside a test: real processes, real sockets, and a way to see what every sink sent."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Self
+
+from sdstream.config.schema import Config
+from sdstream.pipeline import Pipeline
+from sdstream.report import Report, SinkReport
+
+KEY = "s3cret-key-of-a-test"
+
+
+class Show:
+    """Runs a pipeline in a thread of the test; its stages are processes of their own, as always."""
+
+    def __init__(self, source: dict[str, Any], *sinks: dict[str, Any], **more: Any) -> None:
+        canvas = {"width": 320, "height": 180, "fps": 30}
+        parts = {"version": 1, "canvas": canvas, "engine": {"kind": "passthrough"}}
+        self.config = Config.model_validate(
+            {**parts, "source": source, "sinks": list(sinks) or [{"kind": "discard"}], **more}
+        )
+
+    def __enter__(self) -> Self:
+        self.pipeline = Pipeline(self.config)
+        self.final: Report | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.pipeline.stop()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        self.final = self.pipeline.run()
+
+    @property
+    def report(self) -> Report:
+        return self.pipeline.report()
+
+    def sink(self, name: str = "discard") -> SinkReport:
+        return next(sink for sink in self.report.sinks if sink.name == name)
+
+    def wait(self, condition: Callable[[Report], bool], seconds: float = 15.0) -> Report:
+        """Return the first report that fulfils `condition`; fails the test when none does in time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            report = self.report
+            if condition(report):
+                return report
+            time.sleep(0.02)
+        raise AssertionError(f"it did not come about within {seconds} s: {self.report}")
+
+    def showing(self, rung: str, sink: str = "discard", seconds: float = 15.0) -> Report:
+        """Wait until a sink shows a rung of its ladder."""
+        return self.wait(lambda report: any(s.showing == rung and s.name == sink for s in report.sinks), seconds)
+
+    def signal(self, stage: str, number: int) -> None:
+        os.kill(self.pipeline.pids()[stage], number)
+
+
+def free_port() -> int:
+    """Return a TCP port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def share_since(before: SinkReport, after: SinkReport) -> float:
+    """Return the share of the pictures due between two reports that were sent."""
+    due = after.due - before.due
+    return (after.sent - before.sent) / due if due else 1.0
