@@ -71,3 +71,5 @@ class DiffusionSettings(Settings):
     """A person segmentation model in transformers layout, for the regions `person` and `background`."""
     random_seed: int = Field(0, ge=0, lt=2**63)
     """Seed of the dice that the similarity filter throws."""
+    deadline: float = Field(10.0, gt=0, le=600)
+    """Seconds that one frame may take before the engine counts as hung and is replaced."""

@@ -1,12 +1,12 @@
 """Residual classifier-free guidance as three numbers a row (paper section 3.3, equations 5 to 7).
 
-With the noise e = δ e_virt + γ (e_c - δ e_virt) and the reference that e_virt points at,
+With the noise e = delta e_virt + gamma (e_c - delta e_virt) and the reference that e_virt points at,
 ref = (x - b e_virt) / a, the clean picture x̂0 = (x - b e) / a is
 
-    x̂0 = γ x̂0_c + (1-γ) δ ref + (1-γ)(1-δ)/a x
+    x̂0 = gamma x̂0_c + (1-gamma) delta ref + (1-gamma)(1-delta)/a x
 
 so a row needs no noise estimate but the prompt's own. What `ref` is makes the mode: the camera's latent
-(self-negative), stage 0's negative estimate (onetime-negative), or each stage's (full, where δ = 1).
+(self-negative), stage 0's negative estimate (onetime-negative), or each stage's (full, where delta = 1).
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Mode = Literal["none", "full", "self_negative", "onetime_negative"]
 
 @dataclass(frozen=True)
 class Guidance:
-    """How one frame is guided. `scale` is the paper's γ, `delta` its δ."""
+    """How one frame is guided. `scale` is the paper's gamma, `delta` its delta."""
 
     mode: Mode = "none"
     scale: float = 1.0
@@ -25,7 +25,7 @@ class Guidance:
 
     @property
     def active(self) -> bool:
-        """Whether the rows differ from plain denoising: γ <= 1 never guides."""
+        """Whether the rows differ from plain denoising: gamma <= 1 never guides."""
         return self.mode != "none" and self.scale > 1.0
 
     def asks_negative(self, stage: int) -> bool:

@@ -1,0 +1,165 @@
+"""Attention of the U-Net: the prompt's keys and values kept (paper A.2), and frames that look at each other (3.2).
+
+Both need attention layers of the usual Stable Diffusion kind; others are refused, never left out silently.
+`Any` stands for diffusers' modules, whose attributes have no static types.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
+from torch import Tensor
+
+from sdstream.engine.prompt import Embedding
+from sdstream.errors import Unavailable
+
+Span = tuple[int, int, bool]
+"""Rows from, to (exclusive), and whether they look at each other."""
+
+
+@dataclass
+class Layer:
+    """The keys and values that one cross-attention layer uses in this call."""
+
+    attention: Any
+    current: tuple[Tensor, Tensor] | None = None  # each [rows, heads, tokens, d]
+    kept: dict[Embedding, tuple[Tensor, Tensor]] = field(default_factory=dict)  # each [1, heads, tokens, d]
+
+
+class FrameAttention:
+    """Self-attention; the rows of a span form one long sequence, so each attends to every frame of it."""
+
+    def __init__(self, spans: "Spans") -> None:
+        self._spans = spans
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,  # [rows, tokens, dim]
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
+        """Attend; the names are diffusers' protocol."""
+        del encoder_hidden_states, attention_mask, temb
+        q, k, v = (project(hidden_states) for project in (attn.to_q, attn.to_k, attn.to_v))
+        _, tokens, dim = q.shape
+        spans = self._spans.current
+        if not any(together for _, _, together in spans):
+            return _out(attn, _attend(attn, q, k, v))
+        parts = []
+        for start, end, together in spans:
+            shape = (1, (end - start) * tokens, dim) if together else (end - start, tokens, dim)
+            part = _attend(attn, *(t[start:end].reshape(shape) for t in (q, k, v)))
+            parts.append(part.reshape(end - start, tokens, dim))
+        return _out(attn, torch.cat(parts))
+
+
+class PromptAttention:
+    """Cross-attention from keys and values that `PromptCache` worked out before the call."""
+
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,  # [rows, tokens, dim]
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
+        """Attend; the names are diffusers' protocol."""
+        del encoder_hidden_states, attention_mask, temb
+        assert self._layer.current is not None, "PromptCache.select comes before the U-Net"
+        k, v = (t.expand(len(hidden_states), -1, -1, -1) for t in self._layer.current)
+        q = _heads(attn, attn.to_q(hidden_states))
+        return _out(attn, F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+
+@dataclass
+class Spans:
+    """Which rows of this call look at each other; shared by all self-attention layers."""
+
+    current: Sequence[Span] = ()
+
+
+class PromptCache:
+    """Keys and values of the prompts in use, for all cross-attention layers: worked out once a prompt."""
+
+    def __init__(self, layers: Sequence[Layer], keep: int = 64) -> None:
+        self._layers = layers
+        self._keep = keep
+        self._rows: tuple[Embedding, ...] = ()
+
+    def select(self, rows: Sequence[Embedding]) -> None:
+        """Make the next call's rows use these prompts."""
+        chosen = tuple(rows)
+        if chosen == self._rows:
+            return
+        for layer in self._layers:
+            for embedding in dict.fromkeys(chosen):
+                if embedding not in layer.kept:
+                    layer.kept[embedding] = self._work_out(layer.attention, embedding)
+            pairs = [layer.kept[embedding] for embedding in chosen]
+            same = all(embedding is chosen[0] for embedding in chosen)
+            layer.current = pairs[0] if same else (torch.cat([k for k, _ in pairs]), torch.cat([v for _, v in pairs]))
+            for embedding in list(layer.kept)[: max(0, len(layer.kept) - self._keep)]:
+                del layer.kept[embedding]
+        self._rows = chosen
+
+    def clear(self) -> None:
+        """Forget everything: the layers' weights changed (a LoRA)."""
+        self._rows = ()
+        for layer in self._layers:
+            layer.current = None
+            layer.kept.clear()
+
+    @staticmethod
+    def _work_out(attention: Any, embedding: Embedding) -> tuple[Tensor, Tensor]:
+        tokens = embedding.tokens.unsqueeze(0)
+        return _heads(attention, attention.to_k(tokens)), _heads(attention, attention.to_v(tokens))
+
+
+def install(unet: Any, *, prompt_cache: bool) -> tuple[Spans, PromptCache | None]:
+    """Replace the U-Net's attention processors; raises Unavailable for attention of another kind."""
+    spans = Spans()
+    layers: list[Layer] = []
+    processors: dict[str, Callable[..., Tensor]] = {}
+    for name, default in unet.attn_processors.items():
+        attention = unet.get_submodule(name.removesuffix(".processor"))
+        _refuse_other_kinds(name, attention)
+        if not attention.is_cross_attention:
+            processors[name] = FrameAttention(spans)
+        elif prompt_cache:
+            layers.append(Layer(attention))
+            processors[name] = PromptAttention(layers[-1])
+        else:
+            processors[name] = default
+    unet.set_attn_processor(processors)
+    return spans, PromptCache(layers) if prompt_cache else None
+
+
+def _refuse_other_kinds(name: str, attention: Any) -> None:
+    special = ("group_norm", "spatial_norm", "norm_q", "norm_k", "norm_cross", "added_kv_proj_dim")
+    found = [part for part in special if getattr(attention, part, None)]  # absent in older diffusers
+    if found or attention.residual_connection or attention.rescale_output_factor != 1.0:
+        raise Unavailable(f"U-Net layer {name} has an attention that is not Stable Diffusion's: {', '.join(found)}")
+
+
+def _heads(attn: Any, t: Tensor) -> Tensor:
+    """Split the heads off.  # [rows, tokens, heads * d] -> [rows, heads, tokens, d]"""
+    return t.view(*t.shape[:-1], attn.heads, -1).transpose(1, 2)
+
+
+def _attend(attn: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    q, k, v = (_heads(attn, t) for t in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+
+def _out(attn: Any, t: Tensor) -> Tensor:
+    projection, dropout = attn.to_out
+    result: Tensor = dropout(projection(t))
+    return result

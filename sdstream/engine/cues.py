@@ -1,0 +1,48 @@
+"""Which prompt is due, and how far the fade to it has come; time is given, never taken."""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from sdstream.controls import Controls, Prompt
+
+T = TypeVar("T")
+
+
+def due(controls: Controls, elapsed: float) -> tuple[Prompt, float]:
+    """Return the prompt `elapsed` seconds after the controls took effect, and the seconds of its fade."""
+    if controls.cues_loop and controls.cues:
+        elapsed %= controls.cues_loop
+    prompt, transition = controls.prompt, controls.transition
+    for cue in controls.cues:
+        if cue.at <= elapsed:
+            prompt, transition = cue.prompt, cue.transition
+    return prompt, transition
+
+
+class Crossfade(Generic[T]):
+    """Fades from what is shown to each new target; one that comes in mid-fade starts from there.
+
+    Targets are told apart by identity. A new target after `restart` is shown at once.
+    """
+
+    def __init__(self) -> None:
+        self._shown: T | None = None
+        self._start: T | None = None
+        self._target: T | None = None
+        self._began = 0.0
+
+    def at(self, now: float, target: T, seconds: float, mix: Callable[[Sequence[tuple[T, float]]], T]) -> T:
+        """Return what to show at `now` (seconds): the target itself when the fade is over."""
+        if target is not self._target:
+            self._start, self._target, self._began = self._shown, target, now
+        start = self._start
+        done = min(1.0, max(0.0, (now - self._began) / seconds)) if seconds > 0 else 1.0
+        if start is None or done >= 1.0:
+            self._shown, self._start = target, None
+            return target
+        self._shown = mix([(start, 1.0 - done), (target, done)]) if done > 0 else start
+        return self._shown
+
+    def restart(self) -> None:
+        """Forget what is shown."""
+        self._shown = self._start = self._target = None

@@ -1,0 +1,98 @@
+"""Where models lie on disk, and whether their files may be opened: safetensors only, with a sane header."""
+
+import json
+import re
+import struct
+from pathlib import Path
+
+from sdstream.errors import Unavailable
+
+BUNDLED = Path(__file__).parent.parent / "models"
+"""Models that come with sdstream."""
+
+HEADER_LIMIT = 32 * 2**20
+"""Bytes of a safetensors header; the largest real ones have about one."""
+
+HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
+_SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2}
+_SIZES |= {"I32": 4, "U32": 4, "F32": 4, "F64": 8, "I64": 8, "U64": 8}
+
+
+def locate(name: str, what: str) -> Path:
+    """Return the folder or file that `name` means: bundled, on disk, or fetched from the hub.
+
+    Raises Unavailable where there is none; `what` says in the message what was looked for.
+    """
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    if (bundled := BUNDLED / name).is_dir() and name.isidentifier():
+        return bundled
+    if HUB_ID.match(name) and not path.is_absolute():
+        return _from_hub(name, what)
+    raise Unavailable(
+        f"{what} {name!r} was not found: expected a folder in diffusers layout, a .safetensors file or a hub id "
+        "such as stabilityai/sd-turbo; try `sdstream models list`"
+    )
+
+
+def _from_hub(name: str, what: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    wanted = ["*.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted))
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise Unavailable(
+            f"{what} {name!r} is not on this machine and could not be fetched from the hub ({reason}); "
+            f"with a network, run `sdstream models pull {name}`, or name a folder"
+        ) from error
+
+
+def weights(folder: Path, what: str) -> list[Path]:
+    """Return the safetensors files of one component after a look at their headers; raises Unavailable."""
+    if not (folder / "config.json").is_file():
+        raise Unavailable(f"{what}: {folder / 'config.json'} is missing; pull or copy the model again")
+    found = sorted(folder.glob("*.safetensors"))
+    if not found:
+        pickles = [file.name for file in folder.iterdir() if file.suffix in PICKLES]
+        if pickles:
+            raise Unavailable(
+                f"{what}: {folder / pickles[0]} is a pickle, which could run any code; sdstream opens .safetensors only"
+            )
+        raise Unavailable(f"{what}: there is no .safetensors file in {folder}; pull or copy the model again")
+    for file in found:
+        check_safetensors(file)
+    return found
+
+
+def check_safetensors(file: Path) -> None:
+    """Read a safetensors header and hold it against the file's size; raises Unavailable if they do not fit."""
+    try:
+        _check_header(file)
+    except (OSError, ValueError, KeyError, TypeError, struct.error, RecursionError) as error:
+        raise Unavailable(f"{file} is no whole safetensors file: {error}; pull or copy it again") from error
+
+
+def _check_header(file: Path) -> None:
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        if length > min(HEADER_LIMIT, size - 8):
+            raise ValueError(f"its header claims {length} bytes, and the file has {size}")
+        header = json.loads(stream.read(length))
+    header.pop("__metadata__", None)
+    end = 0
+    for name, entry in header.items():
+        start, stop = entry["data_offsets"]
+        count = 1
+        for side in entry["shape"]:
+            count *= side
+        if not 0 <= start <= stop or stop - start != count * _SIZES[entry["dtype"]]:
+            raise ValueError(f"tensor {name!r} does not fit its place")
+        end = max(end, stop)
+    if end != size - 8 - length:
+        raise ValueError(f"it should hold {8 + length + end} bytes and holds {size}")

@@ -1,0 +1,175 @@
+"""Loads a model in diffusers layout, strictly: a file that is missing, cut short or of another shape is named."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.engine.files import locate, weights
+from sdstream.engine.schedule import NoiseTable
+from sdstream.engine.text import TextEncoder
+from sdstream.errors import Unavailable
+from sdstream.log import get_logger
+
+log = get_logger()
+
+TINY = {4: "madebyollin/taesd"}
+"""Hub ids of tiny autoencoders by latent channels."""
+
+TINY_XL = "madebyollin/taesdxl"
+
+LoadErrors: tuple[type[Exception], ...] = (
+    OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, ArithmeticError, AssertionError,
+)  # fmt: skip
+"""What diffusers and transformers raise on a model that is not what it says."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What the engine needs of a checkpoint, on its device, ready to run."""
+
+    unet: Any  # diffusers publishes no types
+    autoencoder: Any
+    text: TextEncoder
+    table: NoiseTable
+    wants_size: bool
+    """An SDXL model, which is told the picture's size and a pooled prompt."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return torch.device(self.unet.device)
+
+    @property
+    def channels(self) -> int:
+        """Channels of its latents."""
+        return int(self.unet.config.in_channels)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device that the settings name; raises Unavailable if this machine has none."""
+    has_mps = torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
+    device = torch.device(name)
+    index = device.index or 0
+    if device.type == "cuda" and index >= torch.cuda.device_count():
+        seen = torch.cuda.device_count()
+        raise Unavailable(f"device {name} is not there: torch sees {seen} CUDA device(s); try auto")
+    if device.type == "mps" and not has_mps:
+        raise Unavailable("device mps is not there: torch sees no Apple GPU; try auto")
+    return device
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """Return the number format that the settings name."""
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else torch.float16
+    return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[name]
+
+
+def load(settings: DiffusionSettings) -> Model:
+    """Load what the settings name; raises Unavailable with the file and the reason."""
+    device = choose_device(settings.device)
+    dtype = choose_dtype(settings.dtype, device)
+    folder = locate(settings.model, "model")
+    if folder.is_file():
+        raise Unavailable(f"model {folder} is a single file; convert it to a diffusers folder")
+    with _quiet():
+        return _from_folder(folder, settings, device, dtype)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the libraries' progress bars and notices out of the log: what matters is raised."""
+    from diffusers.utils import logging as diffusers_log
+    from transformers.utils import logging as transformers_log
+
+    libraries = (diffusers_log, transformers_log)
+    levels = [library.get_verbosity() for library in libraries]
+    bars = [library.is_progress_bar_enabled() for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, level, bar in zip(libraries, levels, bars, strict=True):
+            library.set_verbosity(level)
+            if bar:
+                library.enable_progress_bar()
+
+
+def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) -> Model:
+    from diffusers import UNet2DConditionModel
+
+    unet = component(UNet2DConditionModel, folder / "unet", "U-Net", torch_dtype=dtype)
+    wants_size = unet.config.addition_embed_type == "text_time"
+    model = Model(
+        unet=unet.to(device),
+        autoencoder=_autoencoder(folder, settings, dtype, channels=unet.config.in_channels, xl=wants_size).to(device),
+        text=TextEncoder.load(folder, device, dtype, pooled=wants_size),
+        table=NoiseTable.from_config(read_config(folder / "scheduler" / "scheduler_config.json", "scheduler")),
+        wants_size=wants_size,
+    )
+    if model.text.width != unet.config.cross_attention_dim:
+        raise Unavailable(
+            f"{folder}: the text encoder gives {model.text.width} numbers a token and the U-Net expects "
+            f"{unet.config.cross_attention_dim}; they are from different models"
+        )
+    log.info("model loaded", model=settings.model, device=str(device), dtype=str(dtype), xl=wants_size)
+    return model
+
+
+def read_config(path: Path, what: str) -> dict[str, Any]:  # JSON
+    """Read a component's config; raises Unavailable."""
+    try:
+        config = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise Unavailable(f"{what}: {path} cannot be read: {error}; pull or copy the model again") from error
+    if not isinstance(config, dict):
+        raise Unavailable(f"{what}: {path} is not a config: expected a JSON object")
+    return config
+
+
+def _autoencoder(
+    folder: Path, settings: DiffusionSettings, dtype: torch.dtype, *, channels: int, xl: bool
+) -> Any:  # diffusers publishes no types
+    from diffusers import AutoencoderKL, AutoencoderTiny
+
+    own = folder / "vae"
+    own_is_tiny = read_config(own / "config.json", "autoencoder").get("_class_name") == "AutoencoderTiny"
+    if settings.autoencoder == "full":
+        if own_is_tiny:
+            raise Unavailable(f"engine.autoencoder: full, but {own} is a tiny autoencoder; use `tiny`")
+        return component(AutoencoderKL, own, "autoencoder", torch_dtype=dtype)
+    if settings.tiny_autoencoder is None and own_is_tiny:
+        return component(AutoencoderTiny, own, "autoencoder", torch_dtype=dtype)
+    name = settings.tiny_autoencoder or (TINY_XL if xl else TINY.get(channels))
+    if name is None:
+        raise Unavailable(f"no tiny autoencoder is known for {channels} latent channels; use `autoencoder: full`")
+    return component(AutoencoderTiny, locate(name, "tiny autoencoder"), "tiny autoencoder", torch_dtype=dtype)
+
+
+def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # any diffusers or transformers class
+    """Load one component and insist that every weight is there and fits; raises Unavailable."""
+    weights(folder, what)
+    try:
+        model, told = kind.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
+        )
+    except LoadErrors as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise Unavailable(f"{what}: {folder} cannot be loaded: {reason}") from error
+    for problem in ("missing_keys", "mismatched_keys", "error_msgs"):
+        if told.get(problem):
+            first = sorted(map(str, told[problem]))[0]
+            raise Unavailable(f"{what}: {folder} does not fit its config.json: {problem.replace('_', ' ')}: {first}")
+    quiet: Callable[[bool], object] = model.requires_grad_
+    quiet(False)
+    return model.eval()

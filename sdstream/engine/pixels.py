@@ -1,0 +1,63 @@
+"""Between pictures in host memory and the autoencoder's tensors.
+
+`Any` stands for diffusers' modules, whose attributes have no static types.
+"""
+
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sdstream.frame import Pixels
+
+
+class Autoencoder:
+    """Pixels to scaled latents and back, by a tiny or a full diffusers autoencoder."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        weight = next(module.parameters())
+        self._dtype, self._device = weight.dtype, weight.device
+        self._scale = float(module.config.scaling_factor)
+        self._shift = float(module.config.get("shift_factor") or 0.0)
+        levels = module.config.get("block_out_channels") or module.config.encoder_block_out_channels
+        self.factor = 2 ** (len(levels) - 1)
+        """Pixels along a side of one latent."""
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """Turn pictures (-1..1, [F, 3, H, W]) into latents.  # [F, c, h, w] float32
+
+        A full autoencoder gives a distribution: its mode is taken, for a sample would flicker.
+        """
+        encoded = self._module.encode(picture.to(self._dtype))
+        latent = encoded.latent_dist.mode() if "latent_dist" in encoded else encoded.latents
+        scaled: Tensor = (latent.float() - self._shift) * self._scale
+        return scaled
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Turn latents into pictures, about -1..1.  # [F, 3, H, W]"""
+        picture: Tensor = self._module.decode((latent / self._scale + self._shift).to(self._dtype)).sample
+        return picture
+
+    def to_tensor(self, pixels: Pixels) -> Tensor:
+        """Move one picture to the device.  # [3, H, W] float, -1..1"""
+        on_device = torch.from_numpy(pixels).to(self._device)
+        return on_device.permute(2, 0, 1).to(self._dtype).mul_(2 / 255).sub_(1)
+
+
+def to_pixels(picture: Tensor) -> Pixels:
+    """Bring one picture ([3, H, W], -1..1) to host memory; the result is the caller's own."""
+    levels = picture.float().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+    return cast(Pixels, np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy()))
+
+
+def fit(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Scale a picture to the model's size; the sides' ratio is not kept, so that nothing is cut off."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    import cv2
+
+    shrinks = pixels.shape[0] > height
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cast(Pixels, cv2.resize(pixels, (width, height), interpolation=way))

@@ -1,0 +1,72 @@
+"""Turns controls into the recipe of the frame that enters now; an unchanged recipe is the same object."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from torch import Tensor
+
+from sdstream.controls import Controls
+from sdstream.engine.cues import Crossfade, due
+from sdstream.engine.guidance import Guidance
+from sdstream.engine.noise import NoiseCache, mix_noise
+from sdstream.engine.plan import Sampling
+from sdstream.engine.prompt import Condition, Embedding
+from sdstream.engine.schedule import NoiseTable, Schedule
+from sdstream.engine.stream_batch import Recipe
+from sdstream.engine.text import TextEncoder, mix
+
+
+class Recipes:
+    """Keeps the fades of prompt and seed, and the last recipe."""
+
+    def __init__(self, table: NoiseTable, text: TextEncoder, noise: NoiseCache) -> None:
+        self._table = table
+        self._text = text
+        self._noise = noise
+        self._prompt_fade: Crossfade[Embedding] = Crossfade()
+        self._seed_fade: Crossfade[Tensor] = Crossfade()
+        self._controls: Controls | None = None
+        self._since = 0.0
+        self._last: Recipe[Condition] | None = None
+
+    def at(self, now: float, controls: Controls) -> Recipe[Condition]:
+        """Return the recipe for a frame that enters at `now` (seconds)."""
+        if self._controls is not controls:
+            self._adopt(now, controls)
+        recipe = Recipe(self._sampling(now, controls), self._condition(now, controls), controls.cross_frame_attention)
+        if self._last is None or recipe != self._last:
+            self._last = recipe
+        return self._last
+
+    def _adopt(self, now: float, controls: Controls) -> None:
+        old = self._controls
+        if old is None or old.cues != controls.cues or old.prompt != controls.prompt:
+            self._since = now  # other controls may change without starting the cues anew
+        if old is not None and len(old.steps) != len(controls.steps):
+            self._seed_fade.restart()
+        self._controls = controls
+
+    def _condition(self, now: float, controls: Controls) -> Condition:
+        prompt, seconds = due(controls, now - self._since)
+        target = self._text.encode(prompt, controls.blend)
+        way = partial(mix, blend=controls.blend)
+        condition = Condition(
+            positive=self._prompt_fade.at(now, target, seconds, way),
+            negative=self._text.encode(controls.negative_prompt),
+        )
+        last = self._last
+        return last.condition if last is not None and last.condition == condition else condition
+
+    def _sampling(self, now: float, controls: Controls) -> Sampling:
+        def blended(parts: Sequence[tuple[Tensor, float]]) -> Tensor:
+            return mix_noise(parts, controls.seed_blend)
+
+        target = self._noise.mix(controls.seed, controls.seed_blend, len(controls.steps))
+        sampling = Sampling(
+            schedule=Schedule.of(self._table, controls.steps),
+            guidance=Guidance(controls.guidance.mode, controls.guidance.scale, controls.guidance.delta),
+            noise=self._seed_fade.at(now, target, controls.transition, blended),
+            renoise=controls.renoise,
+        )
+        last = self._last
+        return last.sampling if last is not None and last.sampling == sampling else sampling

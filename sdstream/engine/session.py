@@ -1,0 +1,136 @@
+"""A loaded model at work: takes pictures and controls, keeps the frames in flight."""
+
+import random
+from collections import deque
+from collections.abc import Callable
+
+import torch
+
+from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.controls import Controls
+from sdstream.engine.models import Model
+from sdstream.engine.noise import NoiseCache
+from sdstream.engine.outcome import Outcome
+from sdstream.engine.pixels import Autoencoder, fit, to_pixels
+from sdstream.engine.prompt import Condition
+from sdstream.engine.recipes import Recipes
+from sdstream.engine.similarity import SimilarityFilter
+from sdstream.engine.stream_batch import Recipe, StreamBatch
+from sdstream.engine.unet import ConditionedUNet
+from sdstream.errors import SdstreamError, Unavailable
+from sdstream.frame import Pixels
+from sdstream.log import get_logger
+
+log = get_logger()
+
+
+class Session:
+    """One model and one stream of pictures; not for several threads. All calls run in inference mode."""
+
+    def __init__(self, model: Model, settings: DiffusionSettings, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._autoencoder = Autoencoder(model.autoencoder)
+        self._shape = self._latent_shape(model, settings)
+        self._noise = NoiseCache(self._shape, model.device)
+        self._recipes = Recipes(model.table, model.text, self._noise)
+        self._filter = SimilarityFilter(random.Random(settings.random_seed))  # noqa: S311 - dice, not secrets
+        size = (settings.height, settings.width)
+        time_ids = torch.tensor([*size, 0, 0, *size], device=model.device) if model.wants_size else None
+        self.unet = ConditionedUNet(model.unet, prompt_cache=settings.prompt_cache, time_ids=time_ids)
+        self._batch: StreamBatch[Condition] | None = None
+        self._controls: Controls | None = None
+        self._refused: Controls | None = None
+        self._recipe: Recipe[Condition] | None = None
+        self._calls = 0
+        self._entered: deque[int | None] = deque()
+        self.outcome = Outcome.FILLING
+        self.age = 0
+
+    def call(self, frame: Pixels, controls: Controls) -> Pixels | None:
+        """Take in one picture; see `DiffusionEngine.__call__`."""
+        last = self._adopt(controls)
+        assert self._batch is not None
+        assert self._controls is not None
+        self._calls += 1
+        pixels = fit(frame, self._settings.width, self._settings.height)
+        recipe = self._recipes.at(self._clock(), self._controls)
+        fresh = recipe is not self._recipe or self._settings.task == "txt2img"
+        self._recipe = recipe
+        if self._filter.skips(pixels, self._controls.similarity, fresh=fresh):
+            self._entered.append(None)
+            output = self._batch.advance()
+        else:
+            self._entered.append(self._calls)
+            output = self._batch.push(self._latent(pixels), recipe, cut=self._filter.cut)
+        return self._conclude(output, last)
+
+    def flush(self) -> list[Pixels]:
+        """Finish the frames in flight, oldest first."""
+        latents = self._batch.flush() if self._batch else []
+        self._entered.clear()
+        return [to_pixels(self._autoencoder.decode(latent)[0]) for latent in latents]
+
+    def reset(self) -> None:
+        """Forget the frames in flight and the last picture."""
+        if self._batch:
+            self._batch.reset()
+        self._entered.clear()
+        self._filter.reset()
+        self.outcome = Outcome.FILLING
+
+    def _conclude(self, output: torch.Tensor | None, drained: Pixels | None) -> Pixels | None:
+        assert self._controls is not None
+        depth = len(self._controls.steps) if self._settings.batching else 1
+        full = len(self._entered) >= depth
+        entered = self._entered.popleft() if full else None
+        if output is not None and entered is not None:
+            self.outcome, self.age = Outcome.RENDERED, self._calls - entered
+            return to_pixels(self._autoencoder.decode(output)[0])
+        if drained is not None:
+            self.outcome = Outcome.RENDERED
+            return drained
+        self.outcome = Outcome.SKIPPED if full else Outcome.FILLING
+        return None
+
+    def _adopt(self, controls: Controls) -> Pixels | None:
+        """Take over new controls; return the last of the frames that had to be drained for them, if any."""
+        if controls is self._controls or controls is self._refused:
+            return None
+        try:
+            self._check(controls)
+        except SdstreamError as error:
+            if self._controls is None:
+                raise
+            log.warning("controls refused, the old ones stay", reason=str(error))
+            self._refused = controls
+            return None
+        drained = None
+        if self._controls is None or len(controls.steps) != len(self._controls.steps):
+            newest = max((call for call in self._entered if call is not None), default=0)
+            pictures = self.flush()
+            if pictures:
+                drained, self.age = pictures[-1], self._calls + 1 - newest
+            noise = self._noise.draw(0, 1)
+            stages = len(controls.steps)
+            self._batch = StreamBatch(self.unet, noise, stages=stages, batching=self._settings.batching)
+        self._controls = controls
+        return drained
+
+    def _check(self, controls: Controls) -> None:
+        for name in controls.loras:
+            if name not in self._settings.loras:
+                known = ", ".join(self._settings.loras) or "none"
+                raise Unavailable(f"controls.loras: {name!r} was not loaded; engine.loras has: {known}")
+
+    def _latent(self, pixels: Pixels) -> torch.Tensor:
+        if self._settings.task == "txt2img":
+            return self._noise.draw(0, 1).new_zeros(1, *self._shape)
+        return self._autoencoder.encode(self._autoencoder.to_tensor(pixels).unsqueeze(0))
+
+    def _latent_shape(self, model: Model, settings: DiffusionSettings) -> tuple[int, int, int]:
+        factor = self._autoencoder.factor
+        if settings.width % factor or settings.height % factor:
+            size = f"{settings.width}x{settings.height}"
+            raise Unavailable(f"engine size {size}: this model needs sides that are multiples of {factor}")
+        return model.channels, settings.height // factor, settings.width // factor

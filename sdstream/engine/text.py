@@ -1,0 +1,134 @@
+"""Prompts to numbers: one text encoder (Stable Diffusion), or two (SDXL)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sdstream.controls import Blend, Prompt
+from sdstream.engine import blend as blending
+from sdstream.engine.prompt import Embedding, parse_weights
+from sdstream.errors import Unavailable
+from sdstream.log import get_logger
+
+log = get_logger()
+
+
+@dataclass(frozen=True, eq=False)
+class _Tower:
+    tokenizer: Any  # diffusers and transformers publish no types
+    encoder: Any
+    penultimate: bool
+    """SDXL reads the layer before the last, unnormalised."""
+
+
+class TextEncoder:
+    """Encodes prompts, and keeps the latest ones: equal prompts are the same Embedding."""
+
+    def __init__(self, towers: Sequence[_Tower], keep: int = 64) -> None:
+        self._towers = towers
+        self._keep = keep
+        self._kept: dict[tuple[Prompt, Blend], Embedding] = {}
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, *, pooled: bool) -> "TextEncoder":
+        """Load the text encoders of a diffusers folder; raises Unavailable."""
+        from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+        from sdstream.engine.models import component
+
+        towers = []
+        for suffix, kind in (("", CLIPTextModel), ("_2", CLIPTextModelWithProjection)):
+            part = folder / f"text_encoder{suffix}"
+            if suffix and not pooled:
+                break
+            if pooled and not suffix and not part.is_dir():
+                continue  # the SDXL refiner has the second one only
+            encoder = component(kind, part, "text encoder", dtype=dtype).to(device)
+            towers.append(_Tower(_tokenizer(folder / f"tokenizer{suffix}"), encoder, penultimate=pooled))
+        return cls(towers)
+
+    @property
+    def width(self) -> int:
+        """Numbers a token."""
+        return sum(int(tower.encoder.config.hidden_size) for tower in self._towers)
+
+    @torch.inference_mode()
+    def encode(self, prompt: Prompt, blend: Blend = "linear") -> Embedding:
+        """Encode a prompt, or several blended."""
+        key = (prompt, blend)
+        if key not in self._kept:
+            if len(self._kept) >= self._keep:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = self._work_out(prompt, blend)
+        return self._kept[key]
+
+    def forget(self) -> None:
+        """Drop what was kept: an encoder's weights changed."""
+        self._kept.clear()
+
+    def _work_out(self, prompt: Prompt, blend: Blend) -> Embedding:
+        if not isinstance(prompt, str):
+            return mix([(self.encode(part.text), part.weight) for part in prompt if part.weight > 0], blend)
+        parts = parse_weights(prompt)
+        encoded = [self._run(tower, parts) for tower in self._towers]
+        tokens = torch.cat([tokens for tokens, _ in encoded], dim=-1)
+        weighted = [weight for _, weight in parts if weight != 1.0]
+        if weighted:
+            tokens = self._weigh(tokens, parts)
+        return Embedding(tokens, encoded[-1][1])
+
+    def _weigh(self, tokens: Tensor, parts: list[tuple[str, float]]) -> Tensor:
+        """Move each token away from, or towards, what an empty prompt has in its place."""
+        empty = self.encode("").tokens
+        weights = [weight for _, weight in _ids(self._towers[0], parts)]
+        column = torch.tensor(weights, dtype=torch.float32, device=tokens.device).unsqueeze(-1)
+        return (empty + column * (tokens.float() - empty)).to(tokens.dtype)
+
+    def _run(self, tower: _Tower, parts: list[tuple[str, float]]) -> tuple[Tensor, Tensor | None]:
+        ids = [token for token, _ in _ids(tower, parts)]
+        device = next(tower.encoder.parameters()).device
+        output = tower.encoder(torch.tensor([ids], device=device), output_hidden_states=tower.penultimate)
+        if tower.penultimate:
+            pooled: Tensor | None = getattr(output, "text_embeds", None)  # the first tower has none
+            return output.hidden_states[-2][0], None if pooled is None else pooled[0]
+        return output.last_hidden_state[0], None
+
+
+def mix(parts: Sequence[tuple[Embedding, float]], blend: Blend) -> Embedding:
+    """Blend encoded prompts by weights."""
+    if len(parts) == 1:
+        return parts[0][0]
+    way = blending.slerp if blend == "slerp" else blending.linear
+    pooled = [(part.pooled, weight) for part, weight in parts if part.pooled is not None]
+    return Embedding(way([(part.tokens, weight) for part, weight in parts]), way(pooled) if pooled else None)
+
+
+def _ids(tower: _Tower, parts: list[tuple[str, float]]) -> list[tuple[int, float]]:
+    """Return the token ids with their weights: begin, text, end, padding, in all what the model reads."""
+    tokenizer = tower.tokenizer
+    length = int(tower.encoder.config.max_position_embeddings)
+    text = [(i, weight) for part, weight in parts for i in tokenizer(part, add_special_tokens=False).input_ids]
+    if len(text) > length - 2:
+        log.warning("prompt cut", tokens=len(text), limit=length - 2)
+    ids = [(tokenizer.bos_token_id, 1.0), *text[: length - 2], (tokenizer.eos_token_id, 1.0)]
+    return ids + [(tokenizer.pad_token_id, 1.0)] * (length - len(ids))
+
+
+def _tokenizer(folder: Path) -> Any:  # transformers publishes no types
+    from transformers import CLIPTokenizer
+
+    from sdstream.engine.models import LoadErrors
+
+    if not folder.is_dir():
+        raise Unavailable(f"tokenizer: {folder} is missing; pull or copy the model again")
+    try:
+        tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True, verbose=False)
+    except LoadErrors as error:
+        raise Unavailable(f"tokenizer: {folder} cannot be loaded: {error}") from error
+    if None in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id):
+        raise Unavailable(f"tokenizer: {folder} has no begin, end and padding tokens; it is not CLIP's")
+    return tokenizer

@@ -1,0 +1,73 @@
+"""A diffusers U-Net as Stream Batch calls it: prompts stacked row by row, numbers converted.
+
+`Any` stands for diffusers' modules, whose attributes have no static types.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sdstream.engine.attention import Span, install
+from sdstream.engine.prompt import Condition, Embedding
+from sdstream.engine.stream_batch import Row
+
+
+class ConditionedUNet:
+    """Calls `unet` in its own number format. `time_ids` [6] is what SDXL wants to know of the picture's size."""
+
+    def __init__(self, unet: Any, *, prompt_cache: bool = True, time_ids: Tensor | None = None) -> None:
+        self._unet = unet
+        self._dtype = next(unet.parameters()).dtype
+        self._time_ids = time_ids
+        self._spans, self._cache = install(unet, prompt_cache=prompt_cache)
+        self._embeddings: tuple[Embedding, ...] = ()
+        self._tokens = torch.empty(0)
+        self._added: dict[str, Tensor] | None = None
+        self.rows = 0
+        """U-Net rows run so far."""
+
+    def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
+        """Run one call: x [rows, c, h, w] float32 and the result likewise."""
+        self.rows += len(x)
+        self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows])
+        self._spans.current = _spans(rows)
+        output: Tensor = self._unet(
+            x.to(self._dtype),
+            timesteps,
+            encoder_hidden_states=self._tokens,
+            added_cond_kwargs=self._added,
+            return_dict=False,
+        )[0]
+        return output.float()
+
+    def forget_prompts(self) -> None:
+        """Drop what was kept of prompts: the U-Net's weights changed."""
+        if self._cache:
+            self._cache.clear()
+
+    def _choose(self, embeddings: Sequence[Embedding]) -> None:
+        chosen = tuple(embeddings)
+        if self._cache:
+            self._cache.select(chosen)
+        if chosen == self._embeddings:
+            return
+        self._embeddings = chosen
+        self._tokens = torch.stack([embedding.tokens for embedding in chosen])  # [rows, tokens, dim]
+        pooled = [embedding.pooled for embedding in chosen if embedding.pooled is not None]
+        if self._time_ids is not None and pooled:
+            ids = self._time_ids.expand(len(chosen), -1)
+            self._added = {"text_embeds": torch.stack(pooled), "time_ids": ids}
+
+
+def _spans(rows: Sequence[Row[Condition]]) -> list[Span]:
+    """Cut the rows into stretches of one scene; rows without one (guidance rows too) look at themselves only."""
+    spans: list[Span] = []
+    start = 0
+    for scene, group in groupby(rows, key=lambda row: row.scene):
+        size = len(list(group))
+        spans.append((start, start + size, scene is not None and size > 1))
+        start += size
+    return spans
