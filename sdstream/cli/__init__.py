@@ -1,0 +1,40 @@
+"""The command line: one file a verb. Only here may anything be printed, and results alone go to standard output."""
+
+import sys
+import traceback
+
+from sdstream.errors import Bug, Lost, SdstreamError, Unavailable
+
+INTERRUPTED = 130
+"""Exit status when Ctrl-C ends a verb other than `run`, as shells have it: 128 + SIGINT."""
+
+
+def main() -> None:
+    """Run the command line; end with 0, 2, 69, 70, 77 or 78, and for an error with one message and no traceback."""
+    # Stage processes import this module too, through the entry script: what is heavy stays inside.
+    from sdstream.cli.app import app
+
+    try:
+        app(prog_name="sdstream")
+    except SdstreamError as error:
+        _end(str(error), _status(error))
+    except BrokenPipeError:
+        # `sdstream schema | head`: the reader has what it wanted. Closing now keeps Python from trying again.
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        _end("interrupted", INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - the last line: whatever gets here is a bug of ours
+        if {"-v", "--verbose"} & set(sys.argv):
+            traceback.print_exc()
+        _end(f"a bug in sdstream: {type(error).__name__}: {error}; run again with -v for the trace", Bug.exit_code)
+
+
+def _status(error: SdstreamError) -> int:
+    """A thing that may come back is, for a command that is over, a thing that is missing."""
+    return Unavailable.exit_code if isinstance(error, Lost) else error.exit_code
+
+
+def _end(message: str, status: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,43 @@
+"""The tree of verbs. Reads no library but typer, so that `--help` is quick."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from sdstream import __version__
+from sdstream.cli import check, doctor, init, run, schema
+
+app = typer.Typer(
+    help="Restyle live video: NDI or RTMP in, StreamDiffusion, virtual camera, NDI or RTMP out.",
+    epilog="Exit status: 0 done, 2 usage, 69 something is missing, 70 bug, 77 not permitted, 78 configuration.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sdstream {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
+
+_VERBS: tuple[Callable[..., None], ...] = (
+    run.run,
+    init.init,
+    check.check,
+    schema.schema,
+    doctor.doctor,
+)
+for _verb in _VERBS:
+    app.command()(_verb)

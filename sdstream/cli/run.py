@@ -1,0 +1,77 @@
+"""`sdstream run`: put a configuration on air."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import typer
+
+from sdstream.cli.options import ConfigFile, Json, LogJson, Overrides, Quiet, Seconds, Verbose
+from sdstream.cli.say import say_json
+
+if TYPE_CHECKING:
+    from sdstream.report import Report
+
+STATUS_EVERY = 10
+"""Seconds between two status lines in a log; a terminal has one line that changes each second."""
+
+
+def run(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    seconds: Seconds = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+    log_json: LogJson = False,
+) -> None:
+    """Put a configuration on air, until Ctrl-C (a second one leaves at once) or for --for SECONDS."""
+    from sdstream import log
+    from sdstream.config.load import load
+    from sdstream.pipeline import Pipeline
+    from sdstream.stage import LogChoice
+
+    logs = LogChoice("debug" if verbose else "error" if quiet else "info", log_json)
+    log.configure(logs.level, json=logs.json)
+    settings = load(config, overrides or ())
+    on_status = _status_line if sys.stderr.isatty() and not log_json else _status_log()
+    report = Pipeline(settings, logs).run(seconds, None if quiet else on_status)
+    finish(report, json)
+
+
+def finish(report: "Report", json: bool) -> None:
+    """Print the report, and exit with its status when the run ended otherwise than asked."""
+    from sdstream.report import table
+
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    if json:
+        say_json(report.as_dict())
+    else:
+        print(table(report))
+    if report.exit_code:
+        print(report.reason, file=sys.stderr)
+        raise typer.Exit(report.exit_code)
+
+
+def _status_line(report: "Report") -> None:
+    from sdstream.report import status_line
+
+    width = shutil.get_terminal_size().columns - 1
+    print(f"\r\x1b[K{status_line(report)[:width]}", end="", file=sys.stderr, flush=True)
+
+
+def _status_log() -> "Callable[[Report], None]":
+    calls = 0
+
+    def tell(report: "Report") -> None:
+        nonlocal calls
+        calls += 1
+        if calls % STATUS_EVERY == 0:
+            from sdstream.log import get_logger
+
+            shares = {sink.name: f"{sink.showing} {sink.share:.2%}" for sink in report.sinks}
+            get_logger().info("on air", source=report.source.state, engine_fps=round(report.engine.fps, 1), **shares)
+
+    return tell

@@ -1,0 +1,15 @@
+"""`sdstream schema`: the JSON schema for editors, and the reference page of all settings."""
+
+from typing import Annotated
+
+import typer
+
+
+def schema(
+    reference: Annotated[bool, typer.Option("--reference", help="Print the reference page in Markdown.")] = False,
+) -> None:
+    """Print the JSON schema of configuration files, for editors: sdstream schema > schema.json."""
+    from sdstream.config import document
+    from sdstream.config.reference import reference as page
+
+    print(page() if reference else document.schema_text(), end="")
