@@ -1,0 +1,220 @@
+"""Whatever FFmpeg reads, as a source: files at their own speed, live inputs at theirs."""
+
+import stat
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+import av
+from av.error import FFmpegError
+
+from sdstream.certificates import default_ca_file
+from sdstream.config.sources import FfmpegSourceSettings
+from sdstream.errors import Forbidden, Lost, SdstreamError, Unavailable
+from sdstream.frame import Frame
+from sdstream.redact import mask_url, redact
+from sdstream.sources.decode import Decoder, Picture
+from sdstream.sources.feed import Ended, Feed
+from sdstream.sources.picture import Developer, Shape
+from sdstream.sources.timeline import Timeline
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+OPEN_TIMEOUT = 12.0
+"""Seconds; a server may make us wait for its next key frame, and encoders leave up to ten seconds between two."""
+PATIENCE = 1.0
+"""Seconds that one `read` may take."""
+_LATE = 0.1
+_AHEAD = 0.25
+_MOST_AHEAD = 64
+_LIVE_OPTIONS = {"fpsprobesize": "0", "analyzeduration": "3000000", "fflags": "+discardcorrupt"}
+_WEB = "http,https,tcp,tls,crypto,httpproxy,data"
+
+
+@dataclass(frozen=True)
+class Input:
+    """What is opened, and how. `url` may hold secrets: it never gets into a message."""
+
+    url: Any
+    """URL, file name, or (Any: PyAV takes those too) a file object."""
+    name: str
+    """What messages call it."""
+    format: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    recording: bool = False
+    """Play it at its own speed, and let it end."""
+    loop: bool = False
+    read_timeout: float = 10.0
+    """Seconds of silence after which it is lost."""
+
+    @classmethod
+    def of(cls, settings: FfmpegSourceSettings) -> "Input":
+        """Decide what kind of input the settings mean. Raises Unavailable for a file that is not there."""
+        url = settings.url.get_secret_value()
+        path = _local(url)
+        live_file = path is not None and not stat.S_ISREG(_mode(path))
+        options = {**({} if path and not live_file else _LIVE_OPTIONS), **_web_options(url), **settings.options}
+        recording = settings.realtime and not live_file and (path is not None or settings.format == "lavfi")
+        format_ = settings.format or ("v4l2" if url.startswith("/dev/video") else None)
+        return cls(url, mask_url(url), format_, options, recording, settings.loop, settings.read_timeout)
+
+
+class FfmpegSource:
+    """One input. Opening it anew is its owner's business."""
+
+    def __init__(self, source: Input, feed: Feed) -> None:
+        self._input = source
+        self._feed = feed
+        self._developer = Developer(feed.canvas)
+        self._container: InputContainer | None = None
+        self._decoder: Decoder | None = None
+        self._queue: deque[Picture] = deque()
+        self._seq = 0
+        self._heard_at = 0.0
+        self._shown_at = 0.0
+
+    def __enter__(self) -> Self:
+        self._container = _open(self._input)
+        self._decoder = Decoder(self._container, self._feed, Timeline())
+        self._recording = self._input.recording or _is_finite(self._input, self._container)
+        self._queue.clear()
+        self._heard_at = self._shown_at = time.monotonic()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._queue.clear()
+        self._decoder = None
+        if self._container is not None:
+            container, self._container = self._container, None
+            container.close()
+
+    def read(self) -> Frame | None:
+        """Return the next picture. Raises Lost when the input is gone, Ended when a recording is over."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            self._fill(deadline)
+            if not self._queue:
+                continue
+            picture = self._queue[0]
+            if self._recording and not self._wait(picture.pts, deadline):
+                return None
+            self._queue.popleft()
+            if frame := self._convert(picture):
+                return frame
+        return None
+
+    def _fill(self, deadline: float) -> None:
+        """Read until there is a picture; of a recording, also until its sound is there: files interleave coarsely."""
+        decoder = self._the_decoder()
+        while not self._queue or (self._recording and self._sound_lags(decoder)):
+            try:
+                pictures = decoder.pump()
+            except EOFError as end:
+                if not self._queue:
+                    self._end(decoder, end)
+                return
+            now = time.monotonic()
+            if pictures is not None:
+                self._queue.extend(pictures)
+                self._heard_at = now
+            elif now - self._heard_at > self._input.read_timeout:
+                raise Lost(f"{self._input.name}: silent for {now - self._heard_at:.0f} s")
+            if now > deadline:
+                return
+
+    def _sound_lags(self, decoder: Decoder) -> bool:
+        end = decoder.sound_end
+        return end is not None and len(self._queue) < _MOST_AHEAD and end < self._queue[0].pts + _AHEAD
+
+    def _end(self, decoder: Decoder, end: EOFError) -> None:
+        if not self._recording:
+            raise Lost(f"{self._input.name}: the connection ended") from end
+        if not self._input.loop:
+            raise Ended(self._input.name) from end
+        if not self._seq:
+            raise Unavailable(f"{self._input.name}: no picture could be decoded from it") from end
+        decoder.rewind()
+
+    @staticmethod
+    def _wait(due: float, deadline: float) -> bool:
+        now = time.monotonic()
+        time.sleep(max(0.0, min(due, deadline) - now))
+        return due <= deadline
+
+    def _convert(self, picture: Picture) -> Frame | None:
+        """Convert a picture; None if it is late, because a newer one is due already, or beyond conversion."""
+        now = time.monotonic()
+        late = self._recording and now - picture.pts > _LATE and now - self._shown_at < PATIENCE / 4
+        if late:
+            self._feed.counters.add("late_pictures")
+            return None
+        track = self._the_decoder().video
+        aspect = track.codec_context.sample_aspect_ratio or track.sample_aspect_ratio
+        shape = Shape.of(picture.frame, aspect)
+        try:
+            pixels = self._developer.develop(picture.frame, shape)
+        except (FFmpegError, ValueError) as error:
+            raise Lost(f"{self._input.name}: a {shape.format} picture cannot be converted") from error
+        self._feed.counters.set("width", shape.width)
+        self._feed.counters.set("height", shape.height)
+        self._seq += 1
+        self._shown_at = now
+        return Frame(pixels, self._seq, picture.pts, now if self._recording else picture.received)
+
+    def _the_decoder(self) -> Decoder:
+        if self._decoder is None:
+            raise Lost(f"{self._input.name} is not open")
+        return self._decoder
+
+
+def _open(source: Input) -> "InputContainer":
+    try:
+        return av.open(source.url, format=source.format, options=dict(source.options), timeout=(OPEN_TIMEOUT, PATIENCE))
+    except FFmpegError as error:
+        raise _why_not(source, error) from error
+    except ValueError as error:
+        raise Unavailable(f"{source.name}: this FFmpeg has no input format {source.format!r}") from error
+    return container
+
+
+def _why_not(source: Input, error: FFmpegError) -> SdstreamError:
+    reason = error.strerror or type(error).__name__
+    if isinstance(source.url, str):
+        reason = redact(reason, source.url)
+    message = f"cannot open {source.name}: {reason}"
+    local = isinstance(source.url, str) and _local(source.url) is not None
+    if isinstance(error, PermissionError) and local:
+        return Forbidden(message)
+    if isinstance(error, FileNotFoundError) or local:
+        return Unavailable(f"{message}; try: sdstream probe {source.name}")
+    if isinstance(error, av.error.ProtocolNotFoundError | av.error.DemuxerNotFoundError):
+        return Unavailable(f"{message}; this build of FFmpeg cannot read it")
+    return Lost(message)
+
+
+def _local(url: str) -> Path | None:
+    """Return the path of a local file (or device, or pipe); None if it is a URL, or a name only FFmpeg understands."""
+    path = Path(url.removeprefix("file:"))
+    return path if "://" not in url and path.exists() else None
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode
+
+
+def _web_options(url: str) -> dict[str, str]:
+    scheme = urlsplit(url).scheme if "://" in url else ""
+    options = {"protocol_whitelist": _WEB} if scheme in {"http", "https"} else {}
+    authorities = default_ca_file() if scheme == "https" else None
+    return {**options, "ca_file": str(authorities)} if authorities else options
+
+
+def _is_finite(source: Input, container: "InputContainer") -> bool:
+    """A download has a length; what is live has none."""
+    web = isinstance(source.url, str) and source.url.startswith(("http://", "https://"))
+    return web and bool(container.duration)

@@ -1,0 +1,72 @@
+"""Brings sound to 48 kHz stereo float, whatever the source has, and joins its blocks without gaps."""
+
+import av
+import numpy as np
+
+from sdstream.frame import SAMPLE_RATE, Samples
+
+
+class Resampler:
+    """Follows a source that changes its sample rate, layout or format on the way."""
+
+    def __init__(self) -> None:
+        self._resampler: av.AudioResampler | None = None
+        self._kind: tuple[str, str, int] | None = None
+
+    def convert(self, frame: av.AudioFrame) -> Samples:
+        """Return (n, 2) samples; n may be 0. Raises FFmpegError or ValueError for sound that makes no sense."""
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != self._kind or self._resampler is None:
+            self._resampler = av.AudioResampler(format="flt", layout="stereo", rate=SAMPLE_RATE)
+            self._kind = kind
+        frame.pts = None  # times are kept outside; swresample would stretch the sound to fit these
+        blocks = [
+            block.to_ndarray().reshape(-1, 2).astype(np.float32, copy=False)
+            for block in self._resampler.resample(frame)
+        ]
+        if not blocks:
+            return np.zeros((0, 2), np.float32)
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+class Joint:
+    """Joins blocks of sound end to end, though their times jitter or drift; only a real jump makes a gap.
+
+    Times of 1 ms steps, or of a sound card whose clock is not the computer's, would else cut or overlap each block.
+    The difference is averaged over some 20 blocks, and taken back by one sample a block (0.1 %, inaudible).
+    """
+
+    HARD = 0.1
+    """Seconds of difference that are a jump."""
+    SOFT = 0.003
+    """Seconds of average difference that are left alone."""
+    _SMOOTH = 0.05
+
+    def __init__(self) -> None:
+        self._drift = 0.0
+        self.end = float("-inf")
+        """Where the next block belongs (monotonic seconds)."""
+
+    def fit(self, pts: float, samples: Samples) -> tuple[float, Samples]:
+        """Return the block and the time (monotonic seconds) to write it at."""
+        error = pts - self.end
+        if abs(error) > self.HARD:
+            self._drift = 0.0
+            self.end = pts
+        else:
+            self._drift += self._SMOOTH * (error - self._drift)
+            if abs(self._drift) > self.SOFT:
+                samples = _stretch(samples, len(samples) + (1 if self._drift > 0 else -1))
+        begin = self.end
+        self.end = begin + len(samples) / SAMPLE_RATE
+        return begin, samples
+
+
+def _stretch(samples: Samples, length: int) -> Samples:
+    """Resample a block to a length that differs by one; linear interpolation is exact enough for that."""
+    if len(samples) < 2:
+        return samples
+    places = np.linspace(0, len(samples) - 1, length)
+    source = np.arange(len(samples))
+    channels = [np.interp(places, source, samples[:, channel]) for channel in (0, 1)]
+    return np.stack(channels, axis=-1).astype(np.float32)
