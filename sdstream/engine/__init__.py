@@ -1,0 +1,1 @@
+"""The image-to-image stage: the diffusion engine after StreamDiffusion, and passthrough."""
