@@ -52,7 +52,7 @@ def test_sound_that_is_far_off_jumps_to_its_picture(change, longer, fps):
     show.run(change + 2)
     show.offsets.clear()
     show.run(2)
-    assert abs(float(np.median(show.offsets))) <= 0.010
+    assert abs(float(np.median(show.offsets))) <= 1 / fps + 0.005  # a picture comes a tick sooner or later by chance
     assert silent_blocks(show, 4) == 0
 
 
