@@ -1,0 +1,125 @@
+"""The last hop of the show: a real OBS takes our RTMP output as a Media Source, and streams on to a Twitch stand-in."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.parts import bars, network, nginx_rtmp, obs
+from tests.parts.daemon import Daemon
+from tests.parts.network import Network
+from tests.parts.nginx_rtmp import RtmpServer
+from tests.parts.obs import Obs
+from tests.parts.obs_settings import ObsSettings
+from tests.parts.recording import Recording
+from tests.parts.wait import until
+
+pytestmark = [pytest.mark.obs, pytest.mark.rtmp, pytest.mark.slow]
+
+WIDTH, HEIGHT, FPS = 640, 360, 20  # what two cores carry beside OBS's software rendering
+TOLERANCE = 3  # of 255
+KEY, WRONG_KEY = "live_of_a_test", "live_of_nobody"
+SOURCE = "sdstream"
+STREAMED = 6.5  # seconds: key frames at 0, 2, 4 and 6
+
+
+@pytest.fixture(scope="module")
+def private() -> Iterator[Network]:
+    for reason in (obs.missing(), nginx_rtmp.missing(), network.missing()):
+        if reason:
+            pytest.skip(reason)
+    with network.private_network() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(private: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtmpServer]:
+    with nginx_rtmp.rtmp_server(tmp_path_factory.mktemp("nginx"), KEY, private) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def daemon(private: Network, server: RtmpServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    folder = tmp_path_factory.mktemp("daemon")
+    clip = folder / "bars.mkv"
+    bars.write(clip, WIDTH, HEIGHT, FPS, seconds=5)
+    config = {
+        "version": 1,
+        "canvas": {"width": WIDTH, "height": HEIGHT, "fps": FPS},
+        "source": {"kind": "ffmpeg", "url": str(clip), "loop": True},
+        "engine": {"kind": "passthrough"},
+        "sinks": [{"kind": "ffmpeg", "url": f"{server.open}/show", "bitrate": "2M"}],
+    }
+    with Daemon(folder, config, private) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def studio(
+    private: Network, server: RtmpServer, daemon: Daemon, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Obs]:
+    """An OBS that shows the daemon's picture."""
+    settings = ObsSettings(WIDTH, HEIGHT, FPS, server.keyed, KEY)
+    with Obs(private, tmp_path_factory.mktemp("obs"), settings) as started:
+        started.add_media_source(SOURCE, f"{server.open}/show")
+        until(lambda: bars.number(started.picture(SOURCE)) is not None, 25, "OBS shows the daemon's picture")
+        yield started
+
+
+@pytest.fixture(scope="module")
+def recording(studio: Obs, server: RtmpServer) -> Recording:
+    """What the stand-in got of a stream from OBS that had the right key."""
+    studio.start_stream(KEY)
+    until(lambda: studio.streamed() >= STREAMED, 20, f"{STREAMED} s of stream")
+    studio.stop_stream()
+    return Recording.read(server.recording(KEY))
+
+
+def shown(studio: Obs) -> int | None:
+    """Return the number of the picture that OBS shows."""
+    return bars.number(studio.picture(SOURCE))
+
+
+def stands_still(studio: Obs) -> bool:
+    """Tell whether 40 screenshots, which take OBS two seconds and more, all show the same."""
+    return len({shown(studio) for _ in range(40)}) == 1
+
+
+def test_obs_shows_the_colours_of_the_source(studio: Obs) -> None:
+    until(lambda: bars.error(studio.picture(SOURCE)) <= TOLERANCE, 5, "the right colours")
+
+
+def test_obs_shows_pictures_that_move(studio: Obs) -> None:
+    seen = {shown(studio)}
+    until(lambda: len(seen.union(seen.add(shown(studio)) or ())) > 20, 10, "20 pictures")
+
+
+def test_obs_shows_the_daemon_again_after_it_was_killed_and_restarted(studio: Obs, daemon: Daemon) -> None:
+    daemon.kill()
+    until(lambda: stands_still(studio), 20, "a picture that stands still")
+    last = shown(studio)
+    daemon.start()
+    until(lambda: shown(studio) not in (last, None), 20, "pictures of the new daemon")
+    until(lambda: bars.error(studio.picture(SOURCE)) <= TOLERANCE, 5, "the right colours")
+
+
+def test_obs_streams_on_in_h264_and_aac(recording: Recording) -> None:
+    assert (recording.video_codec, recording.audio_codec) == ("h264", "aac")
+
+
+def test_obs_streams_on_with_a_key_frame_every_two_seconds(recording: Recording) -> None:
+    assert recording.key_times[:4] == pytest.approx([0.0, 2.0, 4.0, 6.0], abs=0.002)
+
+
+def test_obs_streams_on_the_colours_of_the_source(recording: Recording) -> None:
+    assert bars.error(recording.pictures[-1]) <= TOLERANCE
+
+
+def test_obs_streams_on_the_sound_of_the_source(recording: Recording) -> None:
+    assert recording.loudest() == pytest.approx(bars.TONE, abs=1)
+
+
+def test_a_wrong_stream_key_is_refused(studio: Obs, server: RtmpServer) -> None:
+    studio.start_stream(WRONG_KEY)
+    until(studio.stream_failures, 10, "OBS says that it was sent away")
+    assert not studio.request("GetStreamStatus")["outputActive"]
+    assert not server.recording(WRONG_KEY).exists()

@@ -1,0 +1,44 @@
+"""The daemon as a user starts it: `sdstream run CONFIG`, in a process and, where asked for, in a network of its own."""
+
+import json
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from tests.parts.network import Network
+from tests.parts.programs import running
+
+_REPOSITORY = Path(__file__).parents[2]
+
+
+class Daemon:
+    """One configuration, and the process that runs it now. All that it says is in `folder`/sdstream.log."""
+
+    def __init__(self, folder: Path, config: dict[str, Any], network: Network) -> None:
+        self._log = folder / "sdstream.log"
+        config_file = folder / "run.yaml"
+        config_file.write_text(json.dumps(config))  # JSON is YAML
+        self._command = network.command(sys.executable, "-m", "sdstream", "run", str(config_file))
+
+    def __enter__(self) -> Self:
+        """Start it. It goes on air when it can: wait for that where it is to be seen."""
+        self._parts = ExitStack()
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Ask it to end, and wait for that."""
+        self._parts.close()
+
+    def start(self) -> None:
+        """Start a process, after `kill`."""
+        self._process: subprocess.Popen[bytes] = self._parts.enter_context(
+            running(self._command, self._log, cwd=_REPOSITORY)
+        )
+
+    def kill(self) -> None:
+        """Kill the supervisor as the kernel would, with no chance to say goodbye; its stages are on their own."""
+        self._process.kill()
+        self._process.wait()
