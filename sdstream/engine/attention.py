@@ -125,10 +125,12 @@ class PromptCache:
 
 def install(unet: Any, *, prompt_cache: bool) -> tuple[Spans, PromptCache | None]:
     """Replace the U-Net's attention processors; raises Unavailable for attention of another kind."""
+    from diffusers.models.attention_processor import AttnProcessor2_0
+
     spans = Spans()
     layers: list[Layer] = []
     processors: dict[str, Callable[..., Tensor]] = {}
-    for name, default in unet.attn_processors.items():
+    for name in unet.attn_processors:
         attention = unet.get_submodule(name.removesuffix(".processor"))
         _refuse_other_kinds(name, attention)
         if not attention.is_cross_attention:
@@ -137,7 +139,7 @@ def install(unet: Any, *, prompt_cache: bool) -> tuple[Spans, PromptCache | None
             layers.append(Layer(attention))
             processors[name] = PromptAttention(layers[-1])
         else:
-            processors[name] = default
+            processors[name] = AttnProcessor2_0()
     unet.set_attn_processor(processors)
     return spans, PromptCache(layers) if prompt_cache else None
 

@@ -27,12 +27,18 @@ def make_tiny_model(folder: Path, *, prediction: str = "epsilon", xl: bool = Fal
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
         **extra,
     ).save_pretrained(folder / "unet")
-    AutoencoderTiny(
+    autoencoder = AutoencoderTiny(
         encoder_block_out_channels=(8, 8, 8, 8),
         decoder_block_out_channels=(8, 8, 8, 8),
         num_encoder_blocks=(1, 1, 1, 1),
         num_decoder_blocks=(1, 1, 1, 1),
-    ).save_pretrained(folder / "vae")
+    )
+    with torch.no_grad():  # so that a change in the latents shows in the pixels, about mid-grey
+        last = autoencoder.decoder.layers[-1]
+        last.weight *= 20
+        last.bias.fill_(0.5)
+        autoencoder.encoder.layers[-1].weight *= 20
+    autoencoder.save_pretrained(folder / "vae")
     _text(folder, "")
     if xl:
         _text(folder, "_2")

@@ -1,0 +1,130 @@
+"""The similarity filter: equations 8 and 9, and the laws that the public code breaks."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdstream.controls import Similarity
+from sdstream.engine.similarity import SimilarityFilter, reduce, similarity, skip_probability
+
+SIZES = [(64, 64), (512, 512), (720, 1280), (8, 8), (97, 33)]
+
+
+def picture(seed: int, shape: tuple[int, int] = (128, 128)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+
+
+def flat(level: int) -> np.ndarray:
+    return np.full((128, 128, 3), level, np.uint8)
+
+
+def noisy(level: int, seed: int) -> np.ndarray:
+    wobble = np.random.default_rng(seed).normal(0, 0.02 * 255 / 2, (128, 128, 3))
+    return np.clip(level + wobble, 0, 255).astype(np.uint8)
+
+
+class Dice(random.Random):
+    """Throws what it is told."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self._value = value
+
+    def random(self) -> float:
+        return self._value
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_identical_picture_is_skipped_with_certainty_at_every_size(size):
+    frame = picture(1, size)
+    assert similarity(reduce(frame), reduce(frame)) == pytest.approx(1.0, abs=1e-6)
+    keeper = SimilarityFilter(Dice(0.9999))
+    assert not keeper.skips(frame, Similarity())
+    assert keeper.skips(frame, Similarity())
+
+
+@pytest.mark.parametrize("level", [0, 1, 60, 127, 128, 200, 255])
+def test_the_same_noise_weighs_alike_on_dark_grey_and_bright_pictures(level):
+    s = similarity(reduce(noisy(level, 1)), reduce(noisy(level, 2)))
+    assert s > 0.9995
+
+
+@given(st.floats(0, 1), st.floats(0, 0.99))
+def test_the_skip_probability_is_the_papers(s, threshold):
+    assert skip_probability(s, threshold) == max(0.0, (s - threshold) / (1 - threshold))
+    assert 0 <= skip_probability(s, threshold) <= 1
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+def test_similarity_is_symmetric_and_within_bounds(a, b):
+    x, y = reduce(picture(a, (16, 16))), reduce(picture(b, (16, 16)))
+    assert similarity(x, y) == pytest.approx(similarity(y, x))
+    assert 0 <= similarity(x, y) <= 1
+
+
+def test_black_and_white_are_a_cut():
+    keeper = SimilarityFilter(random.Random(0))
+    keeper.skips(flat(0), Similarity())
+    assert not keeper.cut
+    assert not keeper.skips(flat(255), Similarity())
+    assert keeper.cut
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 10])
+def test_at_most_max_skips_in_a_row_and_the_count_starts_anew_after_each_render(limit):
+    keeper = SimilarityFilter(random.Random(0))
+    decisions = [keeper.skips(flat(90), Similarity(max_skips=limit)) for _ in range(1 + 3 * (limit + 1))]
+    assert decisions == [False, *([True] * limit + [False]) * 3]
+
+
+def test_skips_are_counted_in_a_row_not_altogether():
+    keeper = SimilarityFilter(random.Random(0))
+    settings = Similarity(max_skips=3)
+    keeper.skips(flat(0), settings)
+    for level in (255, 0, 255, 0):
+        assert keeper.skips(flat(255 - level), settings)
+        assert not keeper.skips(flat(level), settings)
+    assert [keeper.skips(flat(0), settings) for _ in range(4)] == [True, True, True, False]
+
+
+def test_only_rendered_pictures_are_compared_with():
+    keeper = SimilarityFilter(Dice(0.0))
+    settings = Similarity(mode="threshold", threshold=0.99, max_skips=1000)
+    keeper.skips(flat(100), settings)
+    decisions = [keeper.skips(flat(level), settings) for level in range(101, 180)]
+    assert decisions[0]
+    assert not all(decisions)
+
+
+def test_the_live_filter_skips_as_often_as_equation_nine_says():
+    dice = random.Random(5)
+    settings = Similarity(threshold=0.98, max_skips=100_000)
+    s = similarity(reduce(flat(100)), reduce(flat(115)))
+    keeper = SimilarityFilter(dice)
+    skips = 0
+    for _ in range(2000):
+        keeper.reset()
+        keeper.skips(flat(100), settings)
+        skips += keeper.skips(flat(115), settings)
+    assert 0.05 < skip_probability(s, 0.98) < 0.95
+    assert skips / 2000 == pytest.approx(skip_probability(s, 0.98), abs=0.04)
+
+
+def test_the_same_dice_give_the_same_decisions():
+    frames = [flat(100 + k % 12) for k in range(200)]
+    runs = []
+    for _ in range(2):
+        keeper = SimilarityFilter(random.Random(3))
+        runs.append([keeper.skips(frame, Similarity()) for frame in frames])
+    assert runs[0] == runs[1]
+    assert 0 < sum(runs[0]) < 200
+
+
+def test_off_never_skips_and_a_fresh_recipe_is_always_rendered():
+    keeper = SimilarityFilter(random.Random(0))
+    assert not any(keeper.skips(flat(9), Similarity(mode="off")) for _ in range(5))
+    assert keeper.skips(flat(9), Similarity())
+    assert not keeper.skips(flat(9), Similarity(), fresh=True)
