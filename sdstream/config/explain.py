@@ -17,6 +17,7 @@ _WORDING = {
     "model_attributes_type": "should be a mapping (`key: value` lines)",
     "dict_type": "should be a mapping (`key: value` lines)",
     "tuple_type": "should be a list (`- value` lines, or [a, b])",
+    "string_type": "should be text",
     "int_from_float": "should be a whole number",
     "int_parsing": "should be a whole number",
     "float_parsing": "should be a number",
@@ -101,7 +102,8 @@ def _other_key(given: str, parent: Path, places: Places, data: Plain) -> str:
     known = places.names(parent, data)
     if close := suggestion(given, known):
         return close
-    if homes := places.homes(given):
+    homes = [home for home in places.homes(given) if home not in parent]
+    if homes:
         return f"; it belongs under {' or '.join(homes)}"
     return f"; known here: {', '.join(known)}" if known else ""
 

@@ -1,0 +1,133 @@
+"""A configuration file becomes settings, or every mistake in it is told with its place."""
+
+from pathlib import Path
+
+import pytest
+
+from sdstream.config.load import MAX_SHOWN, load, loads
+from sdstream.errors import ConfigError
+
+GOOD = """\
+version: 1
+source: {kind: testsrc}
+engine: {kind: passthrough}
+sinks:
+  - {kind: discard}
+"""
+
+
+def mistakes(text: str, *overrides: str, environment: dict[str, str] | None = None) -> list[str]:
+    """Return the lines of the error that `text` gives."""
+    with pytest.raises(ConfigError) as caught:
+        loads(text, "f", overrides, environment or {})
+    return str(caught.value).splitlines()
+
+
+def test_a_good_file_gives_its_values_and_the_defaults_of_the_rest():
+    config = loads(GOOD + "canvas: {fps: 29.97}\n", "f", (), {})
+    assert (config.canvas.fps, config.canvas.width, config.sinks[0].kind) == (29.97, 1280, "discard")
+
+
+def test_all_mistakes_come_at_once_each_at_its_own_place_in_order():
+    text = "version: 1\nsource: {kind: testsrc}\ncanvas: {width: 1281, fps: x}\nsinks:\n  - {kind: discard, n: 1}\n"
+    places = [line.split(": ")[:2] for line in mistakes(text)]
+    assert places == [["f:3:17", "canvas.width"], ["f:3:28", "canvas.fps"], ["f:5:21", "sinks.0.n"]]
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ("canvas: {widht: 8}", 'canvas.widht: unknown key; did you mean "width"?'),
+        ("promt: x", "promt: unknown key"),
+        ("prompt: x", "prompt: unknown key; it belongs under controls"),
+        ("controls: {guidance: {mode: self-negative}}", "not 'self-negative'; did you mean \"self_negative\"?"),
+        ("controls: {steps: [45, 32]}", "controls.steps: steps [45, 32] must increase"),
+        ("controls: {steps: []}", "controls.steps: should have at least 1 item"),
+        ("controls: {prompt: 3}", 'controls.prompt: should be text; write it in quotes: "3"'),
+        ("controls: {prompt: [{text: a, wieght: 1}]}", "controls.prompt.0.wieght: unknown key"),
+        ("controls: {region: }", "controls.region: should be a mapping"),
+        ("canvas: [1]", "canvas: should be a mapping"),
+        ("canvas: {fps: .nan}", "canvas.fps: should be a finite number"),
+        ("canvas: {fps: 0}", "canvas.fps: should be greater than or equal to 1, not 0"),
+        ("canvas: {fit: covr}", "canvas.fit: should be cover, contain or fill, not 'covr'; did you mean \"cover\"?"),
+        ("air: {hold: yes}", "air.hold: should be a number, not 'yes'"),
+    ],
+)
+def test_a_mistake_says_what_was_expected(extra: str, said: str):
+    assert said in mistakes(GOOD + extra)[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{}", "source: needs a `kind`: rtmp, ndi, ffmpeg or testsrc"),
+        ("{kind: rtmpp}", "source.kind: should be rtmp, ndi, ffmpeg or testsrc, not 'rtmpp'; did you mean \"rtmp\"?"),
+        ("{kind: rtmp}", "source: needs `listen`"),
+        ("{kind: rtmp, listen: 'a:1', url: x}", "source: needs `listen`"),
+        ("{kind: rtmp, listen: '0.0.0.0:1935'}", "source: needs a `key`"),
+        ("{kind: rtmp, listen: '[::]:1935'}", "source: needs a `key`"),
+        ("{kind: rtmp, listen: '127.0.0.1'}", "source.listen: should be: `host:port`"),
+        ("{kind: rtmp, listen: '127.0.0.1:99999'}", "source.listen: port 99999"),
+        ("{kind: ndi}", "source: needs `name`"),
+        ("{kind: ffmpeg}", "source.url: is missing, and needed"),
+        ("{kind: testsrc, listen: '127.0.0.1:1'}", "source.listen: unknown key; known here: audio"),
+    ],
+)
+def test_a_source_must_be_one_that_can_be_opened(source: str, said: str):
+    assert said in mistakes(GOOD.replace("{kind: testsrc}", source))[0]
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:1935", "localhost:1935", "[::1]:1935"])
+def test_listening_on_this_machine_alone_needs_no_key(listen: str):
+    config = loads(GOOD.replace("{kind: testsrc}", f"{{kind: rtmp, listen: '{listen}'}}"), "f", (), {})
+    assert config.source.kind == "rtmp"
+
+
+def test_two_ndi_sinks_of_one_name_are_refused():
+    assert "same name" in mistakes(GOOD + "  - {kind: ndi}\n  - {kind: ndi}\n")[0]
+
+
+def test_a_key_given_twice_is_told_with_both_lines():
+    assert mistakes(GOOD + "version: 1\n") == ["f:6:1: version: given twice; the first is in line 1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty", b"", "is empty"),
+        ("comment", b"# nothing\n", "is empty"),
+        ("list", b"- a\n", "1:1: should be a mapping"),
+        ("latin", "version: 1 # \u00e9\n".encode("latin-1"), "1:14: not UTF-8"),
+        ("utf16", "version: 1".encode("utf-16"), "1:1: not UTF-8"),
+        ("big", b"#" * 300_000, "larger than 256 kB"),
+        ("nul", b"version: \x00", "1:10: control character U+0000"),
+        ("tab", b"canvas:\n\twidth: 1\n", "2:1: not YAML: found character '\\t' that cannot start any token"),
+        ("binary", bytes(range(256)) * 9, ": "),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, name: str, content: bytes, said: str):
+    file = tmp_path / name
+    file.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert str(caught.value).startswith(str(file))
+    assert said in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path):
+    with pytest.raises(ConfigError, match="no such file; write one to start from: sdstream init"):
+        load(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="is a directory"):
+        load(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path):
+    file = tmp_path / "bom.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert load(file).version == 1
+
+
+def test_a_flood_of_mistakes_is_cut_short_and_counted():
+    lines = mistakes(GOOD + "".join(f"k{number}: 1\n" for number in range(300)))
+    assert len(lines) == MAX_SHOWN + 1
+    assert lines[-1] == f"and {300 - MAX_SHOWN} more"
