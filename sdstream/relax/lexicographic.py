@@ -1,0 +1,90 @@
+"""SOR and SSOR in lexicographic order for any matrix: the reference for every faster path here."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sdstream.relax.stopping import Solution, Stop
+
+Matrix = Any
+"""A dense array or scipy.sparse matrix, square, with a positive diagonal (`Any`: scipy has no types)."""
+
+
+def sor(
+    matrix: Matrix, b: np.ndarray, omega: float, stop: Stop | None = None, x0: np.ndarray | None = None
+) -> Solution:
+    """Solve A x = b by x += (D/w + L)^-1 (b - A x), from x0 or from zero (Algorithm 1).
+
+    Raises ValueError unless 0 < omega < 2.
+    """
+    lower, _, _ = triangles(matrix, omega)
+    return _iterate(matrix, b, lower, stop or Stop(), x0)
+
+
+def ssor(
+    matrix: Matrix, b: np.ndarray, omega: float, stop: Stop | None = None, x0: np.ndarray | None = None
+) -> Solution:
+    """Solve A x = b by x += W^-1 (b - A x), W = w/(2-w) (D/w + L) D^-1 (D/w + L^T) (Algorithm 8).
+
+    Section 3 runs it on random b with an absolute tolerance: `Stop(relative=False)`.
+    Raises ValueError unless 0 < omega < 2.
+    """
+    return _iterate(matrix, b, ssor_preconditioner(matrix, omega), stop or Stop(), x0)
+
+
+def ssor_preconditioner(matrix: Matrix, omega: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Return r -> W^-1 r of `ssor`. Raises ValueError unless 0 < omega < 2."""
+    lower, upper, diagonal = triangles(matrix, omega)
+    scale = (2.0 - omega) / omega
+    return lambda r: upper(scale * diagonal * lower(r))
+
+
+def triangles(
+    matrix: Matrix, omega: float
+) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray], np.ndarray]:
+    """Return solvers for D/w + L and D/w + U, and the diagonal. Raises ValueError unless 0 < omega < 2."""
+    if not 0.0 < omega < 2.0:
+        raise ValueError(f"SOR converges for omega in (0, 2) only, got {omega}")
+    from scipy import linalg, sparse
+    from scipy.sparse.linalg import spsolve_triangular
+
+    diagonal = np.asarray(matrix.diagonal(), dtype=np.float64)
+    if not sparse.issparse(matrix):
+        low, up = (
+            np.tril(matrix, -1) + np.diag(diagonal / omega),
+            np.triu(matrix, 1) + np.diag(diagonal / omega),
+        )
+        return (
+            lambda r: np.asarray(linalg.solve_triangular(low, r, lower=True)),
+            lambda r: np.asarray(linalg.solve_triangular(up, r)),
+            diagonal,
+        )
+    scaled = sparse.diags(diagonal / omega)
+    lower, upper = (sparse.tril(matrix, -1) + scaled).tocsr(), (sparse.triu(matrix, 1) + scaled).tocsr()
+    return (
+        lambda r: np.asarray(spsolve_triangular(lower, r, lower=True)),
+        lambda r: np.asarray(spsolve_triangular(upper, r, lower=False)),
+        diagonal,
+    )
+
+
+def _iterate(
+    matrix: Matrix,
+    b: np.ndarray,
+    apply: Callable[[np.ndarray], np.ndarray],
+    stop: Stop,
+    x0: np.ndarray | None,
+) -> Solution:
+    x = np.zeros(len(b)) if x0 is None else np.array(x0, dtype=np.float64)
+    r = b - matrix @ x
+    norm = float(np.linalg.norm(r))
+    goal = stop.goal(norm)
+    for k in range(stop.limit + 1):
+        if norm <= goal:
+            return Solution(x, k, norm, converged=True)
+        if k < stop.limit:
+            x += apply(r)
+            r = b - matrix @ x
+            norm = float(np.linalg.norm(r))
+    return Solution(x, stop.limit, norm, converged=False)
