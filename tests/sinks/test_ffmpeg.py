@@ -1,0 +1,138 @@
+import socket
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from sdstream.config.schema import Canvas
+from sdstream.config.sinks import FfmpegSinkSettings
+from sdstream.errors import ConfigError, Lost, Unavailable
+from sdstream.frame import SAMPLE_RATE, Frame
+from sdstream.pacer import samples_in
+from sdstream.sinks import encoders
+from sdstream.sinks.ffmpeg import FfmpegSink
+from tests.parts import bars
+from tests.parts.recording import Recording
+
+CANVAS = Canvas(width=320, height=180, fps=30)
+KEY = "live_1_s3cret"
+
+
+def settings(url, **more):
+    return FfmpegSinkSettings(kind="ffmpeg", url=str(url), **{"preset": "superfast", "bitrate": "800k", **more})
+
+
+def record(path, canvas=CANVAS, pictures=130, **more):
+    """Send bars and a tone to a file, and return the file."""
+    phase = 0
+    with FfmpegSink(settings(path, **more), canvas) as sink:
+        for number in range(pictures):
+            count = samples_in(number, canvas.rate, SAMPLE_RATE)
+            at = np.arange(phase, phase + count)
+            phase += count
+            tone = 0.25 * np.sin(at * 2 * np.pi * bars.TONE / SAMPLE_RATE)
+            picture = Frame(bars.draw(canvas.width, canvas.height, number), number, 0.0, 0.0)
+            sink.send(picture, np.stack([tone, tone], 1).astype(np.float32))
+    return path
+
+
+@pytest.fixture(scope="module", params=["show.flv", "show.mp4"])
+def show(request, tmp_path_factory):
+    return record(tmp_path_factory.mktemp("out") / request.param)
+
+
+def test_the_colours_in_the_file_are_those_that_were_sent(show):
+    assert all(bars.error(picture) <= 3 for picture in Recording.read(show).pictures)
+
+
+def test_key_frames_are_exactly_two_seconds_apart(show):
+    assert np.diff(Recording.read(show).key_times) == pytest.approx([2.0, 2.0], abs=1e-3)
+
+
+def test_the_sound_in_the_file_is_the_tone_that_was_sent(show):
+    recording = Recording.read(show)
+    assert recording.loudest() == pytest.approx(bars.TONE, abs=2)
+    assert recording.sound.size / recording.sample_rate == pytest.approx(130 / 30, abs=0.1)
+
+
+def test_the_stream_is_tagged_bt709_limited_and_high_profile(show):
+    with av.open(str(show)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range) == (1, 1, 1, 1)
+        assert context.profile == "High"
+
+
+@pytest.mark.parametrize(("fps", "interval"), [(30.0, 2.0), (29.97, 2.0), (25.0, 1.0), (60.0, 0.5)])
+def test_a_picture_s_time_is_its_number(tmp_path, fps, interval):
+    canvas = Canvas(width=64, height=64, fps=fps)
+    path = record(tmp_path / "show.mp4", canvas, 75, keyframe_interval=interval)
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
+        times = [packet.pts * packet.time_base for packet in packets]
+        keys = [number for number, packet in enumerate(packets) if packet.is_keyframe]
+    assert [round((time - times[0]) * canvas.rate) for time in times] == list(range(75))
+    assert max(abs(time - times[0] - number / canvas.rate) for number, time in enumerate(times)) < Fraction(1, 1000)
+    assert keys == list(range(0, 75, round(interval * canvas.rate)))
+
+
+def test_the_bit_rate_is_constant_even_for_a_still_picture(tmp_path):
+    path = record(tmp_path / "show.mp4", bitrate="600k")
+    with av.open(str(path)) as container:
+        bits = sum(packet.size for packet in container.demux(video=0)) * 8
+    assert bits / (130 / 30) == pytest.approx(600_000, rel=0.1)
+
+
+def test_an_existing_file_is_not_overwritten(tmp_path):
+    path = tmp_path / "show.mp4"
+    path.write_text("precious")
+    with pytest.raises(Unavailable, match="exists and is not overwritten"):
+        FfmpegSink(settings(path), CANVAS).__enter__()
+    assert path.read_text() == "precious"
+
+
+def test_a_folder_that_is_not_there_is_unavailable(tmp_path):
+    with pytest.raises(Unavailable, match="No such file"):
+        FfmpegSink(settings(tmp_path / "no" / "show.mp4"), CANVAS).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "said"),
+    [
+        ("show.zzz", {}, "no output format for .*show.zzz"),
+        ("show.mp4", {"format": "nope"}, "no output format nope"),
+        ("show.webm", {}, "'webm' format does not support 'libx264'"),
+        ("show.mp4", {"preset": "nope"}, "refuses these settings"),
+        ("show.mp4", {"audio_bitrate": 1}, "refuses these settings"),
+    ],
+)
+def test_settings_that_ffmpeg_refuses_are_a_config_error(tmp_path, name, more, said):
+    with pytest.raises(ConfigError, match=said):
+        FfmpegSink(settings(tmp_path / name, **more), CANVAS).__enter__()
+
+
+@pytest.mark.parametrize("scheme", ["rtmp", "rtmps"])
+def test_a_server_that_is_not_there_is_lost_and_its_key_is_not_told(scheme):
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # bound and not listening: refuses, and nobody else can take it
+        url = f"{scheme}://127.0.0.1:{held.getsockname()[1]}/app/{KEY}"
+        with pytest.raises(Lost, match="refused") as caught:
+            FfmpegSink(settings(url), CANVAS).__enter__()
+    assert KEY not in repr(caught.getrepr(chain=True))
+
+
+def test_closing_twice_is_harmless(tmp_path):
+    sink = FfmpegSink(settings(tmp_path / "show.mp4"), CANVAS)
+    with sink:
+        sink.send(Frame(bars.draw(320, 180, 0), 0, 0.0, 0.0), np.zeros((1600, 2), np.float32))
+    sink.__exit__(None, None, None)
+    assert Recording.read(tmp_path / "show.mp4").pictures
+
+
+def test_auto_takes_an_encoder_that_has_encoded_a_picture():
+    assert encoders.failure(encoders.choose("auto")) is None
+
+
+def test_an_encoder_that_does_not_exist_is_unavailable_and_says_why():
+    with pytest.raises(Unavailable, match=r"h264_nope: .+; expected libx264"):
+        encoders.choose("h264_nope")
