@@ -48,4 +48,4 @@ def send(settings: dict[str, Any], seconds: float) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(send(json.loads(sys.argv[1]), float(sys.argv[2]))))
+    sys.stdout.write(json.dumps(send(json.loads(sys.argv[1]), float(sys.argv[2]))) + "\n")
