@@ -32,7 +32,7 @@ PATIENCE = 1.0
 _LATE = 0.1
 _AHEAD = 0.25
 _MOST_AHEAD = 64
-_LIVE_OPTIONS = {"fpsprobesize": "0", "analyzeduration": "3000000", "fflags": "+discardcorrupt"}
+LIVE_OPTIONS = {"fpsprobesize": "0", "analyzeduration": "3000000", "fflags": "+discardcorrupt"}
 _WEB = "http,https,tcp,tls,crypto,httpproxy,data"
 
 
@@ -58,7 +58,7 @@ class Input:
         url = settings.url.get_secret_value()
         path = _local(url)
         live_file = path is not None and not stat.S_ISREG(_mode(path))
-        options = {**({} if path and not live_file else _LIVE_OPTIONS), **_web_options(url), **settings.options}
+        options = {**({} if path and not live_file else LIVE_OPTIONS), **_web_options(url), **settings.options}
         recording = settings.realtime and not live_file and (path is not None or settings.format == "lavfi")
         format_ = settings.format or ("v4l2" if url.startswith("/dev/video") else None)
         return cls(url, mask_url(url), format_, options, recording, settings.loop, settings.read_timeout)
@@ -173,8 +173,9 @@ class FfmpegSource:
 
 
 def _open(source: Input) -> "InputContainer":
+    timeout = (OPEN_TIMEOUT, PATIENCE)
     try:
-        return av.open(source.url, format=source.format, options=dict(source.options), timeout=(OPEN_TIMEOUT, PATIENCE))
+        container = av.open(source.url, "r", source.format, dict(source.options), timeout=timeout)
     except FFmpegError as error:
         raise _why_not(source, error) from error
     except ValueError as error:
