@@ -53,14 +53,18 @@ def shifted_laplacians(variance: str, rounds: int, grid: np.ndarray, seed: int, 
     right *= np.minimum(SIDE / np.linalg.norm(right, axis=0), 1.0)
     optimal = np.array([optimal_omega(grid_jacobi_radius(SIDE, c)) for c in shifts])
     waves = Wavefronts(SIDE)
-    order = np.argsort(shifts)  # neighbours in a batch finish together
-    costs = np.zeros((rounds, len(grid) + 1), dtype=np.int64)
-    columns = [np.full(rounds, omega) for omega in grid] + [optimal]
-    for arm, omega in enumerate(columns):
-        for start in range(0, rounds, _BATCH):
-            batch = order[start : start + _BATCH]
-            costs[batch, arm] = sor_counts(waves, 4.0 + shifts[batch], right[:, batch], omega[batch], eps=1e-8)
-        progress((arm + 1) / len(columns))
+    order = np.argsort(shifts)
+    arms = len(grid) + 1
+    instance = np.tile(order, arms)  # neighbours in a batch finish together: same omega, like shift
+    omega = np.concatenate([np.full(rounds, w) for w in grid] + [optimal[order]])
+    flat = np.zeros(arms * rounds, dtype=np.int64)
+    for start in range(0, arms * rounds, _BATCH):
+        batch = slice(start, start + _BATCH)
+        these = instance[batch]
+        flat[batch] = sor_counts(waves, 4.0 + shifts[these], right[:, these], omega[batch], eps=1e-8)
+        progress(min((start + _BATCH) / (arms * rounds), 1.0))
+    costs = np.zeros((rounds, arms), dtype=np.int64)
+    costs[order] = flat.reshape(arms, rounds).T
     return PriceTable(grid, shifts, SHIFT_RANGE, costs[:, :-1], {"closed form w*(c)": costs[:, -1]})
 
 

@@ -80,7 +80,8 @@ def test_every_solver_finds_the_direct_solution_from_a_cold_and_a_warm_start(sol
     a, b, start = dirichlet(6, 0.1), rng.standard_normal(36), rng.standard_normal(36)
     direct = np.linalg.solve(a, b)
     cold, warm = solve(form(a), b, 1.5), solve(form(a), b, 1.5, x0=start)
-    assert cold.converged and warm.converged
+    assert cold.converged
+    assert warm.converged
     np.testing.assert_allclose(cold.x, direct, atol=1e-6)
     np.testing.assert_allclose(warm.x, direct, atol=1e-6)
 

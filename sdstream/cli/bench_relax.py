@@ -1,0 +1,86 @@
+"""`sdstream bench relax`: the experiments of Learning to Relax (arXiv 2310.02246), as tables, bars and figures."""
+
+import math
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sdstream.cli.options import Json
+from sdstream.cli.say import coloured, say_json
+from sdstream.errors import Bug
+
+if TYPE_CHECKING:
+    from sdstream.relax.experiments import Experiment
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the `bench` verbs."""
+    app.command("relax")(relax)
+
+
+def relax(
+    rounds: Annotated[int, typer.Option("-T", "--rounds", min=1000, help="Instances; the bars are for 5000.")] = 5000,
+    seeds: Annotated[int, typer.Option(min=1, max=40, help="Trials, seeded 0, 1, ...; the paper has 40.")] = 4,
+    heat: Annotated[str, typer.Option(help="n_x of the heat equations, e.g. 25,50,100 (slow); '' for none.")] = "25",
+    plot: Annotated[Path | None, typer.Option(help="Draw the figures here (png, svg or pdf).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Reproduce the paper's experiments: choose the solver's omega online, and count the iterations."""
+    from sdstream.relax.experiments import heat as play_heat
+    from sdstream.relax.experiments import shifts
+
+    try:
+        cells = [int(part) for part in heat.split(",") if part.strip()]
+    except ValueError as error:
+        raise typer.BadParameter(f"--heat {heat!r}: expected numbers such as 25,50") from error
+    trials = list(range(seeds))
+    experiments = [shifts("low", rounds, trials, _Progress("low variance"))]
+    experiments.append(shifts("high", rounds, trials, _Progress("high variance")))
+    experiments += [play_heat(n, rounds, trials, _Progress(f"heat, n_x = {n}")) for n in cells]
+    if plot is not None:
+        from sdstream.relax.figures import draw_figures
+
+        draw_figures(experiments, plot)
+    if as_json:
+        say_json([_as_dict(experiment) for experiment in experiments])
+    else:
+        print("\n\n".join(_lines(experiment) for experiment in experiments))
+    missed = [bar.what for experiment in experiments for bar in experiment.bars if not bar.met]
+    if missed:
+        raise Bug(f"the learners missed their bars: {'; '.join(missed)}")
+
+
+class _Progress:
+    """One line on standard error, rewritten; nothing when that is no terminal."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, share: float) -> None:
+        if sys.stderr.isatty():
+            end = "\r\x1b[K" if share >= 1.0 else ""
+            print(f"\r\x1b[K{self._name}: {share:.0%}{end}", end="", file=sys.stderr, flush=True)
+
+
+def _as_dict(experiment: "Experiment") -> dict[str, object]:
+    rows = [{**asdict(row), "error": None if math.isnan(row.error) else row.error} for row in experiment.rows]
+    bars = [{**asdict(bar), "met": bar.met} for bar in experiment.bars]
+    head = {"title": experiment.title, "rounds": experiment.rounds, "trials": experiment.trials}
+    return {**head, "rows": rows, "bars": bars}
+
+
+def _lines(experiment: "Experiment") -> str:
+    tail = min(1000, experiment.rounds)
+    head = f"{experiment.title}: T = {experiment.rounds}, {experiment.trials} trials; iterations per instance"
+    lines = [head, f"{'':32}{'<=300':>9}{'all':>9}{'s.e.':>7}{f'last {tail}':>11}{'us/round':>10}"]
+    for row in experiment.rows:
+        error = "" if math.isnan(row.error) else f"{row.error:.2f}"
+        cost = f"{row.seconds * 1e6:.0f}" if row.seconds else ""
+        lines.append(f"{row.name:32}{row.first:9.2f}{row.average:9.2f}{error:>7}{row.tail:11.2f}{cost:>10}")
+    for bar in experiment.bars:
+        verdict = coloured("met", 32) if bar.met else coloured("NOT MET", 31)
+        lines.append(f"  {bar.what}: {bar.value:.3f} <= {bar.limit:g}: {verdict}")
+    return "\n".join(lines)
