@@ -7,7 +7,7 @@ setup:
 
 demo:
 	scripts/setup run
-	.venv/bin/sdstream demo $(ARGS)
+	mkdir -p out && cd out && ../.venv/bin/sdstream demo $(ARGS)
 
 test:
 	scripts/setup test

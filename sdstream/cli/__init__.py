@@ -18,10 +18,6 @@ def main() -> None:
         app(prog_name="sdstream")
     except SdstreamError as error:
         _end(str(error), _status(error))
-    except BrokenPipeError:
-        # `sdstream schema | head`: the reader has what it wanted. Closing now keeps Python from trying again.
-        sys.stderr.close()
-        sys.exit(0)
     except KeyboardInterrupt:
         _end("interrupted", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last line: whatever gets here is a bug of ours

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sdstream import __version__
-from sdstream.cli import check, doctor, init, run, schema
+from sdstream.cli import bench, check, demo, doctor, init, run, schema
 
 app = typer.Typer(
     help="Restyle live video: NDI or RTMP in, StreamDiffusion, virtual camera, NDI or RTMP out.",
@@ -34,6 +34,7 @@ def _root(
 
 _VERBS: tuple[Callable[..., None], ...] = (
     run.run,
+    demo.demo,
     init.init,
     check.check,
     schema.schema,
@@ -41,3 +42,4 @@ _VERBS: tuple[Callable[..., None], ...] = (
 )
 for _verb in _VERBS:
     app.command()(_verb)
+app.command(context_settings=bench.PASS_ON)(bench.bench)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import typer
 
 from sdstream.cli.options import Json
-from sdstream.cli.say import coloured, say_json
+from sdstream.cli.say import coloured, say, say_json
 
 _LOOKS = {"ok": 32, "note": 33, "missing": 31}
 
@@ -31,9 +31,9 @@ def doctor(json: Json = False) -> None:
         finding = check()
         findings.append(finding)
         if not json:
-            print(f"{coloured(f'{finding.state:<8}', _LOOKS[finding.state])}{finding.name:<14}{finding.found}")
+            say(f"{coloured(f'{finding.state:<8}', _LOOKS[finding.state])}{finding.name:<14}{finding.found}")
             if finding.fix:
-                print(f"{'':<22}→ {finding.fix}")
+                say(f"{'':<22}→ {finding.fix}")
     if json:
         say_json([asdict(finding) for finding in findings])
     if any(finding.state == "missing" for finding in findings):

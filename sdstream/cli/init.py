@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from sdstream.cli.say import say
+
 
 def init(
     path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("sdstream.yaml"),
@@ -26,4 +28,4 @@ def init(
         ) from error
     except PermissionError as error:
         raise Forbidden(f"{path}: may not be written: {error.strerror}; choose another place") from error
-    print(f"wrote {path}; next: sdstream check {path}, then: sdstream run {path}")
+    say(f"wrote {path}; next: sdstream check {path}, then: sdstream run {path}")

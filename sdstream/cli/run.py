@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from sdstream.cli.options import ConfigFile, Json, LogJson, Overrides, Quiet, Seconds, Verbose
-from sdstream.cli.say import say_json
+from sdstream.cli.say import say, say_json
 
 if TYPE_CHECKING:
     from sdstream.report import Report
@@ -35,8 +35,7 @@ def run(
     logs = LogChoice("debug" if verbose else "error" if quiet else "info", log_json)
     log.configure(logs.level, json=logs.json)
     settings = load(config, overrides or ())
-    on_status = _status_line if sys.stderr.isatty() and not log_json else _status_log()
-    report = Pipeline(settings, logs).run(seconds, None if quiet else on_status)
+    report = Pipeline(settings, logs).run(seconds, None if quiet else follow(in_log=log_json))
     finish(report, json)
 
 
@@ -49,10 +48,15 @@ def finish(report: "Report", json: bool) -> None:
     if json:
         say_json(report.as_dict())
     else:
-        print(table(report))
+        say(table(report))
     if report.exit_code:
         print(report.reason, file=sys.stderr)
         raise typer.Exit(report.exit_code)
+
+
+def follow(*, in_log: bool = False) -> "Callable[[Report], None]":
+    """Return what tells how the run goes: one line that changes on a terminal, else a line in the log now and then."""
+    return _status_line if sys.stderr.isatty() and not in_log else _status_log()
 
 
 def _status_line(report: "Report") -> None:

@@ -5,9 +5,18 @@ import os
 import sys
 
 
+def say(text: str, end: str = "\n") -> None:
+    """Print on standard output. A reader that has enough (`| head`) ends the command, quietly and well."""
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again as it ends
+        raise SystemExit(0) from error
+
+
 def say_json(value: object) -> None:
     """Print `value` as JSON on standard output."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    say(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def coloured(text: str, colour: int) -> str:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from sdstream.cli.say import say
+
 
 def schema(
     reference: Annotated[bool, typer.Option("--reference", help="Print the reference page in Markdown.")] = False,
@@ -12,4 +14,4 @@ def schema(
     from sdstream.config import document
     from sdstream.config.reference import reference as page
 
-    print(page() if reference else document.schema_text(), end="")
+    say(page() if reference else document.schema_text(), end="")

@@ -1,0 +1,96 @@
+"""`sdstream demo`: the main job on this machine alone, from a publisher by RTMP to a recording."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from json import dumps
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from sdstream.cli.options import Json, Quiet, Verbose
+
+CANVAS = "{width: 640, height: 360, fps: 30}"
+"""Small enough for publisher, daemon and both encoders to keep up on two old cores."""
+
+_PUBLISHER = f"""
+version: 1
+canvas: {CANVAS}
+source: {{kind: testsrc}}
+engine: {{kind: passthrough}}
+sinks: [{{kind: ffmpeg, url: "rtmp://127.0.0.1:${{SDSTREAM_DEMO_PORT}}/live/${{SDSTREAM_DEMO_KEY}}"}}]
+"""
+
+_SHOW = f"""
+version: 1
+canvas: {CANVAS}
+source: {{kind: rtmp, key: "${{SDSTREAM_DEMO_KEY}}"}}
+engine: {{kind: passthrough}}
+sinks:
+  - {{kind: ffmpeg}}
+  - {{kind: ndi, name: sdstream-demo, optional: true}}
+  - {{kind: virtualcam, optional: true}}
+"""
+
+
+def demo(
+    seconds: Annotated[float, typer.Option("--for", metavar="SECONDS", min=2, help="How long the show is.")] = 20.0,
+    output: Annotated[Path | None, typer.Option(help="Where to record it.", show_default="a new file here")] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show the whole way on this machine: a publisher, RTMP, the daemon, and a recording; no model, no network."""
+    from sdstream import log
+    from sdstream.cli.run import finish, follow
+    from sdstream.config.load import loads
+    from sdstream.pipeline import Pipeline
+    from sdstream.stage import LogChoice
+
+    logs = LogChoice("debug" if verbose else "error" if quiet else "warning")
+    log.configure(logs.level)
+    recording = output or Path(time.strftime("sdstream-demo-%Y%m%d-%H%M%S.mkv"))
+    environment = {"SDSTREAM_DEMO_KEY": secrets.token_urlsafe(16), "SDSTREAM_DEMO_PORT": str(_free_port())}
+    overrides = [f"source.listen=127.0.0.1:{environment['SDSTREAM_DEMO_PORT']}", f"sinks.0.url={dumps(str(recording))}"]
+    config = loads(_SHOW, "demo", overrides, environment)
+    if not quiet:
+        print(
+            f"No model is bundled yet: the picture goes through untouched.\nRecording to {recording}.", file=sys.stderr
+        )
+    with _publisher(environment):
+        report = Pipeline(config, logs).run(seconds, None if quiet else follow())
+    finish(report, json)
+
+
+@contextmanager
+def _publisher(environment: dict[str, str]) -> Iterator[None]:
+    """Stream the test picture to the daemon, from a process of its own, for as long as the block runs."""
+    with TemporaryDirectory(prefix="sdstream-demo-") as folder:
+        file = Path(folder) / "publisher.yaml"
+        file.write_text(_PUBLISHER, encoding="utf-8")
+        command = [sys.executable, "-m", "sdstream", "run", str(file), "--quiet"]
+        process = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _free_port() -> int:
+    """Return a port of this machine that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

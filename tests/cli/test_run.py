@@ -1,0 +1,41 @@
+"""`sdstream run` as a user starts it: a process of its own, with its report and its status."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SHOW = "{version: 1, canvas: {width: 64, height: 48, fps: 30}, source: {kind: testsrc}, engine: {kind: passthrough}, "
+
+
+def run(file: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sdstream", "run", str(file), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_run_of_some_seconds_ends_with_its_report_as_json(tmp_path: Path):
+    file = tmp_path / "show.yaml"
+    file.write_text(SHOW + "sinks: [{kind: discard}]}")
+    answer = run(file, "--for", "3", "--json", "--log-json")
+    assert answer.returncode == 0, answer.stderr
+    report = json.loads(answer.stdout)
+    assert {"seconds", "source", "engine", "sinks", "audio", "drops"} <= report.keys()
+    assert {"frames", "dropped", "reopens", "state"} <= report["source"].keys()
+    assert {"frames", "skipped", "dropped", "restarts", "fps"} <= report["engine"].keys()
+    sink = report["sinks"][0]
+    assert {"kind", "name", "due", "sent", "live", "held", "camera", "slate", "late", "restarts"} <= sink.keys()
+    assert sink["latency"].keys() == {"p50", "p95", "p99"}
+    assert sink["sent"] == sink["live"] + sink["held"] + sink["camera"] + sink["slate"] > 0
+    assert all(json.loads(line)["event"] for line in answer.stderr.splitlines())
+
+
+@pytest.mark.parametrize("optional", [True, False])
+def test_a_missing_device_ends_the_run_unless_the_sink_is_optional(tmp_path: Path, optional: bool):
+    device = f"{{kind: virtualcam, device: /dev/video99, optional: {str(optional).lower()}}}"
+    file = tmp_path / "show.yaml"
+    file.write_text(SHOW + f"sinks: [{{kind: discard}}, {device}]}}")
+    answer = run(file, "--for", "5", "--quiet")
+    assert answer.returncode == (0 if optional else 69), answer.stderr
+    assert "discard" in answer.stdout

@@ -1,0 +1,136 @@
+"""Each verb does its job, prints results on standard output and nothing else there, and ends with its status."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sdstream import __version__
+from sdstream.errors import Bug, ConfigError, Forbidden, Lost, SdstreamError, Unavailable
+from tests.cli.conftest import Sdstream
+
+GOOD = "version: 1\nsource: {kind: testsrc}\nengine: {kind: passthrough}\nsinks: [{kind: discard}]\n"
+HEAVY = ("torch", "av", "numpy", "pydantic", "structlog", "cv2", "diffusers", "starlette", "psutil", "NDIlib")
+
+
+@pytest.fixture
+def show(tmp_path: Path) -> Path:
+    """A small configuration without a mistake."""
+    file = tmp_path / "show.yaml"
+    file.write_text(GOOD)
+    return file
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['sdstream', '--help']\nfrom sdstream.cli import main\n"
+        f"try: main()\nexcept SystemExit: print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Put a configuration on air" in answer.stdout
+    assert answer.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_printed(sdstream: Sdstream):
+    assert sdstream("--version").out == f"sdstream {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "verb", ["run", "demo", "init", "check", "schema", "sources", "sinks", "probe", "doctor", "bench"]
+)
+def test_every_verb_explains_itself(sdstream: Sdstream, verb: str):
+    answer = sdstream(verb, "--help")
+    assert (answer.status, answer.err) == (0, "")
+    assert f"Usage: sdstream {verb}" in answer.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["fly"], ["run"], ["run", "a", "b"], ["run", "x.yaml", "--for", "soon"], ["run", "x.yaml", "--for", "0"]],
+)
+def test_a_command_that_cannot_be_understood_ends_with_2(sdstream: Sdstream, arguments: list[str]):
+    answer = sdstream(*arguments)
+    assert (answer.status, answer.out) == (2, "")
+    assert "Usage:" in answer.err
+
+
+def test_check_prints_the_effective_configuration(sdstream: Sdstream, show: Path):
+    answer = sdstream("check", str(show), "--set", "canvas.fps=60")
+    assert (answer.status, answer.err) == (0, "")
+    assert "fps: 60.0" in answer.out
+    as_json = json.loads(sdstream("check", str(show), "--json").out)
+    assert as_json["sinks"] == [{"optional": False, "kind": "discard"}]
+
+
+@pytest.mark.parametrize("verb", ["check", "run"])
+def test_a_wrong_configuration_ends_with_78_and_one_line_for_each_mistake(sdstream: Sdstream, show: Path, verb: str):
+    show.write_text(GOOD + "canvas: {fps: 0, widht: 1}\n")
+    answer = sdstream(verb, str(show))
+    assert (answer.status, answer.out) == (ConfigError.exit_code, "")
+    assert [line.split(": ")[0] for line in answer.err.splitlines()] == [f"{show}:5:15", f"{show}:5:18"]
+
+
+def test_init_writes_a_file_that_passes_check_and_is_not_overwritten_by_chance(sdstream: Sdstream, tmp_path: Path):
+    file = tmp_path / "new.yaml"
+    assert sdstream("init", str(file)).status == 0
+    assert sdstream("check", str(file)).status == 0
+    file.write_text("mine")
+    refused = sdstream("init", str(file))
+    assert (refused.status, file.read_text()) == (ConfigError.exit_code, "mine")
+    assert f"sdstream init --force {file}" in refused.err
+    assert sdstream("init", "--force", str(file)).status == 0
+    assert file.read_text() != "mine"
+
+
+def test_init_into_a_folder_that_is_not_there_says_so(sdstream: Sdstream, tmp_path: Path):
+    answer = sdstream("init", str(tmp_path / "none" / "new.yaml"))
+    assert answer.status == ConfigError.exit_code
+    assert "cannot be written" in answer.err
+
+
+def test_schema_prints_the_schema_and_the_reference_page(sdstream: Sdstream):
+    assert json.loads(sdstream("schema").out)["title"] == "Config"
+    assert sdstream("schema", "--reference").out.startswith("# Configuration\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ConfigError, 78),
+        (Unavailable, 69),
+        (Lost, 69),
+        (Forbidden, 77),
+        (Bug, 70),
+        (SdstreamError, 70),
+        (ValueError, 70),
+    ],
+)
+def test_an_error_becomes_its_status_and_a_message_without_a_trace(
+    sdstream: Sdstream, monkeypatch: pytest.MonkeyPatch, show: Path, error: type[Exception], status: int
+):
+    def fail(*args: object) -> None:
+        raise error("the reason")
+
+    monkeypatch.setattr("sdstream.config.load.load", fail)
+    answer = sdstream("check", str(show))
+    assert (answer.status, answer.out) == (status, "")
+    assert "the reason" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_a_bug_shows_its_trace_when_asked(sdstream: Sdstream, monkeypatch: pytest.MonkeyPatch, show: Path):
+    def fail(*args: object) -> None:
+        raise ZeroDivisionError("the reason")
+
+    monkeypatch.setattr("sdstream.config.load.load", fail)
+    assert "Traceback" in sdstream("run", str(show), "-v").err
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    command = [sys.executable, "-m", "sdstream", "schema"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

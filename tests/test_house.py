@@ -1,0 +1,106 @@
+"""The habits of the house, as far as a machine can see them."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sdstream.config.load import loads
+
+ROOT = Path(__file__).parents[1]
+PYTHON = sorted(file for room in ("sdstream", "tests", "scripts") for file in (ROOT / room).rglob("*.py"))
+SHIPPED = [file for file in PYTHON if file.is_relative_to(ROOT / "sdstream")]
+KEYS = {"SDSTREAM_KEY": "in", "TWITCH_KEY": "out"}
+VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "wrapper", "misc"}
+HOSTS = {"json-schema.org", "www.apache.org"}
+"""Hosts that a file here may name with http or https; whoever adds one has looked at it."""
+
+
+def named(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def tracked() -> list[Path]:
+    """Return the text files that git knows."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [file for file in files if file.is_file() and b"\0" not in file.read_bytes()[:4096]]
+
+
+@pytest.mark.parametrize("file", PYTHON, ids=named)
+def test_a_file_is_one_concept(file: Path):
+    text = file.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300
+    assert not VAGUE & set(file.stem.split("_"))
+
+
+@pytest.mark.parametrize("file", PYTHON, ids=named)
+def test_functions_are_short(file: Path):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    long = [node.name for node in functions if node.end_lineno - node.lineno >= 50]
+    wide = [node.name for node in functions if len(node.args.args) + len(node.args.kwonlyargs) > 8]
+    assert (long, wide) == ([], [])
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=named)
+def test_a_module_opens_with_what_it_knows(file: Path):
+    docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+    assert docstring
+    assert len(docstring.splitlines()) <= 12 or file.name == "errors.py"
+
+
+def test_a_broad_except_stands_in_two_places_only():
+    broad = [named(file) for file in SHIPPED if re.search(r"except (Base)?Exception\b|except:", file.read_text())]
+    assert broad == ["sdstream/cli/__init__.py", "sdstream/stage.py"]
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=named)
+def test_time_is_monotonic_and_processes_are_spawned(file: Path):
+    assert not re.search(r"\btime\.time\(|datetime\.now\(|os\.fork\(|get_context\(\"fork", file.read_text())
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "configs").glob("*.yaml")), ids=named)
+def test_every_example_is_a_configuration(file: Path):
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("# yaml-language-server: $schema=./schema.json\n")
+    loads(text, named(file), (), KEYS)
+
+
+def test_the_default_configuration_is_what_init_writes():
+    written = ROOT / "sdstream/config/start.yaml"
+    assert (ROOT / "configs/default.yaml").read_text(encoding="utf-8") == written.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=named)
+def test_yaml_on_a_page_is_a_configuration(page: Path):
+    for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+        loads(block, named(page), (), KEYS)
+
+
+@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=named)
+def test_links_between_pages_lead_somewhere(page: Path):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_no_file_names_a_host_that_was_not_looked_at():
+    found = {
+        (named(file), host)
+        for file in tracked()
+        for host in re.findall(r"https?://([\w.-]+\.[a-z]{2,})\b", file.read_text(encoding="utf-8"))
+    }
+    assert {(file, host) for file, host in found if host not in HOSTS} == set()
+
+
+def test_no_file_names_a_path_of_one_machine():
+    found = [
+        named(file)
+        for file in tracked()
+        if re.search(r"(?<![\w.])/(root|work|opt)/", file.read_text(encoding="utf-8"))
+    ]
+    assert found == []
