@@ -4,6 +4,7 @@ import json
 import re
 import struct
 from pathlib import Path
+from typing import Any
 
 from sdstream.errors import Unavailable
 
@@ -52,10 +53,20 @@ def _from_hub(name: str, what: str) -> Path:
         ) from error
 
 
+def read_config(path: Path, what: str) -> dict[str, Any]:  # JSON
+    """Read a component's config; raises Unavailable."""
+    try:
+        config = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise Unavailable(f"{what}: {path} cannot be read: {error}; pull or copy the model again") from error
+    if not isinstance(config, dict):
+        raise Unavailable(f"{what}: {path} is not a config: expected a JSON object")
+    return config
+
+
 def weights(folder: Path, what: str) -> list[Path]:
     """Return the safetensors files of one component after a look at their headers; raises Unavailable."""
-    if not (folder / "config.json").is_file():
-        raise Unavailable(f"{what}: {folder / 'config.json'} is missing; pull or copy the model again")
+    read_config(folder / "config.json", what)
     found = sorted(folder.glob("*.safetensors"))
     if not found:
         pickles = [file.name for file in folder.iterdir() if file.suffix in PICKLES]

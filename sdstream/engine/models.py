@@ -1,6 +1,5 @@
 """Loads a model in diffusers layout, strictly: a file that is missing, cut short or of another shape is named."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 
 from sdstream.config.engine_settings import DiffusionSettings
-from sdstream.engine.files import locate, weights
+from sdstream.engine.files import locate, read_config, weights
 from sdstream.engine.schedule import NoiseTable
 from sdstream.engine.text import TextEncoder
 from sdstream.errors import Unavailable
@@ -124,17 +123,6 @@ def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device
         )
     log.info("model loaded", model=settings.model, device=str(device), dtype=str(dtype), xl=wants_size)
     return model
-
-
-def read_config(path: Path, what: str) -> dict[str, Any]:  # JSON
-    """Read a component's config; raises Unavailable."""
-    try:
-        config = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise Unavailable(f"{what}: {path} cannot be read: {error}; pull or copy the model again") from error
-    if not isinstance(config, dict):
-        raise Unavailable(f"{what}: {path} is not a config: expected a JSON object")
-    return config
 
 
 def _autoencoder(

@@ -73,29 +73,19 @@ class TextEncoder:
     def _work_out(self, prompt: Prompt, blend: Blend) -> Embedding:
         if not isinstance(prompt, str):
             return mix([(self.encode(part.text), part.weight) for part in prompt if part.weight > 0], blend)
-        parts = parse_weights(prompt)
-        encoded = [self._run(tower, parts) for tower in self._towers]
+        ids = [_ids(tower, parse_weights(prompt)) for tower in self._towers]
+        encoded = [_run(tower, [i for i, _ in own]) for tower, own in zip(self._towers, ids, strict=True)]
         tokens = torch.cat([tokens for tokens, _ in encoded], dim=-1)
-        weighted = [weight for _, weight in parts if weight != 1.0]
-        if weighted:
-            tokens = self._weigh(tokens, parts)
+        weights = [weight for _, weight in ids[0]]
+        if any(weight != 1.0 for weight in weights):
+            tokens = self._weigh(tokens, weights)
         return Embedding(tokens, encoded[-1][1])
 
-    def _weigh(self, tokens: Tensor, parts: list[tuple[str, float]]) -> Tensor:
+    def _weigh(self, tokens: Tensor, weights: list[float]) -> Tensor:
         """Move each token away from, or towards, what an empty prompt has in its place."""
         empty = self.encode("").tokens
-        weights = [weight for _, weight in _ids(self._towers[0], parts)]
         column = torch.tensor(weights, dtype=torch.float32, device=tokens.device).unsqueeze(-1)
         return (empty + column * (tokens.float() - empty)).to(tokens.dtype)
-
-    def _run(self, tower: _Tower, parts: list[tuple[str, float]]) -> tuple[Tensor, Tensor | None]:
-        ids = [token for token, _ in _ids(tower, parts)]
-        device = next(tower.encoder.parameters()).device
-        output = tower.encoder(torch.tensor([ids], device=device), output_hidden_states=tower.penultimate)
-        if tower.penultimate:
-            pooled: Tensor | None = getattr(output, "text_embeds", None)  # the first tower has none
-            return output.hidden_states[-2][0], None if pooled is None else pooled[0]
-        return output.last_hidden_state[0], None
 
 
 def mix(parts: Sequence[tuple[Embedding, float]], blend: Blend) -> Embedding:
@@ -107,11 +97,24 @@ def mix(parts: Sequence[tuple[Embedding, float]], blend: Blend) -> Embedding:
     return Embedding(way([(part.tokens, weight) for part, weight in parts]), way(pooled) if pooled else None)
 
 
+def _run(tower: _Tower, ids: list[int]) -> tuple[Tensor, Tensor | None]:
+    """Return one tower's tokens [tokens, dim] and, where it has one, its pooled prompt [dim]."""
+    output = tower.encoder(torch.tensor([ids], device=tower.encoder.device), output_hidden_states=tower.penultimate)
+    if not tower.penultimate:
+        return output.last_hidden_state[0], None
+    pooled: Tensor | None = getattr(output, "text_embeds", None)  # the first tower has none
+    return output.hidden_states[-2][0], None if pooled is None else pooled[0]
+
+
 def _ids(tower: _Tower, parts: list[tuple[str, float]]) -> list[tuple[int, float]]:
     """Return the token ids with their weights: begin, text, end, padding, in all what the model reads."""
     tokenizer = tower.tokenizer
     length = int(tower.encoder.config.max_position_embeddings)
-    text = [(i, weight) for part, weight in parts for i in tokenizer(part, add_special_tokens=False).input_ids]
+    text = [
+        (token, weight)
+        for part, weight in parts
+        for token in tokenizer(part, add_special_tokens=False, verbose=False).input_ids
+    ]
     if len(text) > length - 2:
         log.warning("prompt cut", tokens=len(text), limit=length - 2)
     ids = [(tokenizer.bos_token_id, 1.0), *text[: length - 2], (tokenizer.eos_token_id, 1.0)]

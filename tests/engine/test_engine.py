@@ -1,0 +1,299 @@
+"""The diffusion engine from pictures to pictures, on a tiny random model loaded from disk."""
+
+import gc
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.controls import Controls
+from sdstream.engine.diffusion import DiffusionEngine
+from sdstream.engine.outcome import Outcome
+from sdstream.engine.pixels import Autoencoder, fit, to_pixels
+from sdstream.errors import Bug, Unavailable
+from sdstream.frame import Pixels
+
+ALWAYS = {"similarity": {"mode": "off"}}
+
+
+def picture(seed: int, size: tuple[int, int] = (64, 64)) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def settings(folder: Path, **more: object) -> DiffusionSettings:
+    return DiffusionSettings(model=str(folder), width=64, height=64, device="cpu", **more)
+
+
+@pytest.fixture
+def engine(tiny_model: Path, clock: Clock) -> Iterator[DiffusionEngine]:
+    with DiffusionEngine(settings(tiny_model), clock) as opened:
+        yield opened
+
+
+def alone(folder: Path, frame: Pixels, controls: Controls) -> Pixels:
+    """What one frame becomes with nothing before or after it."""
+    with DiffusionEngine(settings(folder, batching=False)) as engine:
+        result = engine(frame, controls)
+    assert result is not None
+    return result
+
+
+def assert_alike(a: Pixels | None, b: Pixels | None) -> None:
+    assert a is not None
+    assert b is not None
+    assert int(np.abs(a.astype(int) - b.astype(int)).max()) <= 1  # a rounding of one level
+
+
+@pytest.mark.parametrize("steps", [(30,), (32, 45), (5, 20, 30, 40)])
+def test_each_picture_comes_out_n_minus_one_calls_later(engine, tiny_model, steps):
+    controls = Controls(steps=steps, **ALWAYS)
+    late = len(steps) - 1
+    pictures = []
+    for k in range(late + 3):
+        pictures.append(engine(picture(k), controls))
+        assert engine.last_outcome is (Outcome.FILLING if k < late else Outcome.RENDERED)
+    assert pictures[:late] == [None] * late
+    assert engine.last_age == late
+    pictures += engine.flush()
+    for k in range(late + 3):
+        assert_alike(pictures[late + k], alone(tiny_model, picture(k), controls))
+
+
+def test_a_picture_of_any_size_is_taken_and_the_engines_size_comes_out(engine):
+    controls = Controls(steps=(30,), **ALWAYS)
+    for size in ((64, 64), (720, 1280), (33, 17), (1, 1)):
+        result = engine(picture(0, size), controls)
+        assert result.shape == (64, 64, 3)
+        assert result.dtype == np.uint8
+        assert result.flags.c_contiguous
+
+
+def test_pictures_handed_out_never_change(engine):
+    controls = Controls(steps=(30,), **ALWAYS)
+    first = engine(picture(0), controls)
+    before = first.copy()
+    engine(picture(1), controls)
+    assert np.array_equal(first, before)
+
+
+def test_the_last_change_before_a_still_picture_is_shown_and_then_the_engine_rests(engine, tiny_model):
+    controls = Controls(steps=(10, 20, 30, 40))
+    for k in range(6):
+        engine(picture(k), controls)
+    shown, outcomes = None, []
+    for _ in range(8):
+        result = engine(picture(5), controls)
+        outcomes.append(engine.last_outcome)
+        shown = shown if result is None else result
+    assert outcomes == [Outcome.RENDERED] * 3 + [Outcome.SKIPPED] * 5
+    assert_alike(shown, alone(tiny_model, picture(5), controls))
+    rows = engine.session.unet.rows
+    engine(picture(5), controls)
+    assert engine.session.unet.rows == rows
+
+
+def test_a_still_clip_costs_less_than_half_the_unet_rows(engine):
+    for _ in range(44):
+        engine(picture(1), Controls(steps=(32, 45)))
+    assert engine.session.unet.rows * 2.39 <= 44 * 2
+
+
+def test_a_new_prompt_is_rendered_though_the_picture_is_still(engine, tiny_model):
+    old, new = Controls(steps=(32, 45), prompt="oil"), Controls(steps=(32, 45), prompt="ink")
+    for _ in range(5):
+        engine(picture(1), old)
+    results = [engine(picture(1), new) for _ in range(2)]
+    assert_alike(results[-1], alone(tiny_model, picture(1), new))
+
+
+def test_each_frame_keeps_the_controls_that_it_entered_with(engine, tiny_model):
+    shows = [Controls(prompt=f"look {k}", seed=k, steps=(10, 25, 40), **ALWAYS) for k in range(5)]
+    pictures = [engine(picture(k), controls) for k, controls in enumerate(shows)] + engine.flush()
+    for k, controls in enumerate(shows):
+        assert_alike(pictures[k + 2], alone(tiny_model, picture(k), controls))
+
+
+def test_frames_in_flight_are_drained_when_the_number_of_steps_changes(engine, tiny_model):
+    few, many = Controls(steps=(32, 45), **ALWAYS), Controls(steps=(10, 20, 30), **ALWAYS)
+    engine(picture(0), few)
+    engine(picture(1), few)
+    drained = engine(picture(2), many)
+    assert_alike(drained, alone(tiny_model, picture(1), few))
+    assert (engine.last_outcome, engine.last_age) == (Outcome.RENDERED, 1)
+    assert engine(picture(3), many) is None
+    assert_alike(engine(picture(4), many), alone(tiny_model, picture(2), many))
+
+
+def test_a_prompt_fades_in_over_its_transition(engine, clock):
+    oil, ink = (
+        Controls(prompt="oil", steps=(30,), **ALWAYS),
+        Controls(prompt="ink", steps=(30,), transition=2, **ALWAYS),
+    )
+    start = engine(picture(0), oil).astype(int)
+    distances = []
+    for clock.now in (0.0, 0.5, 1.0, 1.5, 2.0, 9.0):
+        distances.append(int(np.abs(engine(picture(0), ink).astype(int) - start).sum()))
+    assert distances[0] == 0
+    assert distances == sorted(distances)
+    assert distances[-2] == distances[-1] > 0
+
+
+def test_cues_change_the_prompt_by_themselves_and_start_again(engine, clock, tiny_model):
+    controls = Controls(prompt="oil", steps=(30,), cues=({"at": 2, "prompt": "ink"},), cues_loop=4, **ALWAYS)
+    oil, ink = (alone(tiny_model, picture(0), Controls(prompt=text, steps=(30,))) for text in ("oil", "ink"))
+    assert not np.array_equal(oil, ink)
+    for clock.now, expected in ((0.0, oil), (1.9, oil), (2.0, ink), (3.9, ink), (4.1, oil), (6.0, ink)):
+        assert_alike(engine(picture(0), controls), expected)
+
+
+def test_other_controls_may_change_without_starting_the_cues_anew(engine, clock, tiny_model):
+    cues = {"prompt": "oil", "steps": (30,), "cues": ({"at": 2, "prompt": "ink"},), **ALWAYS}
+    engine(picture(0), Controls(**cues))
+    clock.now = 3.0
+    engine(picture(0), Controls(**cues, seed=5))
+    ink = alone(tiny_model, picture(0), Controls(prompt="ink", steps=(30,), seed=5))
+    assert_alike(engine(picture(0), Controls(**cues, seed=5)), ink)
+
+
+def test_the_users_seed_is_the_seed(tiny_model):
+    pictures = [alone(tiny_model, picture(0), Controls(seed=seed)) for seed in (1, 1, 2)]
+    assert np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[0], pictures[2])
+
+
+def test_the_camera_matters_less_for_a_lower_first_step(tiny_model):
+    def spread(first: int) -> int:
+        a, b = (alone(tiny_model, picture(k), Controls(steps=(first,), guidance={"mode": "none"})) for k in (1, 2))
+        return int(np.abs(a.astype(int) - b.astype(int)).sum())
+
+    assert spread(2) < spread(20) < spread(48)
+
+
+def test_text_to_image_does_not_look_at_the_camera(tiny_model):
+    with DiffusionEngine(settings(tiny_model, task="txt2img")) as engine:
+        pictures = [engine(picture(k), Controls(steps=(0, 25), seed=3)) for k in range(4)]
+    assert pictures[0] is None
+    assert np.array_equal(pictures[1], pictures[3])
+
+
+def test_controls_that_cannot_be_had_end_the_start_but_not_the_show(engine):
+    wrong, right = Controls(loras={"nobody": 1.0}), Controls(steps=(30,), **ALWAYS)
+    with pytest.raises(Unavailable, match="nobody"):
+        engine(picture(0), wrong)
+    first = engine(picture(0), right)
+    assert np.array_equal(engine(picture(0), wrong), first)
+    assert np.array_equal(engine(picture(0), right), first)
+
+
+def test_a_reset_starts_clean(engine):
+    controls = Controls(steps=(32, 45))
+    for k in range(4):
+        engine(picture(k), controls)
+    engine.reset()
+    assert engine(picture(3), controls) is None
+    assert engine.last_outcome is Outcome.FILLING
+
+
+def test_a_closed_engine_says_so_and_closing_twice_is_harmless(tiny_model):
+    engine = DiffusionEngine(settings(tiny_model))
+    with pytest.raises(Bug, match="with DiffusionEngine"):
+        engine(picture(0), Controls())
+    with engine:
+        pass
+    engine.__exit__(None, None, None)
+
+
+def test_a_size_that_the_model_cannot_do_is_refused(tmp_path):
+    from tests.engine.tiny_model import make_tiny_model
+
+    model = make_tiny_model(tmp_path)
+    with (
+        pytest.raises(Unavailable, match="multiples of 8"),
+        DiffusionEngine(DiffusionSettings.model_construct(**{**settings(model).model_dump(), "width": 60})),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 110), (128, 129), (140, 250), (0, 255)])
+def test_pixels_are_normalised_once_however_bright(tiny_model, low, high):
+    from sdstream.engine.models import load
+
+    autoencoder = Autoencoder(load(settings(tiny_model)).autoencoder)
+    frame = np.random.default_rng(0).integers(low, high + 1, (64, 64, 3), dtype=np.uint8)
+    tensor = autoencoder.to_tensor(frame)
+    expected = torch.from_numpy(frame).permute(2, 0, 1) / 127.5 - 1
+    torch.testing.assert_close(tensor, expected, atol=1e-6, rtol=1e-6)
+    assert np.array_equal(to_pixels(tensor), frame)
+
+
+def test_scaling_keeps_a_flat_colour():
+    frame = np.full((70, 130, 3), (10, 120, 240), np.uint8)
+    assert np.array_equal(fit(frame, 64, 64), np.full((64, 64, 3), (10, 120, 240), np.uint8))
+
+
+def storm(dice: random.Random) -> Controls:
+    """Any controls at all."""
+    words = ["oil", "(ink:1.4)", "[night]", "ערב", "((((", "a:b", "🎨", ""]
+    prompt = lambda: " ".join(dice.choices(words, k=dice.randint(0, 30)))  # noqa: E731 - three uses, one line
+    several = tuple({"text": prompt(), "weight": dice.uniform(0.1, 2)} for _ in range(dice.randint(1, 3)))
+    return Controls(
+        prompt=dice.choice([prompt(), several]),
+        negative_prompt=prompt(),
+        blend=dice.choice(["linear", "slerp"]),
+        seed=dice.choice([dice.randrange(1000), ({"seed": dice.randrange(9)}, {"seed": 20, "weight": 0.3})]),
+        seed_blend=dice.choice(["linear", "slerp"]),
+        steps=tuple(sorted(dice.sample(range(50), dice.randint(1, 4)))),
+        renoise=dice.random() < 0.5,
+        guidance={
+            "mode": dice.choice(["none", "full", "self_negative", "onetime_negative"]),
+            "scale": dice.uniform(0, 3),
+            "delta": dice.uniform(0, 1.5),
+        },
+        cross_frame_attention=dice.random() < 0.5,
+        transition=dice.choice([0.0, 0.0, 0.5]),
+        similarity={"mode": dice.choice(["stochastic", "threshold", "off"])},
+    )
+
+
+def live_tensors() -> int:
+    gc.collect()
+    return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+
+@pytest.mark.slow
+def test_a_storm_of_a_thousand_changes_raises_nothing_and_leaks_nothing(engine, clock):
+    dice = random.Random(0)
+    counts = []
+    for k in range(1000):
+        clock.now += 0.03
+        result = engine(picture(k % 7), storm(dice))
+        assert result is None or result.shape == (64, 64, 3)
+        if k % 200 == 199:
+            counts.append(live_tensors())
+    assert max(counts[1:]) <= counts[0] * 1.5
+
+
+def test_a_short_storm_raises_nothing(engine, clock):
+    dice = random.Random(1)
+    outcomes = set()
+    for k in range(60):
+        clock.now += 0.03
+        engine(picture(k % 3), storm(dice))
+        outcomes.add(engine.last_outcome)
+    assert Outcome.RENDERED in outcomes
