@@ -24,18 +24,18 @@ TONE = 440
 """Hz."""
 
 
-def write(path: Path, width: int, height: int, fps: int, seconds: int) -> None:
-    """Write the clip: RGB without loss, and stereo PCM."""
+def write(path: Path, size: tuple[int, int], fps: int, numbers: range) -> None:
+    """Write a clip of the pictures with these numbers, over what `path` held: RGB without loss, and stereo PCM."""
     count = SAMPLE_RATE // fps  # samples a picture
     with av.open(str(path), "w") as container:
         video = container.add_stream("ffv1", rate=fps)
-        video.width, video.height, video.pix_fmt = width, height, "bgr0"
+        video.width, video.height, video.pix_fmt = *size, "bgr0"
         audio = container.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="stereo")
-        for number in range(seconds * fps):
-            picture = av.VideoFrame.from_ndarray(draw(width, height, number), "rgb24")
-            picture.pts, picture.time_base = number, Fraction(1, fps)
+        for index, number in enumerate(numbers):
+            picture = av.VideoFrame.from_ndarray(draw(*size, number), "rgb24")
+            picture.pts, picture.time_base = index, Fraction(1, fps)
             container.mux(video.encode(picture.reformat(format="bgr0")))
-            at = number * count + np.arange(count)
+            at = index * count + np.arange(count)
             tone = (8000 * np.sin(at * 2 * np.pi * TONE / SAMPLE_RATE)).astype(np.int16)
             sound = av.AudioFrame.from_ndarray(np.repeat(tone, 2)[None], "s16", "stereo")
             sound.sample_rate, sound.pts, sound.time_base = SAMPLE_RATE, int(at[0]), Fraction(1, SAMPLE_RATE)

@@ -14,10 +14,10 @@ _REPOSITORY = Path(__file__).parents[2]
 
 
 class Daemon:
-    """One configuration, and the process that runs it now. All that it says is in `folder`/sdstream.log."""
+    """One configuration, and the process that runs it now. All that it says is in the file `log`."""
 
     def __init__(self, folder: Path, config: dict[str, Any], network: Network) -> None:
-        self._log = folder / "sdstream.log"
+        self.log = folder / "sdstream.log"
         config_file = folder / "run.yaml"
         config_file.write_text(json.dumps(config))  # JSON is YAML
         self._command = network.command(sys.executable, "-m", "sdstream", "run", str(config_file))
@@ -35,7 +35,7 @@ class Daemon:
     def start(self) -> None:
         """Start a process, after `kill`."""
         self._process: subprocess.Popen[bytes] = self._parts.enter_context(
-            running(self._command, self._log, cwd=_REPOSITORY)
+            running(self._command, self.log, cwd=_REPOSITORY)
         )
 
     def kill(self) -> None:

@@ -86,7 +86,11 @@ class Obs:
         return dict(answer["data"])
 
     def add_media_source(self, name: str, url: str) -> None:
-        """Add a Media Source as a user does: network URL in, "local file" off, and nothing else but a short probe."""
+        """Add a Media Source as a user does: "Local File" off, the URL in, and nothing in "FFmpeg Options".
+
+        An `analyzeduration` shorter than the stream's key frame interval would show the picture sooner, or never:
+        OBS takes what tracks it has found by then, and that may be the sound alone.
+        """
         settings = {
             "is_local_file": False,
             "input": url,
@@ -94,7 +98,6 @@ class Obs:
             "buffering_mb": 0,
             "close_when_inactive": False,
             "clear_on_media_end": False,
-            "ffmpeg_options": "analyzeduration=500000 probesize=200000",
         }
         self.request("CreateInput", sceneName=SCENE, inputName=name, inputKind="ffmpeg_source", inputSettings=settings)
 
