@@ -4,10 +4,9 @@
 """
 
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, FilePath, Tag, model_validator
 
 from sdstream.config.base import Settings
 from sdstream.config.engine_settings import DiffusionSettings
@@ -44,7 +43,7 @@ class Air(Settings):
     """Seconds that the last live picture (or the last camera picture) is held before the next rung."""
     fade: float = Field(0.25, ge=0, le=5)
     """Seconds of cross-fade between rungs; 0 cuts."""
-    slate: Path | None = None
+    slate: FilePath | None = None
     """Picture to show when there is nothing else; a built-in one by default."""
 
 

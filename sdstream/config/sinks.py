@@ -1,9 +1,8 @@
 """Settings of the four kinds of sink."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, FilePath, SecretStr
 
 from sdstream.config.base import Bitrate, Settings
 
@@ -52,7 +51,7 @@ class FfmpegSinkSettings(SinkSettings):
     """AAC bit rate, bits a second."""
     keyframe_interval: float = Field(2.0, gt=0, le=20)
     """Seconds between key frames; Twitch asks for 2."""
-    ca_file: Path | None = None
+    ca_file: FilePath | None = None
     """PEM file of the authorities that an rtmps server is checked with; the system's own by default."""
     timeout: float = Field(5.0, gt=0, le=60)
     """Seconds that the server may leave us waiting before we connect anew."""

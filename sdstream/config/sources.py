@@ -1,10 +1,9 @@
 """Settings of the four kinds of source."""
 
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, FilePath, SecretStr, model_validator
 
 from sdstream.config.base import Address, Settings
 
@@ -45,7 +44,7 @@ class RtmpSourceSettings(SourceSettings):
     """Peers that may be in their handshake at once; the oldest makes room for a newer one."""
     url: SecretStr | None = None
     """rtmp:// or rtmps:// URL to fetch from a server; it may hold a key."""
-    ca_file: Path | None = None
+    ca_file: FilePath | None = None
     """PEM file of the authorities that an rtmps server is checked with; the system's own by default."""
     read_timeout: float = Field(10.0, gt=0, le=600)
     """Seconds of silence after which the connection is given up and made anew."""

@@ -50,6 +50,7 @@ def test_all_mistakes_come_at_once_each_at_its_own_place_in_order():
         ("canvas: {fps: .nan}", "canvas.fps: should be a finite number"),
         ("canvas: {fps: 0}", "canvas.fps: should be greater than or equal to 1, not 0"),
         ("canvas: {fit: covr}", "canvas.fit: should be cover, contain or fill, not 'covr'; did you mean \"cover\"?"),
+        ("air: {slate: nowhere.png}", "air.slate: should be a file that exists, not 'nowhere.png'"),
         ("air: {hold: yes}", "air.hold: should be a number, not 'yes'"),
     ],
 )
