@@ -22,3 +22,7 @@ class Source(Protocol):
         The pixels may be overwritten by the next `read`. Raises Lost when the source has gone away.
         """
         ...
+
+    def facts(self) -> dict[str, str]:
+        """Return what is known of its picture and sound (codec, format, size, colour, sound, …), for people."""
+        ...

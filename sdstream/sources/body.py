@@ -73,7 +73,7 @@ def _deliver(context: Context, source: Source, ports: SourcePorts, vigil: "_Vigi
         if frame is None:
             vigil.nothing(time.monotonic())
             continue
-        vigil.picture(time.monotonic())
+        vigil.picture(time.monotonic(), source)
         ports.output.put(replace(frame, seq=vigil.pictures))
         ports.latency.record(time.monotonic() - frame.captured)
 
@@ -105,7 +105,7 @@ class _Vigil:
         self.pictures = counters.count("frames")  # a process that replaces another goes on counting
         self._enter(State.WAITING)
 
-    def picture(self, now: float) -> None:
+    def picture(self, now: float, source: Source) -> None:
         """A picture came."""
         self.pictures += 1
         self._counters.add("frames")
@@ -115,9 +115,8 @@ class _Vigil:
             self._counters.set("fps", self._in_second / (now - self._second_began))
             self._second_began, self._in_second = now, 0
         if self._state is not State.LIVE:
-            size = f"{self._counters.count('width')}x{self._counters.count('height')}"
             self._enter(State.LIVE)
-            get_logger().info("source is live", size=size)
+            get_logger().info("source is live", **source.facts())
 
     def nothing(self, now: float) -> None:
         """No picture came for a while."""

@@ -46,13 +46,14 @@ class Picture:
 
 
 class Decoder:
-    """The picture and the sound of one open container. `timeline` and `base` go on over a loop's seams."""
+    """The picture and the sound of one open container, whose times go on over a loop's seams."""
 
-    def __init__(self, container: "InputContainer", feed: Feed, timeline: Timeline) -> None:
-        """Raises Lost if there is no video track."""
+    def __init__(self, container: "InputContainer", feed: Feed, lead: float = 0.0) -> None:
+        """`lead` is how far ahead of its time everything is decoded (seconds). Raises Lost without a video track."""
         self._container = container
         self._feed = feed
-        self._timeline = timeline
+        self._timeline = Timeline()
+        self._lead = lead
         self.video = _video_track(container)
         self.video.thread_type = "SLICE"  # frame threads would hold back one picture each
         self.video.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
@@ -141,7 +142,7 @@ class Decoder:
             pts = self._last
         self._last = pts
         first = not self._timeline.anchored
-        placed = self._timeline.place("picture", pts, received)
+        placed = self._timeline.place("picture", pts, received + self._lead)
         if first:
             self._let_out_early_sound(received)
         return Picture(frame, placed, received)
@@ -175,7 +176,7 @@ class Decoder:
         self._early.clear()
 
     def _write(self, pts: float, samples: Samples, now: float) -> None:
-        begin, samples = self._joint.fit(self._timeline.place("sound", pts, now), samples)
+        begin, samples = self._joint.fit(self._timeline.place("sound", pts, now + self._lead), samples)
         if self._feed.ring is not None and len(samples):
             self._feed.ring.write(begin, samples)
             self._feed.counters.add("sound_blocks")

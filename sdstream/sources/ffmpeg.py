@@ -20,7 +20,6 @@ from sdstream.redact import mask_url, redact
 from sdstream.sources.decode import Decoder, Picture
 from sdstream.sources.feed import Ended, Feed
 from sdstream.sources.picture import Developer, Shape
-from sdstream.sources.timeline import Timeline
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -29,6 +28,7 @@ OPEN_TIMEOUT = 12.0
 """Seconds; a server may make us wait for its next key frame, and encoders leave up to ten seconds between two."""
 PATIENCE = 1.0
 """Seconds that one `read` may take."""
+_LEAD = 0.1  # a recording's first picture waits so long: what follows needs time to be decoded
 _LATE = 0.1
 _AHEAD = 0.25
 _MOST_AHEAD = 64
@@ -77,11 +77,12 @@ class FfmpegSource:
         self._seq = 0
         self._heard_at = 0.0
         self._shown_at = 0.0
+        self._shape: Shape | None = None
 
     def __enter__(self) -> Self:
         self._container = _open(self._input)
-        self._decoder = Decoder(self._container, self._feed, Timeline())
         self._recording = self._input.recording or _is_finite(self._input, self._container)
+        self._decoder = Decoder(self._container, self._feed, _LEAD if self._recording else 0.0)
         self._queue.clear()
         self._heard_at = self._shown_at = time.monotonic()
         return self
@@ -107,6 +108,24 @@ class FfmpegSource:
             if frame := self._convert(picture):
                 return frame
         return None
+
+    def facts(self) -> dict[str, str]:
+        """Return what is known of the input's picture and sound; nothing before the first picture."""
+        if self._shape is None or self._decoder is None:
+            return {}
+        shape, sound = self._shape, self._decoder.sound
+        facts = {
+            "codec": self._decoder.video.codec_context.name,
+            "format": shape.format,
+            "size": f"{shape.width}x{shape.height}",
+            "aspect": f"{shape.aspect.numerator}:{shape.aspect.denominator}",
+            "rotation": f"{shape.turns * 90}",
+            "colour": shape.colour,
+        }
+        if sound is not None:
+            codec = sound.codec_context
+            facts["sound"] = f"{codec.name}, {codec.sample_rate} Hz, {codec.layout.name}"
+        return facts
 
     def _fill(self, deadline: float) -> None:
         """Read until there is a picture; of a recording, also until its sound is there: files interleave coarsely."""
@@ -155,7 +174,7 @@ class FfmpegSource:
             return None
         track = self._the_decoder().video
         aspect = track.codec_context.sample_aspect_ratio or track.sample_aspect_ratio
-        shape = Shape.of(picture.frame, aspect)
+        shape = self._shape = Shape.of(picture.frame, aspect)
         try:
             pixels = self._developer.develop(picture.frame, shape)
         except (FFmpegError, ValueError) as error:
@@ -175,7 +194,7 @@ class FfmpegSource:
 def _open(source: Input) -> "InputContainer":
     timeout = (OPEN_TIMEOUT, PATIENCE)
     try:
-        container = av.open(source.url, "r", source.format, dict(source.options), timeout=timeout)
+        container: InputContainer = av.open(source.url, "r", source.format, dict(source.options), timeout=timeout)
     except FFmpegError as error:
         raise _why_not(source, error) from error
     except ValueError as error:
@@ -192,7 +211,7 @@ def _why_not(source: Input, error: FFmpegError) -> SdstreamError:
     if isinstance(error, PermissionError) and local:
         return Forbidden(message)
     if isinstance(error, FileNotFoundError) or local:
-        return Unavailable(f"{message}; try: sdstream probe {source.name}")
+        return Unavailable(f"{message}; expected a file, a device or a URL that this reads: ffprobe {source.name}")
     if isinstance(error, av.error.ProtocolNotFoundError | av.error.DemuxerNotFoundError):
         return Unavailable(f"{message}; this build of FFmpeg cannot read it")
     return Lost(message)

@@ -60,6 +60,13 @@ class Shape:
         return self.grey or self.format.startswith("yuvj")
 
     @property
+    def colour(self) -> str:
+        """Say how the colours are read, and whether that was said or assumed."""
+        tagged = self.matrix in _MATRICES and self.range != 0
+        text = f"{self.matrix_name} {'full' if self.full_range else 'limited'}"
+        return text if tagged else f"{text} (assumed)"
+
+    @property
     def grey(self) -> bool:
         """Whether there is no colour."""
         return self.format.startswith(("gray", "ya"))

@@ -89,6 +89,10 @@ class PublisherSource:
             self._publication.__enter__()
         return self._publication.read()
 
+    def facts(self) -> dict[str, str]:
+        """Return what is known of the publication."""
+        return self._publication.facts() if self._publication else {}
+
     def _connection(self) -> socket.socket:
         if self._socket is None:
             raise Bug("the RTMP source is not open")

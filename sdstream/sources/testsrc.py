@@ -74,6 +74,10 @@ class TestSource:
         self._sound_until(Fraction(self._number) / self._rate)
         return Frame(pixels, self._seq, float(due), captured)
 
+    def facts(self) -> dict[str, str]:
+        """Return what it makes."""
+        return {"codec": "none", "format": "rgb24", "size": "{}x{}".format(*self._size), "sound": "a beep each second"}
+
     def _sound_until(self, end: Fraction) -> None:
         ring, start = self._feed.ring, self._start
         stop = int(end * SAMPLE_RATE)

@@ -1,0 +1,20 @@
+"""Loads the NDI runtime, which is proprietary and no part of this project. NDI® is a trademark of Vizrt NDI AB."""
+
+from typing import Any
+
+from sdstream.errors import Unavailable
+
+
+def load_ndi() -> Any:  # a binding without types
+    """Return the loaded NDI runtime. Raises Unavailable when it is missing or this processor is too old."""
+    try:
+        import NDIlib
+    except ImportError as error:
+        raise Unavailable(
+            f"the NDI runtime cannot be loaded ({error}); "
+            "expected the ndi extra: pip install 'sdstream[ndi]', and on Debian or Ubuntu: "
+            "sudo apt install libavahi-client3"
+        ) from error
+    if not NDIlib.initialize():
+        raise Unavailable("the NDI runtime does not start: it needs an x86-64 processor with SSE4.2, or arm64")
+    return NDIlib

@@ -1,0 +1,217 @@
+"""An NDI sender as a source, by URL with no discovery at all, or by name through NDI's finder.
+
+NDI is BT.709 with limited range at every size. Its queue holds ten pictures and drops the oldest: it is drained to
+the newest picture each time, or it would be a third of a second late.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Self
+
+import av
+import numpy as np
+
+from sdstream.config.sources import NdiSourceSettings
+from sdstream.errors import Bug, Lost
+from sdstream.frame import SAMPLE_RATE, Frame, Samples
+from sdstream.log import get_logger
+from sdstream.ndi_runtime import load_ndi
+from sdstream.sources.feed import Feed
+from sdstream.sources.picture import Developer, Shape
+from sdstream.sources.sound import Joint, Resampler
+from sdstream.sources.timeline import Timeline
+
+_PATIENCE = 1.0
+_STEP = 0.25
+_TICK = 1e-7  # NDI's timestamps count 100 ns
+_BT709, _LIMITED = 1, 1
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+
+
+@dataclass(frozen=True, slots=True)
+class NdiName:
+    """A sender that the finder sees."""
+
+    name: str
+    """As `source.name` wants it: "MACHINE (Name)"."""
+    url: str
+    """host:port."""
+
+
+def find_sources(timeout: float, extra_ips: Sequence[str] = ()) -> list[NdiName]:
+    """Return the senders seen within `timeout` seconds. Raises Unavailable without the NDI runtime."""
+    ndi = load_ndi()
+    finder = _make_finder(ndi, extra_ips)
+    try:
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            ndi.find_wait_for_sources(finder, max(1, int(min(left, _PATIENCE) * 1000)))
+        return _seen(ndi, finder)
+    finally:
+        ndi.find_destroy(finder)
+
+
+class NdiSource:
+    """Connects by URL always, for such a receiver reconnects by itself; a name is looked up, again and again."""
+
+    def __init__(self, settings: NdiSourceSettings, feed: Feed) -> None:
+        self._settings = settings
+        self._feed = feed
+        self._ndi: Any = None  # the binding has no types
+        self._finder: Any = None
+        self._receiver: Any = None
+        self._url = ""
+        self._seq = 0
+        self._missed = False
+        self._facts: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._ndi = load_ndi()
+        self._developer = Developer(self._feed.canvas)
+        self._timeline, self._joint, self._resampler = Timeline(), Joint(), Resampler()
+        if self._settings.url:
+            self._connect(self._settings.url)
+        else:
+            self._finder = _make_finder(self._ndi, self._settings.extra_ips)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._receiver is not None:
+            self._ndi.recv_destroy(self._receiver)
+        if self._finder is not None:
+            self._ndi.find_destroy(self._finder)
+        self._receiver = self._finder = None
+        self._url = ""
+
+    def read(self) -> Frame | None:
+        """Return the newest picture; None while none comes, or while the sender is not there."""
+        if self._ndi is None:
+            raise Bug("the NDI source is not open")
+        deadline = time.monotonic() + _PATIENCE
+        if self._receiver is None and not self._look_up(wait=True):
+            return None
+        while (left := deadline - time.monotonic()) > 0:
+            newest = self._newest(left)
+            if newest is not None:
+                return self._frame(*newest)
+        if self._finder is not None:
+            self._look_up(wait=False)
+        return None
+
+    def facts(self) -> dict[str, str]:
+        """Return what is known of the sender's picture and sound."""
+        return dict(self._facts)
+
+    def _look_up(self, *, wait: bool) -> bool:
+        """Find the sender by name, and connect to where it is now: a sender that was restarted has another port."""
+        if wait:
+            self._ndi.find_wait_for_sources(self._finder, int(_PATIENCE * 1000))
+        seen = _seen(self._ndi, self._finder)
+        url = next((source.url for source in seen if source.name == self._settings.name), "")
+        if not url:
+            if not self._missed:
+                names = [source.name for source in seen]
+                get_logger().warning("no NDI source has this name yet", wanted=self._settings.name, seen=names)
+            self._missed = True
+            return self._receiver is not None
+        if url != self._url:
+            self._connect(url)
+        return True
+
+    def _connect(self, url: str) -> None:
+        source = self._ndi.Source(p_url_address=url)
+        self._url = url
+        if self._receiver is not None:
+            self._ndi.recv_connect(self._receiver, source)
+            return
+        lowest = self._settings.bandwidth == "lowest"
+        bandwidth = self._ndi.RECV_BANDWIDTH_LOWEST if lowest else self._ndi.RECV_BANDWIDTH_HIGHEST
+        fields = False  # NDI then gives whole pictures of an interlaced source
+        wish = self._ndi.RecvCreateV3(source, self._ndi.RECV_COLOR_FORMAT_UYVY_BGRA, bandwidth, fields, "sdstream")
+        self._receiver = self._ndi.recv_create_v3(wish)
+        if self._receiver is None:
+            raise Lost(f"NDI makes no receiver for {url}")
+
+    def _newest(self, patience: float) -> tuple[Any, float] | None:
+        """Wait for a picture, then take all that are queued and keep the last; sound is taken on the way."""
+        newest, received = None, 0.0
+        wait = int(min(patience, _STEP) * 1000)
+        while True:
+            kind, video, audio, _ = self._ndi.recv_capture_v2(self._receiver, wait, True, True, False)
+            if kind == self._ndi.FRAME_TYPE_VIDEO:
+                if newest is not None:
+                    self._ndi.recv_free_video_v2(self._receiver, newest)
+                    self._feed.counters.add("queued_pictures")
+                newest, received, wait = video, time.monotonic(), 0
+            elif kind == self._ndi.FRAME_TYPE_AUDIO:
+                self._hear(audio)
+                self._ndi.recv_free_audio_v2(self._receiver, audio)
+            elif kind == self._ndi.FRAME_TYPE_NONE:
+                return None if newest is None else (newest, received)
+
+    def _frame(self, video: Any, received: float) -> Frame:
+        data = video.data  # a copy; each access makes another one
+        stamp, code, ratio = video.timestamp * _TICK, int(video.FourCC), video.picture_aspect_ratio
+        self._ndi.recv_free_video_v2(self._receiver, video)
+        height, width = video.yres, video.xres
+        picture = av.VideoFrame(width, height, "uyvy422" if code == _UYVY else "bgra")
+        _fill(picture, np.asarray(data, np.uint8).reshape(height, -1))
+        picture.colorspace, picture.color_range = _BT709, _LIMITED
+        # NDI gives the shape of the whole picture, 0 for square samples
+        aspect = Fraction(ratio * height / width).limit_denominator(1000) if ratio > 0 else None
+        shape = Shape.of(picture, aspect)
+        self._facts = {"codec": "ndi", "format": shape.format, "size": f"{width}x{height}", "colour": shape.colour}
+        pixels = self._developer.develop(picture, shape)
+        self._feed.counters.set("width", width)
+        self._feed.counters.set("height", height)
+        self._seq += 1
+        return Frame(pixels, self._seq, self._timeline.place("picture", stamp, received), received)
+
+    def _hear(self, audio: Any) -> None:
+        if self._feed.ring is None or not self._timeline.anchored:
+            return
+        now = time.monotonic()
+        self._facts["sound"] = f"{audio.sample_rate} Hz, {audio.no_channels} channels"
+        samples = self._stereo(np.asarray(audio.data, np.float32), audio.sample_rate)
+        placed = self._timeline.place("sound", audio.timestamp * _TICK, now)
+        begin, samples = self._joint.fit(placed, samples)
+        self._feed.ring.write(begin, samples)
+        self._feed.counters.add("sound_blocks")
+
+    def _stereo(self, planes: np.ndarray[Any, np.dtype[np.float32]], rate: int) -> Samples:
+        """Turn float planes (channels, n) into (m, 2) samples at 48 kHz."""
+        if planes.shape[0] == 2 and rate == SAMPLE_RATE:
+            return np.ascontiguousarray(planes.T)
+        layout = _LAYOUTS.get(planes.shape[0], "stereo")
+        kept = planes if planes.shape[0] in _LAYOUTS else planes[:2]
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(kept), "fltp", layout)
+        frame.sample_rate = rate
+        return self._resampler.convert(frame)
+
+
+_UYVY = int.from_bytes(b"UYVY", "little")
+
+
+def _fill(picture: av.VideoFrame, lines: Any) -> None:  # PyAV takes any buffer; its types say bytes
+    """Copy packed lines (height, bytes) into a picture, whose lines may be longer."""
+    plane = picture.planes[0]
+    if plane.line_size == lines.shape[1]:
+        plane.update(lines)
+        return
+    padded: Any = np.zeros((picture.height, plane.line_size), np.uint8)
+    width = min(lines.shape[1], plane.line_size)
+    padded[:, :width] = lines[:, :width]
+    plane.update(padded)
+
+
+def _make_finder(ndi: Any, extra_ips: Sequence[str]) -> Any:
+    finder = ndi.find_create_v2(ndi.FindCreate(True, None, ",".join(extra_ips) or None))
+    if finder is None:
+        raise Lost("NDI makes no finder")
+    return finder
+
+
+def _seen(ndi: Any, finder: Any) -> list[NdiName]:
+    return [NdiName(source.ndi_name or "", source.url_address or "") for source in ndi.find_get_current_sources(finder)]
