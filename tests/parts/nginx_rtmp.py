@@ -12,15 +12,17 @@ from tests.parts.programs import running
 from tests.parts.wait import until
 
 _MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
+_SYSTEM = "/usr/sbin"  # where nginx is, and where the PATH of an ordinary user of Debian does not lead
 _CONFIG = """
 load_module {module};
 worker_processes 1;
 daemon off;
-{user}
+user root;
 pid {folder}/nginx.pid;
 error_log {folder}/nginx.log info;
 events {{ worker_connections 64; }}
 rtmp {{
+  access_log off;
   server {{
     listen 127.0.0.1:1935;
     notify_method get;
@@ -48,7 +50,7 @@ http {{
 
 def missing() -> str | None:
     """Return why it cannot be started here, or None when it can."""
-    if shutil.which("nginx") and _MODULE.exists():
+    if _nginx() and _MODULE.exists():
         return None
     return "no nginx with its RTMP module: sudo apt install nginx libnginx-mod-rtmp"
 
@@ -68,10 +70,18 @@ class RtmpServer:
 
 @contextmanager
 def rtmp_server(folder: Path, key: str, private: Network) -> Iterator[RtmpServer]:
-    """Run it in a private network as long as the block lasts; only `key` may be published to the stand-in."""
-    user = "user root;" if os.geteuid() == 0 else ""
+    """Run it in a private network as long as the block lasts; only `key` may be published to the stand-in.
+
+    Whoever we are outside, in a private network we are root: that is whom nginx stays.
+    """
+    nginx = _nginx()
+    assert nginx
     config = folder / "nginx.conf"
-    config.write_text(_CONFIG.format(module=_MODULE, folder=folder, key=key, user=user))
-    with running(private.command("nginx", "-c", str(config)), folder / "nginx.out"):
+    config.write_text(_CONFIG.format(module=_MODULE, folder=folder, key=key))
+    with running(private.command(nginx, "-c", str(config)), folder / "nginx.out"):
         until((folder / "nginx.pid").exists, 5, "nginx listens")
         yield RtmpServer(folder)
+
+
+def _nginx() -> str | None:
+    return shutil.which("nginx", path=os.pathsep.join((os.environ.get("PATH", os.defpath), _SYSTEM)))
