@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sdstream import __version__
-from sdstream.cli import bench, check, demo, doctor, init, run, schema
+from sdstream.cli import bench, check, demo, doctor, init, probe, run, schema, sources
 
 app = typer.Typer(
     help="Restyle live video: NDI or RTMP in, StreamDiffusion, virtual camera, NDI or RTMP out.",
@@ -38,6 +38,8 @@ _VERBS: tuple[Callable[..., None], ...] = (
     init.init,
     check.check,
     schema.schema,
+    sources.sources,
+    probe.probe,
     doctor.doctor,
 )
 for _verb in _VERBS:

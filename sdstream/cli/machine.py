@@ -11,7 +11,6 @@ from pathlib import Path
 from sdstream.cli.finding import Finding
 
 RTMP_PORT = 1935
-MODPROBE = "sudo modprobe v4l2loopback video_nr=10 card_label=sdstream exclusive_caps=1"
 _GB = 1e9
 
 
@@ -25,6 +24,8 @@ def virtual_camera() -> Finding:
 
 
 def _v4l2loopback(system: Path, devices: Path) -> Finding:
+    from sdstream.sinks.loopback import MODPROBE
+
     module = system / "module" / "v4l2loopback"
     if not module.exists():
         if _module_installed():
