@@ -69,7 +69,7 @@ def studio(
     settings = ObsSettings(*SIZE, FPS, server.keyed, KEY)
     with Obs(private, tmp_path_factory.mktemp("obs"), settings) as started:
         started.add_media_source(SOURCE, f"{server.open}/show")
-        until(lambda: shown(started) is not None, 25, f"the daemon's picture in OBS; see {daemon.log}")
+        until(lambda: shown(started) is not None, 40, f"the daemon's picture in OBS; see {daemon.log}")
         yield started
 
 
@@ -105,7 +105,7 @@ def test_obs_shows_the_daemon_again_after_it_was_killed_and_restarted(studio: Ob
     daemon.kill()
     bars.write(clip, SIZE, FPS, range(1000, 1100))
     daemon.start()
-    until(lambda: (shown(studio) or 0) >= 1000, 20, "pictures that only the new daemon has")
+    until(lambda: (shown(studio) or 0) >= 1000, 40, "pictures that only the new daemon has")
     until(lambda: bars.error(studio.picture(SOURCE)) <= TOLERANCE, 5, "the right colours")
 
 
@@ -122,7 +122,7 @@ def test_obs_streams_on_the_colours_of_the_source(recording: Recording) -> None:
 
 
 def test_obs_streams_on_the_sound_of_the_source(recording: Recording) -> None:
-    assert recording.loudest() == pytest.approx(bars.TONE, abs=1)
+    assert recording.loudest() == pytest.approx(bars.TONE, abs=10)  # less than half a semitone
 
 
 def test_a_wrong_stream_key_is_refused(studio: Obs, server: RtmpServer) -> None:
