@@ -42,7 +42,8 @@ class SinkReport:
     late: int
     restarts: int
     latency: Percentiles
-    showing: str = "slate"
+    showing: str = "nothing yet"
+    """Rung that it sent last."""
     facts: dict[str, float] = field(default_factory=dict)
 
     @property

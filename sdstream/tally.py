@@ -47,6 +47,7 @@ def _engine(wiring: Wiring) -> EngineReport:
 def _sink(parts: SinkParts) -> SinkReport:
     counters = parts.stage.context.counters
     rungs = {rung.value: counters.count(rung.value) for rung in Rung}
+    rungs_sent = sum(rungs.values())
     first, last = counters.count("first"), counters.count("last")
     return SinkReport(
         kind=parts.settings.kind,
@@ -56,7 +57,7 @@ def _sink(parts: SinkParts) -> SinkReport:
         late=counters.count("late"),
         restarts=parts.stage.restarts,
         latency=parts.latency.summary(),
-        showing=list(Rung)[counters.count("rung")].value,
+        showing=list(Rung)[counters.count("rung")].value if rungs_sent else "nothing yet",
         facts={name: counters.get(name) for name in FACTS},
         **rungs,
     )

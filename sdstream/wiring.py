@@ -15,7 +15,7 @@ from sdstream.sources.gate import Gate, open_gate, run_gate
 from sdstream.stage import Context, LogChoice, Stage, stage_counters
 from sdstream.stats import Histogram
 
-CONNECTING = 12.0
+CONNECTING = 20.0
 """Seconds that a sink may take to start and to open before its process counts as hung: a connect to a silent server
 may hold the interpreter, so nothing inside that process could give it up."""
 REACHING = 15.0

@@ -15,7 +15,7 @@ TESTSRC = {"kind": "testsrc"}
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
 def test_when_the_engine_crashes_the_camera_shows_until_it_is_back(number: int) -> None:
-    with Show(TESTSRC, air={"hold": 0.1}) as show:
+    with Show(TESTSRC, air={"hold": 0.3}) as show:
         before = show.showing("live").sinks[0]
         show.signal("engine", number)
         show.wait(lambda report: report.sinks[0].camera > before.camera)
