@@ -79,8 +79,7 @@ def load(settings: DiffusionSettings) -> Model:
     folder = locate(settings.model, "model")
     if folder.is_file():
         raise Unavailable(f"model {folder} is a single file; convert it to a diffusers folder")
-    with _quiet():
-        return _from_folder(folder, settings, device, dtype)
+    return _from_folder(folder, settings, device, dtype)
 
 
 @contextmanager
@@ -148,9 +147,10 @@ def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # 
     """Load one component and insist that every weight is there and fits; raises Unavailable."""
     weights(folder, what)
     try:
-        model, told = kind.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
-        )
+        with _quiet():
+            model, told = kind.from_pretrained(
+                folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
+            )
     except LoadErrors as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise Unavailable(f"{what}: {folder} cannot be loaded: {reason}") from error

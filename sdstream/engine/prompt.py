@@ -30,6 +30,8 @@ class Condition:
 
     positive: Embedding
     negative: Embedding
+    scales: tuple[float, ...] = ()
+    """Of each ControlNet."""
 
 
 def parse_weights(prompt: str) -> list[tuple[str, float]]:

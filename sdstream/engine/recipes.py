@@ -19,7 +19,10 @@ from sdstream.engine.text import TextEncoder, mix
 class Recipes:
     """Keeps the fades of prompt and seed, and the last recipe."""
 
-    def __init__(self, table: NoiseTable, text: TextEncoder, noise: NoiseCache) -> None:
+    def __init__(
+        self, table: NoiseTable, text: TextEncoder, noise: NoiseCache, controlnets: Sequence[str] = ()
+    ) -> None:
+        self._controlnets = controlnets
         self._table = table
         self._text = text
         self._noise = noise
@@ -53,6 +56,7 @@ class Recipes:
         condition = Condition(
             positive=self._prompt_fade.at(now, target, seconds, way),
             negative=self._text.encode(controls.negative_prompt),
+            scales=tuple(controls.controlnets.get(name, 1.0) for name in self._controlnets),
         )
         last = self._last
         return last.condition if last is not None and last.condition == condition else condition

@@ -3,17 +3,21 @@
 import random
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
 from sdstream.config.engine_settings import DiffusionSettings
-from sdstream.controls import Controls
+from sdstream.controls import Controls, Region
+from sdstream.engine.controlnet import ControlNets
+from sdstream.engine.lora import Loras
 from sdstream.engine.models import Model
 from sdstream.engine.noise import NoiseCache
 from sdstream.engine.outcome import Outcome
 from sdstream.engine.pixels import Autoencoder, fit, to_pixels
 from sdstream.engine.prompt import Condition
 from sdstream.engine.recipes import Recipes
+from sdstream.engine.region import Regions
 from sdstream.engine.similarity import SimilarityFilter
 from sdstream.engine.stream_batch import Recipe, StreamBatch
 from sdstream.engine.unet import ConditionedUNet
@@ -22,6 +26,15 @@ from sdstream.frame import Pixels
 from sdstream.log import get_logger
 
 log = get_logger()
+
+
+@dataclass(frozen=True)
+class _Entered:
+    """A frame in flight, as it came in."""
+
+    call: int
+    pixels: Pixels
+    region: Region
 
 
 class Session:
@@ -33,43 +46,53 @@ class Session:
         self._autoencoder = Autoencoder(model.autoencoder)
         self._shape = self._latent_shape(model, settings)
         self._noise = NoiseCache(self._shape, model.device)
-        self._recipes = Recipes(model.table, model.text, self._noise)
+        self._text = model.text
+        self._loras = Loras({"unet": model.unet, **model.text.parts}, settings.loras)
+        self._controlnets = ControlNets(settings.controlnets, model.unet)
+        self._regions = Regions(settings, model.device)
+        self._recipes = Recipes(model.table, model.text, self._noise, self._controlnets.names)
         self._filter = SimilarityFilter(random.Random(settings.random_seed))  # noqa: S311 - dice, not secrets
         size = (settings.height, settings.width)
         time_ids = torch.tensor([*size, 0, 0, *size], device=model.device) if model.wants_size else None
-        self.unet = ConditionedUNet(model.unet, prompt_cache=settings.prompt_cache, time_ids=time_ids)
+        self.unet = ConditionedUNet(
+            model.unet, prompt_cache=settings.prompt_cache, time_ids=time_ids, controlnets=self._controlnets
+        )
         self._batch: StreamBatch[Condition] | None = None
         self._controls: Controls | None = None
         self._refused: Controls | None = None
         self._recipe: Recipe[Condition] | None = None
         self._calls = 0
-        self._entered: deque[int | None] = deque()
+        self._entered: deque[_Entered | None] = deque()
         self.outcome = Outcome.FILLING
         self.age = 0
 
     def call(self, frame: Pixels, controls: Controls) -> Pixels | None:
         """Take in one picture; see `DiffusionEngine.__call__`."""
+        before = self._controls
         last = self._adopt(controls)
         assert self._batch is not None
         assert self._controls is not None
         self._calls += 1
         pixels = fit(frame, self._settings.width, self._settings.height)
         recipe = self._recipes.at(self._clock(), self._controls)
-        fresh = recipe is not self._recipe or self._settings.task == "txt2img"
+        fresh = recipe is not self._recipe or self._controls is not before or self._settings.task == "txt2img"
         self._recipe = recipe
         if self._filter.skips(pixels, self._controls.similarity, fresh=fresh):
             self._entered.append(None)
             output = self._batch.advance()
         else:
-            self._entered.append(self._calls)
-            output = self._batch.push(self._latent(pixels), recipe, cut=self._filter.cut)
+            self._entered.append(_Entered(self._calls, pixels.copy(), self._controls.region))
+            hint = self._controlnets.hint(pixels)
+            batched = None if hint is None else hint.unsqueeze(0)
+            output = self._batch.push(self._latent(pixels), recipe, hint=batched, cut=self._filter.cut)
         return self._conclude(output, last)
 
     def flush(self) -> list[Pixels]:
         """Finish the frames in flight, oldest first."""
         latents = self._batch.flush() if self._batch else []
+        entered = [frame for frame in self._entered if frame is not None]
         self._entered.clear()
-        return [to_pixels(self._autoencoder.decode(latent)[0]) for latent in latents]
+        return [self._picture(latent, frame) for latent, frame in zip(latents, entered, strict=True)]
 
     def reset(self) -> None:
         """Forget the frames in flight and the last picture."""
@@ -79,14 +102,18 @@ class Session:
         self._filter.reset()
         self.outcome = Outcome.FILLING
 
+    def _picture(self, latent: torch.Tensor, entered: "_Entered") -> Pixels:
+        styled = to_pixels(self._autoencoder.decode(latent)[0])
+        return self._regions.apply(styled, entered.pixels, entered.region)
+
     def _conclude(self, output: torch.Tensor | None, drained: Pixels | None) -> Pixels | None:
         assert self._controls is not None
         depth = len(self._controls.steps) if self._settings.batching else 1
         full = len(self._entered) >= depth
         entered = self._entered.popleft() if full else None
         if output is not None and entered is not None:
-            self.outcome, self.age = Outcome.RENDERED, self._calls - entered
-            return to_pixels(self._autoencoder.decode(output)[0])
+            self.outcome, self.age = Outcome.RENDERED, self._calls - entered.call
+            return self._picture(output, entered)
         if drained is not None:
             self.outcome = Outcome.RENDERED
             return drained
@@ -95,7 +122,7 @@ class Session:
 
     def _adopt(self, controls: Controls) -> Pixels | None:
         """Take over new controls; return the last of the frames that had to be drained for them, if any."""
-        if controls is self._controls or controls is self._refused:
+        if controls in (self._controls, self._refused):
             return None
         try:
             self._check(controls)
@@ -107,21 +134,29 @@ class Session:
             return None
         drained = None
         if self._controls is None or len(controls.steps) != len(self._controls.steps):
-            newest = max((call for call in self._entered if call is not None), default=0)
+            newest = max((frame.call for frame in self._entered if frame is not None), default=0)
             pictures = self.flush()
             if pictures:
                 drained, self.age = pictures[-1], self._calls + 1 - newest
             noise = self._noise.draw(0, 1)
             stages = len(controls.steps)
             self._batch = StreamBatch(self.unet, noise, stages=stages, batching=self._settings.batching)
+        if self._loras.set(controls.loras):
+            self.unet.forget_prompts()
+            self._text.forget()
         self._controls = controls
         return drained
 
     def _check(self, controls: Controls) -> None:
-        for name in controls.loras:
-            if name not in self._settings.loras:
-                known = ", ".join(self._settings.loras) or "none"
-                raise Unavailable(f"controls.loras: {name!r} was not loaded; engine.loras has: {known}")
+        self._regions.check(controls.region)
+        for what, asked, known in (
+            ("loras", controls.loras, self._loras.names),
+            ("controlnets", controls.controlnets, self._controlnets.names),
+        ):
+            for name in asked:
+                if name not in known:
+                    listed = ", ".join(known) or "none"
+                    raise Unavailable(f"controls.{what}: {name!r} cannot be turned; engine.{what} has: {listed}")
 
     def _latent(self, pixels: Pixels) -> torch.Tensor:
         if self._settings.task == "txt2img":

@@ -52,6 +52,12 @@ class TextEncoder:
         return cls(towers)
 
     @property
+    def parts(self) -> dict[str, Any]:
+        """The encoders by the names that diffusers' layout gives them."""
+        suffixes = ("_2",) if self._towers[0].penultimate and len(self._towers) == 1 else ("", "_2")
+        return {f"text_encoder{suffix}": tower.encoder for suffix, tower in zip(suffixes, self._towers, strict=False)}
+
+    @property
     def width(self) -> int:
         """Numbers a token."""
         return sum(int(tower.encoder.config.hidden_size) for tower in self._towers)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sdstream.engine.attention import Span, install
+from sdstream.engine.controlnet import ControlNets
 from sdstream.engine.prompt import Condition, Embedding
 from sdstream.engine.stream_batch import Row
 
@@ -18,8 +19,16 @@ from sdstream.engine.stream_batch import Row
 class ConditionedUNet:
     """Calls `unet` in its own number format. `time_ids` [6] is what SDXL wants to know of the picture's size."""
 
-    def __init__(self, unet: Any, *, prompt_cache: bool = True, time_ids: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        unet: Any,
+        *,
+        prompt_cache: bool = True,
+        time_ids: Tensor | None = None,
+        controlnets: ControlNets | None = None,
+    ) -> None:
         self._unet = unet
+        self._controlnets = controlnets
         self._dtype = next(unet.parameters()).dtype
         self._time_ids = time_ids
         self._spans, self._cache = install(unet, prompt_cache=prompt_cache)
@@ -34,14 +43,24 @@ class ConditionedUNet:
         self.rows += len(x)
         self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows])
         self._spans.current = _spans(rows)
-        output: Tensor = self._unet(
-            x.to(self._dtype),
-            timesteps,
-            encoder_hidden_states=self._tokens,
-            added_cond_kwargs=self._added,
-            return_dict=False,
-        )[0]
+        call = {
+            "sample": x.to(self._dtype),
+            "timestep": timesteps,
+            "encoder_hidden_states": self._tokens,
+            "added_cond_kwargs": self._added,
+        }
+        output: Tensor = self._unet(**call, **self._residuals(rows, call), return_dict=False)[0]
         return output.float()
+
+    def _residuals(self, rows: Sequence[Row[Condition]], call: dict[str, Any]) -> dict[str, Any]:  # keyword arguments
+        hints = [row.hint for row in rows if row.hint is not None]
+        if self._controlnets is None or not hints:
+            return {}
+        scales = [row.condition.scales for row in rows]
+        if not any(scale for row in scales for scale in row):
+            return {}
+        downs, middle = self._controlnets.residuals(torch.stack(hints), scales, **call)
+        return {"down_block_additional_residuals": downs, "mid_block_additional_residual": middle}
 
     def forget_prompts(self) -> None:
         """Drop what was kept of prompts: the U-Net's weights changed."""

@@ -1,0 +1,126 @@
+"""ControlNets: conditions from the live frame, each frame keeps its own, scales live."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sdstream.config.engine_settings import ControlNetSettings, DiffusionSettings
+from sdstream.controls import Controls
+from sdstream.engine.controlnet import Depth, edges
+from sdstream.engine.diffusion import DiffusionEngine
+from sdstream.errors import Unavailable
+from sdstream.frame import Pixels
+
+
+def picture(seed: int) -> Pixels:
+    coarse = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    return np.ascontiguousarray(np.kron(coarse, np.ones((8, 8, 1), np.uint8)))
+
+
+@pytest.fixture(scope="module")
+def controlnet(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+    from diffusers import ControlNetModel, UNet2DConditionModel
+
+    torch.manual_seed(1)
+    net = ControlNetModel.from_unet(UNet2DConditionModel.from_pretrained(tiny_model / "unet"))
+    with torch.no_grad():  # the published ones start at zero, which would show nothing
+        for layer in [*net.controlnet_down_blocks, net.controlnet_mid_block, net.controlnet_cond_embedding.conv_out]:
+            layer.weight.normal_(0, 0.5)
+    folder = tmp_path_factory.mktemp("controlnet")
+    net.save_pretrained(folder)
+    return folder
+
+
+def settings(model: Path, **nets: ControlNetSettings) -> DiffusionSettings:
+    return DiffusionSettings(model=str(model), width=64, height=64, device="cpu", controlnets=nets)
+
+
+def net(folder: Path, condition: str = "tile") -> ControlNetSettings:
+    return ControlNetSettings(model=str(folder), condition=condition)
+
+
+def test_edges_are_white_where_the_picture_changes_and_black_elsewhere():
+    frame = np.zeros((64, 64, 3), np.uint8)
+    frame[:, 32:] = 255
+    drawn = edges(frame)
+    assert drawn.shape == (64, 64, 3)
+    assert drawn[:, 30:34].max() == 255
+    assert drawn[:, :28].max() == drawn[:, 36:].max() == 0
+
+
+def render(model: Path, nets: dict[str, ControlNetSettings], scales: dict[str, float]) -> Pixels | None:
+    with DiffusionEngine(settings(model, **nets)) as engine:
+        return engine(picture(0), Controls(steps=(10,), controlnets=scales))
+
+
+@pytest.mark.parametrize("condition", ["tile", "canny"])
+def test_the_scale_turns_a_controlnet_from_nothing_to_much(tiny_model, controlnet, condition):
+    nets = {"a": net(controlnet, condition)}
+    plain = render(tiny_model, {}, {})
+    assert np.array_equal(render(tiny_model, nets, {"a": 0.0}), plain)
+    half, whole = (render(tiny_model, nets, {"a": scale}).astype(int) for scale in (0.3, 1.0))
+    assert 0 < np.abs(half - plain).sum() < np.abs(whole - plain).sum()
+    assert np.array_equal(render(tiny_model, nets, {}), whole)
+
+
+def test_two_controlnets_add_up(tiny_model, controlnet):
+    both = render(tiny_model, {"a": net(controlnet), "b": net(controlnet)}, {"a": 0.5, "b": 0.25})
+    one = render(tiny_model, {"a": net(controlnet)}, {"a": 0.75})
+    assert np.abs(both.astype(int) - one.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["none", "full", "onetime_negative"])
+def test_each_frame_in_flight_keeps_its_own_condition_and_scale(tiny_model, controlnet, mode):
+    shows = [
+        Controls(
+            steps=(10, 25, 40), controlnets={"a": 1.0 - k / 5}, guidance={"mode": mode}, similarity={"mode": "off"}
+        )
+        for k in range(5)
+    ]
+    chosen = settings(tiny_model, a=net(controlnet))
+    with DiffusionEngine(chosen) as engine:
+        batched = [engine(picture(k), controls) for k, controls in enumerate(shows)][2:] + engine.flush()
+    with DiffusionEngine(chosen.model_copy(update={"batching": False})) as engine:
+        alone = [engine(picture(k), controls) for k, controls in enumerate(shows)]
+    assert all(np.abs(a.astype(int) - b.astype(int)).max() <= 1 for a, b in zip(batched, alone, strict=True))
+
+
+def test_a_controlnet_for_another_base_is_refused(tiny_xl_model, controlnet):
+    with pytest.raises(Unavailable, match="another base"), DiffusionEngine(settings(tiny_xl_model, a=net(controlnet))):
+        pass
+
+
+def test_an_unknown_name_in_the_controls_is_refused(tiny_model, controlnet):
+    with (
+        DiffusionEngine(settings(tiny_model, a=net(controlnet))) as engine,
+        pytest.raises(Unavailable, match=r"engine\.controlnets has: a"),
+    ):
+        engine(picture(0), Controls(controlnets={"b": 1.0}))
+
+
+def test_depth_needs_a_model(tiny_model, controlnet):
+    with (
+        pytest.raises(Unavailable, match="depth_model"),
+        DiffusionEngine(settings(tiny_model, a=net(controlnet, "depth"))),
+    ):
+        pass
+
+
+@pytest.fixture(scope="module")
+def depth_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from transformers import GLPNConfig, GLPNForDepthEstimation
+
+    folder = tmp_path_factory.mktemp("depth")
+    sizes = {"hidden_sizes": [8, 8, 8, 8], "depths": [1, 1, 1, 1], "num_attention_heads": [1, 1, 1, 1]}
+    GLPNForDepthEstimation(GLPNConfig(**sizes, decoder_hidden_size=8)).save_pretrained(folder)
+    return folder
+
+
+def test_depth_fills_the_whole_range(depth_model):
+    import torch
+
+    depth = Depth(str(depth_model), torch.device("cpu"))(picture(0))
+    assert depth.shape == (64, 64, 3)
+    assert (depth.min(), depth.max()) == (0, 255)
