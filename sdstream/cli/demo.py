@@ -6,19 +6,27 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sdstream.cli.options import Json, Quiet, Verbose
 
+if TYPE_CHECKING:
+    from sdstream.config.schema import Config
+    from sdstream.pipeline import Pipeline
+    from sdstream.report import Report
+
 CANVAS = "{width: 640, height: 360, fps: 30}"
 """Small enough for publisher, daemon and both encoders to keep up on two old cores."""
+
+PATIENCE = 60.0
+"""Seconds until the publisher's first picture; the show is as long as was asked for from there."""
 
 _PUBLISHER = f"""
 version: 1
@@ -32,7 +40,6 @@ _SHOW = f"""
 version: 1
 canvas: {CANVAS}
 source: {{kind: rtmp, key: "${{SDSTREAM_DEMO_KEY}}"}}
-engine: {{kind: passthrough}}
 sinks:
   - {{kind: ffmpeg}}
   - {{kind: ndi, name: sdstream-demo, optional: true}}
@@ -49,8 +56,8 @@ def demo(
 ) -> None:
     """Show the whole way on this machine: a publisher, RTMP, the daemon, and a recording; no model, no network."""
     from sdstream import log
-    from sdstream.cli.run import finish, follow
-    from sdstream.config.load import loads
+    from sdstream.cli.run import finish
+    from sdstream.errors import Unavailable
     from sdstream.pipeline import Pipeline
     from sdstream.stage import LogChoice
 
@@ -58,15 +65,45 @@ def demo(
     log.configure(logs.level)
     recording = output or Path(time.strftime("sdstream-demo-%Y%m%d-%H%M%S.mkv"))
     environment = {"SDSTREAM_DEMO_KEY": secrets.token_urlsafe(16), "SDSTREAM_DEMO_PORT": str(_free_port())}
-    overrides = [f"source.listen=127.0.0.1:{environment['SDSTREAM_DEMO_PORT']}", f"sinks.0.url={dumps(str(recording))}"]
-    config = loads(_SHOW, "demo", overrides, environment)
     if not quiet:
-        print(
-            f"No model is bundled yet: the picture goes through untouched.\nRecording to {recording}.", file=sys.stderr
-        )
+        told = "" if _bundled() else "No model is bundled yet: the picture goes through untouched.\n"
+        print(f"{told}Recording to {recording}.", file=sys.stderr)
+    pipeline = Pipeline(_config(recording, environment), logs)
     with _publisher(environment):
-        report = Pipeline(config, logs).run(seconds, None if quiet else follow())
+        report = pipeline.run(None, _ending(pipeline, seconds, quiet))
+    if not report.source.frames and not report.exit_code:
+        raise Unavailable(f"no picture came from the publisher within {PATIENCE:.0f} s; see why: sdstream demo -v")
     finish(report, json)
+
+
+def _config(recording: Path, environment: dict[str, str]) -> "Config":
+    from sdstream.config.load import loads
+
+    overrides = [
+        f"engine={'{model: mini}' if _bundled() else '{kind: passthrough}'}",
+        f"source.listen=127.0.0.1:{environment['SDSTREAM_DEMO_PORT']}",
+        f"sinks.0.url={dumps(str(recording))}",
+    ]
+    return loads(_SHOW, "demo", overrides, environment)
+
+
+def _ending(pipeline: "Pipeline", seconds: float, quiet: bool) -> "Callable[[Report], None]":
+    """Return what ends the run `seconds` after its first picture, and tells how it goes until then."""
+    from sdstream.cli.run import follow
+
+    tell = follow()
+    first: float | None = None
+
+    def on_status(report: "Report") -> None:
+        nonlocal first
+        if first is None and report.source.frames:
+            first = report.seconds
+        if report.seconds >= (PATIENCE if first is None else first + seconds):
+            pipeline.stop()
+        if not quiet:
+            tell(report)
+
+    return on_status
 
 
 @contextmanager
@@ -86,6 +123,12 @@ def _publisher(environment: dict[str, str]) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _bundled() -> bool:
+    from sdstream.engine.files import BUNDLED
+
+    return (BUNDLED / "mini").is_dir()
 
 
 def _free_port() -> int:
