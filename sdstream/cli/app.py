@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sdstream import __version__
-from sdstream.cli import bench, check, demo, doctor, init, probe, run, schema, sources
+from sdstream.cli import bench, check, demo, doctor, init, probe, run, schema, sinks, sources
 
 app = typer.Typer(
     help="Restyle live video: NDI or RTMP in, StreamDiffusion, virtual camera, NDI or RTMP out.",
@@ -39,6 +39,7 @@ _VERBS: tuple[Callable[..., None], ...] = (
     check.check,
     schema.schema,
     sources.sources,
+    sinks.sinks,
     probe.probe,
     doctor.doctor,
 )
