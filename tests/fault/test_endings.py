@@ -1,11 +1,13 @@
 """How `sdstream run` ends: by a signal, by a bad configuration, by a missing thing. Each from the outside."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,6 +17,7 @@ from tests.parts.wait import until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
+Start = Callable[..., "subprocess.Popen[str]"]
 GOOD = """
 version: 1
 canvas: {width: 320, height: 180, fps: 30}
@@ -24,12 +27,25 @@ sinks: [{kind: discard}, {kind: discard}]
 """
 
 
-def daemon(tmp_path: Path, text: str, *options: str) -> "subprocess.Popen[str]":
-    path, log = tmp_path / "run.yaml", tmp_path / "log"
-    path.write_text(text)
-    command = [sys.executable, "-m", "sdstream", "run", str(path), *options]
-    with log.open("w") as err:
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True, start_new_session=True)
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Start]:
+    """Start daemons, each the leader of a session of its own as in a terminal; none outlives its test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(text: str, *options: str) -> "subprocess.Popen[str]":
+        path, log = tmp_path / "run.yaml", tmp_path / "log"
+        path.write_text(text)
+        command = [sys.executable, "-m", "sdstream", "run", str(path), *options]
+        with log.open("w") as err:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True, start_new_session=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def family(process: "subprocess.Popen[str]") -> list[psutil.Process]:
@@ -50,10 +66,10 @@ def assert_nothing_left(processes: list[psutil.Process]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_within_three_seconds_and_leaves_nothing(tmp_path: Path, number: int) -> None:
+def test_a_signal_ends_it_within_three_seconds_and_leaves_nothing(tmp_path: Path, number: int, daemon: Start) -> None:
     shm = "/dev/shm"
     before = set(os.listdir(shm)) if os.path.isdir(shm) else set()
-    process = daemon(tmp_path, GOOD, "--json")
+    process = daemon(GOOD, "--json")
     until_on_air(tmp_path)
     children = family(process)
     os.killpg(process.pid, number)  # as a terminal does: everybody gets it
@@ -67,8 +83,8 @@ def test_a_signal_ends_it_within_three_seconds_and_leaves_nothing(tmp_path: Path
     assert (set(os.listdir(shm)) if os.path.isdir(shm) else set()) <= before
 
 
-def test_a_kill_of_the_supervisor_leaves_nothing(tmp_path: Path) -> None:
-    process = daemon(tmp_path, GOOD)
+def test_a_kill_of_the_supervisor_leaves_nothing(tmp_path: Path, daemon: Start) -> None:
+    process = daemon(GOOD)
     until_on_air(tmp_path)
     children = family(process)
     process.kill()
@@ -77,15 +93,15 @@ def test_a_kill_of_the_supervisor_leaves_nothing(tmp_path: Path) -> None:
     assert_nothing_left(children)
 
 
-def test_it_ends_by_itself_when_its_time_is_over(tmp_path: Path) -> None:
-    process = daemon(tmp_path, GOOD, "--for", "5")
+def test_it_ends_by_itself_when_its_time_is_over(tmp_path: Path, daemon: Start) -> None:
+    process = daemon(GOOD, "--for", "5")
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 0, (tmp_path / "log").read_text()
     assert "discard.2" in out
 
 
-def test_a_bad_configuration_names_every_mistake_and_exits_with_78(tmp_path: Path) -> None:
-    process = daemon(tmp_path, GOOD.replace("width: 320", "widht: 320").replace("testsrc", "testsource"))
+def test_a_bad_configuration_names_every_mistake_and_exits_with_78(tmp_path: Path, daemon: Start) -> None:
+    process = daemon(GOOD.replace("width: 320", "widht: 320").replace("testsrc", "testsource"))
     process.communicate(timeout=20)
     assert process.returncode == 78
     err = (tmp_path / "log").read_text()
@@ -103,8 +119,10 @@ def test_a_bad_configuration_names_every_mistake_and_exits_with_78(tmp_path: Pat
     ],
     ids=["file", "model", "camera"],
 )
-def test_a_missing_thing_is_named_and_exits_with_69(tmp_path: Path, old: str, new: str, named: str) -> None:
-    process = daemon(tmp_path, GOOD.replace(old, new))
+def test_a_missing_thing_is_named_and_exits_with_69(
+    tmp_path: Path, old: str, new: str, named: str, daemon: Start
+) -> None:
+    process = daemon(GOOD.replace(old, new))
     process.communicate(timeout=60)
     assert process.returncode == 69, (tmp_path / "log").read_text()
     err = (tmp_path / "log").read_text()
@@ -112,9 +130,9 @@ def test_a_missing_thing_is_named_and_exits_with_69(tmp_path: Path, old: str, ne
     assert "Traceback" not in err
 
 
-def test_a_publisher_that_never_comes_leaves_the_slate_on_air(tmp_path: Path) -> None:
+def test_a_publisher_that_never_comes_leaves_the_slate_on_air(tmp_path: Path, daemon: Start) -> None:
     text = GOOD.replace("{kind: testsrc}", '{kind: rtmp, url: "rtmp://127.0.0.1:9/live/none"}')
-    process = daemon(tmp_path, text, "--for", "8", "--json")
+    process = daemon(text, "--for", "8", "--json")
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 0, (tmp_path / "log").read_text()
     report = json.loads(out)
