@@ -42,3 +42,7 @@ class Daemon:
         """Kill the supervisor as the kernel would, with no chance to say goodbye; its stages are on their own."""
         self._process.kill()
         self._process.wait()
+
+    def says(self, phrase: str) -> bool:
+        """Tell whether it has logged this, in any of its lives."""
+        return self.log.exists() and phrase in self.log.read_text()

@@ -101,6 +101,11 @@ class Obs:
         }
         self.request("CreateInput", sceneName=SCENE, inputName=name, inputKind="ffmpeg_source", inputSettings=settings)
 
+    def add_image(self, name: str, file: Path) -> None:
+        """Add an Image source."""
+        settings = {"file": str(file)}
+        self.request("CreateInput", sceneName=SCENE, inputName=name, inputKind="image_source", inputSettings=settings)
+
     def picture(self, source: str) -> Pixels | None:
         """Return what `source` shows now, at canvas size, or None while it has shown nothing yet."""
         size = {"imageWidth": self.settings.width, "imageHeight": self.settings.height}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts import bars, network, nginx_rtmp, obs
+from tests.parts import bars, nginx_rtmp
 from tests.parts.daemon import Daemon
 from tests.parts.network import Network
 from tests.parts.nginx_rtmp import RtmpServer
@@ -24,16 +24,9 @@ STREAMED = 6.5  # seconds: key frames at 0, 2, 4 and 6
 
 
 @pytest.fixture(scope="module")
-def private() -> Iterator[Network]:
-    for reason in (obs.missing(), nginx_rtmp.missing(), network.missing()):
-        if reason:
-            pytest.skip(reason)
-    with network.private_network() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def server(private: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtmpServer]:
+    if reason := nginx_rtmp.missing():
+        pytest.skip(reason)
     with nginx_rtmp.rtmp_server(tmp_path_factory.mktemp("nginx"), KEY, private) as running:
         yield running
 
