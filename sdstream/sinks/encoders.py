@@ -24,6 +24,8 @@ def failure(name: str) -> str | None:
         context.time_base = Fraction(1, 30)
         context.encode(av.VideoFrame(640, 360, "yuv420p"))
         context.encode(None)
+    except PermissionError:
+        return "FFmpeg finds no NVIDIA driver"  # NVENC says "operation not permitted" then
     except (av.FFmpegError, ValueError) as error:  # ValueError: this FFmpeg was built without it
         return str(error)
     return None

@@ -120,6 +120,8 @@ class FfmpegSink:
                     "or the ca-certificates package: sudo apt install ca-certificates"
                 )
             chosen |= {"ca_file": str(authorities), "tls_verify": "1"}
+            if int(av.__version__.partition(".")[0]) < 19:  # it opens outputs without their options
+                get_logger().warning("server's certificate is not checked", needs="PyAV 19, on Python 3.12 or later")
         return chosen
 
     def _add_streams(self, container: OutputContainer, encoder: str) -> None:

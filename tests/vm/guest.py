@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -21,7 +22,7 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sinks import VirtualcamSinkSettings
 from sdstream.errors import SdstreamError
 from sdstream.frame import Frame
-from sdstream.sinks import v4l2
+from sdstream.sinks import listing, v4l2
 from sdstream.sinks.virtualcam import VirtualcamSink
 from sdstream.sinks.yuv import Yuv420
 
@@ -161,9 +162,17 @@ def fight() -> dict[str, Any]:
     by_label, by_path = error(sink), error(lambda: sink(FIRST))
     with sink(None) as camera:
         free = camera._camera.device
+        listed = [asdict(found) for found in listing._loopbacks()]
     other = held(SECOND)
     nothing = error(lambda: sink(None))
-    facts = {"by_label": by_label, "by_path": by_path, "free": free, "none_free": nothing, "pid": process.pid}
+    facts = {
+        "by_label": by_label,
+        "by_path": by_path,
+        "free": free,
+        "none_free": nothing,
+        "pid": process.pid,
+        "listed": listed,
+    }
     end(process)
     end(other)
     return facts

@@ -69,6 +69,13 @@ def test_without_a_name_the_first_free_device_is_taken(facts):
     assert facts["fight"]["free"] == "/dev/video11"
 
 
+def test_the_list_of_sinks_tells_label_and_holder(facts):
+    first, second = facts["fight"]["listed"]
+    assert (first["kind"], first["name"], first["usable"]) == ("virtualcam", "/dev/video10", False)
+    assert first["detail"] == f"sdstream, held by python (pid {facts['fight']['pid']})"
+    assert (second["name"], second["usable"]) == ("/dev/video11", False)  # our own sink writes to it
+
+
 def test_a_reader_goes_on_when_the_sink_restarts_under_it(facts):
     scene = facts["restart_under_a_reader"]
     assert (scene["before"], scene["after"], scene["error"]) == (4, 12, None)

@@ -1,0 +1,83 @@
+import contextlib
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+
+import av
+import pytest
+
+from sdstream.config.schema import Canvas
+from sdstream.config.sinks import FfmpegSinkSettings
+from sdstream.errors import Lost
+from sdstream.sinks.ffmpeg import FfmpegSink
+
+pytestmark = [
+    pytest.mark.skipif(int(av.__version__.split(".")[0]) < 19, reason="PyAV 18 checks no certificate"),
+    pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: sudo apt install openssl"),
+]
+
+CANVAS = Canvas(width=64, height=64, fps=30)
+RTMP_VERSION = b"\3"  # the first byte that an RTMP client sends
+
+
+class Server:
+    """A TLS server for one client, that notes the client's first byte and hangs up."""
+
+    def __init__(self, certificate, key):
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(10)
+        self.port = self._listener.getsockname()[1]
+        self.first = b""
+        self._thread = threading.Thread(target=self._serve)
+
+    def _serve(self):
+        client, _ = self._listener.accept()
+        with client:
+            client.settimeout(10)
+            with (
+                contextlib.suppress(OSError),  # a client that objects may just go
+                self._context.wrap_socket(client, server_side=True) as inside,
+            ):
+                self.first = inside.recv(1)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._thread.join()
+        self._listener.close()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A certificate for localhost that is its own authority."""
+    folder = tmp_path_factory.mktemp("tls")
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    files = ["-keyout", folder / "key.pem", "-out", folder / "certificate.pem"]
+    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    subprocess.run(["openssl", "req", *kind, *names, *files], check=True, capture_output=True)
+    return folder
+
+
+def connect(port, **more):
+    url = f"rtmps://localhost:{port}/app/s3cret-key"
+    with pytest.raises(Lost) as caught:
+        FfmpegSink(FfmpegSinkSettings(kind="ffmpeg", url=url, timeout=8, **more), CANVAS).__enter__()
+    assert "s3cret-key" not in str(caught.value)
+
+
+def test_a_server_that_its_authority_vouches_for_is_talked_to(authority):
+    with Server(authority / "certificate.pem", authority / "key.pem") as server:
+        connect(server.port, ca_file=authority / "certificate.pem")
+    assert server.first == RTMP_VERSION
+
+
+def test_a_server_that_nobody_vouches_for_gets_not_one_byte(authority):
+    with Server(authority / "certificate.pem", authority / "key.pem") as server:
+        connect(server.port)
+    assert server.first == b""
