@@ -46,8 +46,10 @@ class Input:
     """What messages call it."""
     format: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
-    recording: bool = False
-    """Play it at its own speed, and let it end."""
+    finite: bool = False
+    """It is a file: it ends, and is not lost then."""
+    realtime: bool = True
+    """Play what is finite at its own speed."""
     loop: bool = False
     read_timeout: float = 10.0
     """Seconds of silence after which it is lost."""
@@ -59,9 +61,11 @@ class Input:
         path = _local(url)
         live_file = path is not None and not stat.S_ISREG(_mode(path))
         options = {**({} if path and not live_file else LIVE_OPTIONS), **_web_options(url), **settings.options}
-        recording = settings.realtime and not live_file and (path is not None or settings.format == "lavfi")
+        finite = not live_file and (path is not None or settings.format == "lavfi")
         format_ = settings.format or ("v4l2" if url.startswith("/dev/video") else None)
-        return cls(url, mask_url(url), format_, options, recording, settings.loop, settings.read_timeout)
+        return cls(
+            url, mask_url(url), format_, options, finite, settings.realtime, settings.loop, settings.read_timeout
+        )
 
 
 class FfmpegSource:
@@ -81,8 +85,9 @@ class FfmpegSource:
 
     def __enter__(self) -> Self:
         self._container = _open(self._input)
-        self._recording = self._input.recording or _is_finite(self._input, self._container)
-        self._decoder = Decoder(self._container, self._feed, _LEAD if self._recording else 0.0)
+        self._finite = self._input.finite or _is_download(self._input, self._container)
+        self._paced = self._finite and self._input.realtime
+        self._decoder = Decoder(self._container, self._feed, _LEAD if self._paced else 0.0)
         self._queue.clear()
         self._heard_at = self._shown_at = time.monotonic()
         return self
@@ -102,7 +107,7 @@ class FfmpegSource:
             if not self._queue:
                 continue
             picture = self._queue[0]
-            if self._recording and not self._wait(picture.pts, deadline):
+            if self._paced and not self._wait(picture.pts, deadline):
                 return None
             self._queue.popleft()
             if frame := self._convert(picture):
@@ -130,7 +135,7 @@ class FfmpegSource:
     def _fill(self, deadline: float) -> None:
         """Read until there is a picture; of a recording, also until its sound is there: files interleave coarsely."""
         decoder = self._the_decoder()
-        while not self._queue or (self._recording and self._sound_lags(decoder)):
+        while not self._queue or (self._paced and self._sound_lags(decoder)):
             try:
                 pictures = decoder.pump()
             except EOFError as end:
@@ -151,7 +156,7 @@ class FfmpegSource:
         return end is not None and len(self._queue) < _MOST_AHEAD and end < self._queue[0].pts + _AHEAD
 
     def _end(self, decoder: Decoder, end: EOFError) -> None:
-        if not self._recording:
+        if not self._finite:
             raise Lost(f"{self._input.name}: the connection ended") from end
         if not self._input.loop:
             raise Ended(self._input.name) from end
@@ -168,7 +173,7 @@ class FfmpegSource:
     def _convert(self, picture: Picture) -> Frame | None:
         """Convert a picture; None if it is late, because a newer one is due already, or beyond conversion."""
         now = time.monotonic()
-        late = self._recording and now - picture.pts > _LATE and now - self._shown_at < PATIENCE / 4
+        late = self._paced and now - picture.pts > _LATE and now - self._shown_at < PATIENCE / 4
         if late:
             self._feed.counters.add("late_pictures")
             return None
@@ -183,7 +188,7 @@ class FfmpegSource:
         self._feed.counters.set("height", shape.height)
         self._seq += 1
         self._shown_at = now
-        return Frame(pixels, self._seq, picture.pts, now if self._recording else picture.received)
+        return Frame(pixels, self._seq, picture.pts, now if self._paced else picture.received)
 
     def _the_decoder(self) -> Decoder:
         if self._decoder is None:
@@ -234,7 +239,7 @@ def _web_options(url: str) -> dict[str, str]:
     return {**options, "ca_file": str(authorities)} if authorities else options
 
 
-def _is_finite(source: Input, container: "InputContainer") -> bool:
+def _is_download(source: Input, container: "InputContainer") -> bool:
     """A download has a length; what is live has none."""
     web = isinstance(source.url, str) and source.url.startswith(("http://", "https://"))
     return web and bool(container.duration)

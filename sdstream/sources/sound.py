@@ -26,7 +26,7 @@ class Resampler:
         ]
         if not blocks:
             return np.zeros((0, 2), np.float32)
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        return np.clip(np.concatenate(blocks), -1, 1)  # six channels in two may be louder than full scale
 
 
 class Joint:

@@ -1,0 +1,65 @@
+"""Plays a source to its end, as the stage's body would, and keeps what came."""
+
+import itertools
+from dataclasses import dataclass, field
+
+from sdstream.audio_ring import AudioRing
+from sdstream.config.schema import Canvas
+from sdstream.config.sources import FfmpegSourceSettings
+from sdstream.errors import Lost
+from sdstream.frame import Frame
+from sdstream.sources import marker
+from sdstream.sources.feed import COUNTERS, Ended, Feed
+from sdstream.sources.registry import make_source
+from sdstream.stats import Counters
+
+CANVAS = Canvas(width=128, height=96, fps=30)
+
+
+@dataclass
+class Played:
+    """What a source gave."""
+
+    frames: list[Frame] = field(default_factory=list)
+    numbers: list[int | None] = field(default_factory=list)
+    ring: AudioRing = field(default_factory=AudioRing)
+    counters: Counters = field(default_factory=lambda: Counters(COUNTERS))
+    loss: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def spacing(self) -> list[float]:
+        """Seconds from each picture to the next, by their own times."""
+        times = [frame.pts for frame in self.frames]
+        return [later - earlier for earlier, later in itertools.pairwise(times)]
+
+    @property
+    def sound(self) -> int:
+        """Samples of sound."""
+        begin, end = self.ring.span()
+        return end - begin
+
+
+def nobody() -> None:
+    """Ask nothing: the source goes on."""
+
+
+def play(path, most=1000, canvas=CANVAS, **settings) -> Played:
+    """Read until the source ends, is lost, or has given `most` pictures."""
+    played = Played()
+    feed = Feed(canvas, played.counters, played.ring, nobody)
+    wish = FfmpegSourceSettings(kind="ffmpeg", url=str(path), **settings)
+    try:
+        with make_source(wish, feed) as source:
+            while len(played.frames) < most:
+                frame = source.read()
+                if frame is not None:
+                    played.frames.append(frame)
+                    mark = marker.read(frame.pixels)
+                    played.numbers.append(mark.counter if mark else None)
+                    played.facts = source.facts()
+    except Ended:
+        played.loss = "ended"
+    except Lost as loss:
+        played.loss = str(loss)
+    return played
