@@ -1,7 +1,4 @@
-"""An NDI sender: NV12 in BT.709, which is what NDI takes at every size, with the sound as 32-bit float planes.
-
-NDI is a trademark of Vizrt NDI AB. Its runtime comes with the `ndi` extra and is not part of this project.
-"""
+"""An NDI sender: NV12 in BT.709, which is what NDI takes at every size, with the sound as 32-bit float planes."""
 
 import time
 from typing import Any, Self
@@ -12,25 +9,11 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sinks import NdiSinkSettings
 from sdstream.errors import Unavailable
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
+from sdstream.ndi_runtime import load_ndi
 from sdstream.sinks.yuv import Yuv420
 
 _TICKS = 10_000_000  # NDI's timecodes count 100 ns
 _ASK_EVERY = 1.0  # seconds between two looks at the receivers
-
-
-def load_runtime() -> Any:  # a binding without types
-    """Return the loaded NDI runtime. Raises Unavailable when it is missing or this processor is too old."""
-    try:
-        import NDIlib
-    except ImportError as error:
-        raise Unavailable(
-            f"the NDI runtime cannot be loaded ({error}); "
-            "expected the ndi extra: pip install 'sdstream[ndi]', and on Debian or Ubuntu: "
-            "sudo apt install libavahi-client3"
-        ) from error
-    if not NDIlib.initialize():
-        raise Unavailable("the NDI runtime does not start: it needs an x86-64 processor with SSE4.2, or arm64")
-    return NDIlib
 
 
 class NdiSink:
@@ -50,7 +33,7 @@ class NdiSink:
 
     def __enter__(self) -> Self:
         """Open the sender. Raises Unavailable when the runtime is missing, or the name is taken."""
-        self._ndi = load_runtime()
+        self._ndi = load_ndi()
         create = self._ndi.SendCreate()
         create.ndi_name = self._name
         create.clock_video = create.clock_audio = False

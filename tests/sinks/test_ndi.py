@@ -5,7 +5,8 @@ import pytest
 from sdstream.config.schema import Canvas
 from sdstream.config.sinks import NdiSinkSettings
 from sdstream.errors import Unavailable
-from sdstream.sinks.ndi import NdiSink, load_runtime
+from sdstream.ndi_runtime import load_ndi
+from sdstream.sinks.ndi import NdiSink
 from tests.parts import network
 from tests.sinks.processes import sender, talker
 
@@ -18,7 +19,7 @@ FIRST_PORT = 5961
 @pytest.fixture(scope="module")
 def private():
     try:
-        load_runtime()
+        load_ndi()
     except Unavailable as missing:
         pytest.skip(str(missing))
     if reason := network.missing():

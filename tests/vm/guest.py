@@ -18,11 +18,12 @@ import av
 import numpy as np
 import pyvirtualcam
 
+from sdstream.cli import sinks as listing
 from sdstream.config.schema import Canvas
 from sdstream.config.sinks import VirtualcamSinkSettings
 from sdstream.errors import SdstreamError
 from sdstream.frame import Frame
-from sdstream.sinks import listing, v4l2
+from sdstream.sinks import v4l2
 from sdstream.sinks.virtualcam import VirtualcamSink
 from sdstream.sinks.yuv import Yuv420
 
@@ -162,7 +163,7 @@ def fight() -> dict[str, Any]:
     by_label, by_path = error(sink), error(lambda: sink(FIRST))
     with sink(None) as camera:
         free = camera._camera.device
-        listed = [asdict(found) for found in listing._loopbacks()]
+        listed = [asdict(thing) for thing in listing._cameras()]
     other = held(SECOND)
     nothing = error(lambda: sink(None))
     facts = {

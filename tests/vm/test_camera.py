@@ -71,9 +71,9 @@ def test_without_a_name_the_first_free_device_is_taken(facts):
 
 def test_the_list_of_sinks_tells_label_and_holder(facts):
     first, second = facts["fight"]["listed"]
-    assert (first["kind"], first["name"], first["usable"]) == ("virtualcam", "/dev/video10", False)
-    assert first["detail"] == f"sdstream, held by python (pid {facts['fight']['pid']})"
-    assert (second["name"], second["usable"]) == ("/dev/video11", False)  # our own sink writes to it
+    assert (first["label"], first["address"]) == ("sdstream", "/dev/video10")
+    assert first["state"] == f"held by python (pid {facts['fight']['pid']})"
+    assert second["state"].startswith("held by")  # our own sink writes to it
 
 
 def test_a_reader_goes_on_when_the_sink_restarts_under_it(facts):
