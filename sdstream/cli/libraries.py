@@ -56,7 +56,7 @@ def gpu() -> Finding:
     if "error" in facts:
         return Finding("gpu", "note", f"{driver}; no torch to use it", "pip install 'sdstream[diffusion]'")
     if not facts["built"]:
-        return Finding("gpu", "missing", f"{driver}; torch is built for the CPU", "make clean setup TORCH=cuda")
+        return Finding("gpu", "missing", f"{driver}; torch is built for the CPU", "make setup TORCH=cuda")
     if not facts["works"]:
         return Finding(
             "gpu",
