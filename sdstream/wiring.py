@@ -10,6 +10,7 @@ from sdstream.engine import body as engine_body
 from sdstream.live_controls import LiveControls
 from sdstream.mailbox import Mailbox
 from sdstream.sinks import body as sink_body
+from sdstream.sinks import early_samples
 from sdstream.sources import body as source_body
 from sdstream.sources.gate import Gate, open_gate, run_gate
 from sdstream.stage import Context, LogChoice, Stage, stage_counters
@@ -72,7 +73,7 @@ class Wiring:
         inputs = sink_body.SinkInputs(
             live=self._live.reader(index),
             camera=self._camera.reader(index),
-            sound=Delay(self.ring),
+            sound=Delay(self.ring, early_samples(settings.kind)),
             latency=latency,
             epoch=self._epoch,
         )

@@ -21,12 +21,17 @@ _RISE = 0.5 - 0.5 * np.cos(np.pi * (np.arange(_FADE, dtype=np.float32) + 0.5) / 
 class Delay:
     """One sink's way through the ring. It may be sent to a spawned process together with the ring."""
 
-    def __init__(self, ring: AudioRing) -> None:
+    def __init__(self, ring: AudioRing, early: int = 0) -> None:
+        """Serve a sink that stamps its sound `early` samples before the picture that it came with.
+
+        Sound for the whole time until the next picture is not here yet when a fresh picture leaves, and it comes
+        in blocks; a sink that stamps its sound can send what belonged a little before, and is still in time.
+        """
+        self._early = early
         self.offset = 0.0
-        """Seconds by which the sound that was last sent is ahead of its picture (pts against pts), at the last
-        tick that had both."""
+        """Seconds by which sound is ahead of the picture that it is shown with, when it was last sent."""
         self._ring = ring
-        self._lag = Lag()
+        self._lag = Lag(early / SAMPLE_RATE)
         self._played = 0  # samples given out: the output's timeline
         self._place: int | None = None  # sample number that comes next; None while silent
         self._tail = np.zeros((_FADE, 2), np.float32)  # what would have come next: kept for a fade out of it
@@ -45,7 +50,7 @@ class Delay:
             _blend(out, self._tail)
         self._keep(None if place is None else place + advance)
         if place is not None:
-            self.offset = (place - self._played) / SAMPLE_RATE + self._lag.pictures
+            self.offset = (place - self._stamp) / SAMPLE_RATE + self._lag.pictures
         self._played += count
         return out
 
@@ -66,9 +71,14 @@ class Delay:
         if first < end:
             self._lag.see_sound(played, end / SAMPLE_RATE, count / SAMPLE_RATE)
 
+    @property
+    def _stamp(self) -> int:
+        """Sample number, on the output's timeline, that the sink stamps the next block with."""
+        return self._played - self._early
+
     def _choose(self, count: int) -> tuple[int | None, int]:
         """Return the sample number to begin at and how many to use up; None for silence."""
-        wanted = self._played - round(self._lag.wanted * SAMPLE_RATE)
+        wanted = self._stamp - round(self._lag.wanted * SAMPLE_RATE)
         place = self._place
         if place is None or abs(wanted - place) > _JUMP:
             place = wanted

@@ -25,7 +25,9 @@ class Lag:
     A lag is `played - pts`, seconds, of any size and sign: the two timelines begin at different moments.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, early: float = 0.0) -> None:
+        """`early`: seconds that the sink stamps sound before the picture that it came with."""
+        self._early = early
         self._dry = 0.0
         self.restart()
 
@@ -74,7 +76,8 @@ class Lag:
         elif end > self._end:
             self._arrive(played)
         self._end = end
-        self._need = played + duration - end  # if the next block is still to come: what it would have taken
+        # If the next block is still to come, this is the lag that it would have taken.
+        self._need = played - self._early + duration - end
         self._dry *= _FORGET**duration
 
     def ran_dry(self) -> None:

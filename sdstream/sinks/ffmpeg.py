@@ -21,7 +21,7 @@ from sdstream.errors import ConfigError, Forbidden, Lost, SdstreamError, Unavail
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.log import get_logger
 from sdstream.redact import mask_url, redact
-from sdstream.sinks import encoders
+from sdstream.sinks import early_samples, encoders
 from sdstream.sinks.yuv import Yuv420, as_av_frame
 
 _GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: FLV carries the parameter sets in its header
@@ -39,7 +39,7 @@ class FfmpegSink:
         self._convert = Yuv420(canvas.width, canvas.height, "i420")
         self._planes = self._convert.empty()
         self._pictures = 0
-        self._samples = 0
+        self._samples = -early_samples("ffmpeg")  # what belongs before the first picture is dropped
         self._container: OutputContainer | None = None
 
     def __enter__(self) -> Self:
@@ -81,8 +81,7 @@ class FfmpegSink:
         picture.time_base = 1 / self._canvas.rate
         self._pictures += 1
         with self._told("was lost"):
-            if len(sound):
-                self._container.mux(self._audio.encode(self._block(sound)))
+            self._container.mux(self._sound(sound))
             self._container.mux(self._video.encode(picture))
 
     def facts(self) -> dict[str, float]:
@@ -159,13 +158,17 @@ class FfmpegSink:
         audio.codec_context.open()
         return audio
 
-    def _block(self, sound: Samples) -> av.AudioFrame:
-        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound.T), format="fltp", layout="stereo")
+    def _sound(self, sound: Samples) -> list["av.Packet[av.AudioStream]"]:
+        """Encode one block of sound; what belongs before the first picture is dropped."""
+        early, self._samples = min(len(sound), max(0, -self._samples)), self._samples + len(sound)
+        if early == len(sound):
+            return []
+        planes = np.ascontiguousarray(sound[early:].T)
+        block = av.AudioFrame.from_ndarray(planes, format="fltp", layout="stereo")
         block.sample_rate = SAMPLE_RATE
         block.time_base = _SAMPLE
-        block.pts = self._samples
-        self._samples += len(sound)
-        return block
+        block.pts = self._samples - planes.shape[1]
+        return self._audio.encode(block)
 
     @contextlib.contextmanager
     def _told(self, what: str) -> Iterator[None]:
