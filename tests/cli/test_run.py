@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 SHOW = "{version: 1, canvas: {width: 64, height: 48, fps: 30}, source: {kind: testsrc}, engine: {kind: passthrough}, "
 
 
