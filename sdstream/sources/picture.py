@@ -18,6 +18,9 @@ from sdstream.geometry import Layout, lay_out
 # AVColorSpace (ITU-T H.273 MatrixCoefficients) -> the scale filter's names; the others (YCgCo, ICtCp) it has not.
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 _LIMITED, _FULL = 1, 2  # AVColorRange
+# Without full_chroma_int a scaled picture comes out 2 levels dark (worst 4); with it, exact to 2 for 0.6 ms more at
+# 1280x720 to 640x360. An unscaled one takes the fast path either way (0.3 ms, worst 3; accurate_rnd: 3.6 ms).
+_SCALER = "bilinear+full_chroma_int"
 _HD_LINES = 720
 _STRETCH = "clip((val-16)*255/219,0,255)"
 _TURNS = {1: ("transpose=clock",), 2: ("vflip", "hflip"), 3: ("transpose=cclock",)}
@@ -114,7 +117,7 @@ def _graph(shape: Shape, canvas: Canvas) -> Graph:
         steps.append(f"crop={crop.width}:{crop.height}:{crop.x}:{crop.y}:exact=1")
     range_in = "full" if shape.full_range else "limited"
     steps.append(
-        f"scale={width}:{height}:flags=bilinear:in_color_matrix={shape.matrix_name}:in_range={range_in}:out_range=full"
+        f"scale={width}:{height}:flags={_SCALER}:in_color_matrix={shape.matrix_name}:in_range={range_in}:out_range=full"
     )
     steps.append("format=rgb24")
     if shape.grey and not shape.full_range:
