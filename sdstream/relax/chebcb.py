@@ -79,6 +79,9 @@ class ChebCB:
         self._observe(choice.arm, choice.features, checked(cost))
         self._rounds += 1
         self._errors += (choice.prediction**2, choice.prediction * cost, cost**2)
+        self._set_exploration()
+
+    def _set_exploration(self) -> None:
         scale = self._largest * self._n
         residual = self._errors[0] - 2.0 * self._errors[1] / scale + self._errors[2] / scale**2
         m = len(self._order)
@@ -87,10 +90,12 @@ class ChebCB:
         self._eta = 2.0 * self._rounds * math.sqrt(len(self.grid) * self._rounds / slack)
 
     def prime(self, context: float, costs: np.ndarray) -> None:
-        """Tell each arm a cost that theory foresees in this context; (d,). It weighs as one observation."""
+        """Tell each arm a cost that theory foresees in this context; (d,). Each weighs as one observed round."""
         features = self.features(context)
         for arm, cost in enumerate(costs):
             self._observe(arm, features, checked(float(cost)))
+        self._rounds += len(costs)
+        self._set_exploration()
 
     def _observe(self, arm: int, features: np.ndarray, cost: float) -> None:
         self._gram[arm] += np.outer(features, features)

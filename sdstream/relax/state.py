@@ -14,15 +14,19 @@ from sdstream.relax.learner import State
 VERSION = 1
 
 
-def save(path: Path, kind: str, state: State) -> None:
-    """Write `state` to `path` by way of a temporary file in the same directory. Raises OSError."""
+def save(path: Path, kind: str, state: State, *, durable: bool = True) -> None:
+    """Write `state` to `path` by way of a temporary file in the same directory. Raises OSError.
+
+    Without `durable` the disk is not waited for: for saving on air. After a power cut `load` may then refuse it.
+    """
     document = json.dumps({"version": VERSION, "kind": kind, "state": state}, allow_nan=False)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(document)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError:
         Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,39 @@
+"""One screened-Poisson fusion: the new picture's detail, the warped old one's steadiness, without ghosts or seams.
+
+Solved for the correction z = O - P, so that where nothing is trusted the answer is exactly zero.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sdstream.stabilise.settings import Weights
+
+
+@dataclass(frozen=True)
+class System:
+    """(L + c) z = b with L the Laplacian of the picture's grid; c (h, w), b and the first guess (3, h, w), float32."""
+
+    c: np.ndarray
+    b: np.ndarray
+    guess: np.ndarray
+
+
+def fusion_system(difference: np.ndarray, trust: np.ndarray, weights: Weights) -> System:
+    """Return the system for z, given `difference` = warped old output minus new picture, (3, h, w), and trust m (h, w).
+
+    From (L + lam m + pull) O = div((1-beta m) dP + beta m dQ) + lam m Q + pull P with O = P + z and R = Q -
+    P: (L + lam m + pull) z = lam m R + L_m R, where L_m is the Laplacian with edge weights beta min(m_i,
+    m_j).
+    """
+    held = weights.lam * trust
+    b = held * difference
+    across = weights.beta * np.minimum(trust[:, 1:], trust[:, :-1])
+    flux = across * (difference[:, :, 1:] - difference[:, :, :-1])
+    b[:, :, 1:] += flux
+    b[:, :, :-1] -= flux
+    down = weights.beta * np.minimum(trust[1:], trust[:-1])
+    flux = down * (difference[:, 1:] - difference[:, :-1])
+    b[:, 1:] += flux
+    b[:, :-1] -= flux
+    return System(c=held + np.float32(weights.pull), b=b, guess=(weights.beta * trust) * difference)
