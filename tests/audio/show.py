@@ -35,15 +35,17 @@ class Show:
     """From the end of a block of sound to where the ring has it."""
     burst: float = 0.0
     """Sound arrives all together once in so many seconds; 0: each block by itself."""
+    early: float = 0.0
+    """How much earlier than its picture's tick the sink stamps the sound of that tick."""
     seed: int = 0
     now: float = 1000.0
     ring: AudioRing = field(default_factory=AudioRing)
     offsets: list[float] = field(default_factory=list)
-    """Of each tick that had sound and a new picture: sound's pts minus picture's pts, read from the sound."""
+    """Of each tick that had sound and a new picture: the pts of what is stamped alike, sound's minus picture's."""
     heard: list[Samples] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.delay = Delay(self.ring)
+        self.delay = Delay(self.ring, round(self.early * SAMPLE_RATE))
         self._random = np.random.default_rng(self.seed)
         self._ticks = 0
         self.restart(0.0)
@@ -94,7 +96,7 @@ class Show:
         middle = len(block) // 2
         if fresh and np.abs(block[:, 0]).max() > 0.5:
             told = float(block[middle, 1]) + 0.5 - middle / SAMPLE_RATE
-            self.offsets.append((told - self._shown + 0.5) % 1 - 0.5)
+            self.offsets.append((told + self.early - self._shown + 0.5) % 1 - 0.5)
 
     @property
     def sound(self) -> Samples:

@@ -133,6 +133,14 @@ def test_sound_that_arrives_later_than_the_picture_leaves_late_but_whole():
     assert float(np.median(show.offsets[-60:])) == pytest.approx(show.delay.offset, abs=0.012)
 
 
+@pytest.mark.parametrize("latency", [0.004, 0.02, 0.037, 0.3])
+def test_a_sink_that_stamps_its_sound_gets_it_in_time_for_the_freshest_picture(latency):
+    show = Show(latency=latency, early=0.1)
+    show.run(10)
+    assert abs(float(np.median(show.offsets[-60:]))) <= 0.010
+    assert silent_blocks(show, 8) == 0
+
+
 def test_sound_without_any_picture_is_sent_too():
     show = Show(picture_fps=1e-6, latency=1e6)
     show.run(3)

@@ -10,7 +10,7 @@ from sdstream.config.sinks import FfmpegSinkSettings
 from sdstream.errors import ConfigError, Lost, Unavailable
 from sdstream.frame import SAMPLE_RATE, Frame
 from sdstream.pacer import samples_in
-from sdstream.sinks import encoders
+from sdstream.sinks import early_samples, encoders
 from sdstream.sinks.ffmpeg import FfmpegSink
 from tests.parts import bars
 from tests.parts.recording import Recording
@@ -53,7 +53,7 @@ def test_key_frames_are_exactly_two_seconds_apart(show):
 def test_the_sound_in_the_file_is_the_tone_that_was_sent(show):
     recording = Recording.read(show)
     assert recording.loudest() == pytest.approx(bars.TONE, abs=2)
-    assert recording.sound.size / recording.sample_rate == pytest.approx(130 / 30, abs=0.1)
+    assert recording.sound.size / recording.sample_rate == pytest.approx(130 / 30 - 0.1, abs=0.05)
 
 
 def test_the_stream_is_tagged_bt709_limited_and_high_profile(show):
@@ -124,9 +124,23 @@ def test_a_server_that_is_not_there_is_lost_and_its_key_is_not_told(scheme):
 def test_closing_twice_is_harmless(tmp_path):
     sink = FfmpegSink(settings(tmp_path / "show.mp4"), CANVAS)
     with sink:
-        sink.send(Frame(bars.draw(320, 180, 0), 0, 0.0, 0.0), np.zeros((1600, 2), np.float32))
+        for number in range(10):
+            sink.send(Frame(bars.draw(320, 180, number), number, 0.0, 0.0), np.zeros((1600, 2), np.float32))
     sink.__exit__(None, None, None)
     assert Recording.read(tmp_path / "show.mp4").pictures
+
+
+def test_sound_is_stamped_as_much_earlier_as_it_comes_later_than_its_picture(tmp_path):
+    with FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS) as sink:
+        for number in range(60):
+            sound = np.full((1600, 2), 0.5 if number == 30 else 0.0, np.float32)
+            sink.send(Frame(bars.draw(320, 180, number), number, 0.0, 0.0), sound)
+    with av.open(str(tmp_path / "show.mkv")) as container:
+        blocks = [(frame.time, frame.to_ndarray()[0]) for frame in container.decode(audio=0)]
+    loud = [
+        time + np.flatnonzero(np.abs(block) > 0.25)[0] / SAMPLE_RATE for time, block in blocks if block.max() > 0.25
+    ]
+    assert loud[0] == pytest.approx(1.0 - early_samples("ffmpeg") / SAMPLE_RATE, abs=0.005)
 
 
 def test_auto_takes_an_encoder_that_has_encoded_a_picture():
