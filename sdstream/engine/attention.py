@@ -123,8 +123,17 @@ class PromptCache:
         return _heads(attention, attention.to_k(tokens)), _heads(attention, attention.to_v(tokens))
 
 
-def install(unet: Any, *, prompt_cache: bool) -> tuple[Spans, PromptCache | None]:
-    """Replace the U-Net's attention processors; raises Unavailable for attention of another kind."""
+@dataclass(frozen=True)
+class Processors:
+    """What a U-Net's attention layers are to be run by, and what they look at."""
+
+    by_name: dict[str, Callable[..., Tensor]]
+    spans: Spans
+    cache: PromptCache | None
+
+
+def make_processors(unet: Any, *, prompt_cache: bool) -> Processors:
+    """Make processors for every attention layer; raises Unavailable for attention of another kind."""
     from diffusers.models.attention_processor import AttnProcessor2_0
 
     spans = Spans()
@@ -140,8 +149,7 @@ def install(unet: Any, *, prompt_cache: bool) -> tuple[Spans, PromptCache | None
             processors[name] = PromptAttention(layers[-1])
         else:
             processors[name] = AttnProcessor2_0()
-    unet.set_attn_processor(processors)
-    return spans, PromptCache(layers) if prompt_cache else None
+    return Processors(processors, spans, PromptCache(layers) if prompt_cache else None)
 
 
 def _refuse_other_kinds(name: str, attention: Any) -> None:

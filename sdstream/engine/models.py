@@ -83,7 +83,7 @@ def load(settings: DiffusionSettings) -> Model:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the libraries' progress bars and notices out of the log: what matters is raised."""
     from diffusers.utils import logging as diffusers_log
     from transformers.utils import logging as transformers_log
@@ -147,7 +147,7 @@ def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # 
     """Load one component and insist that every weight is there and fits; raises Unavailable."""
     weights(folder, what)
     try:
-        with _quiet():
+        with quiet():
             model, told = kind.from_pretrained(
                 folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
             )
@@ -158,6 +158,6 @@ def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # 
         if told.get(problem):
             first = sorted(map(str, told[problem]))[0]
             raise Unavailable(f"{what}: {folder} does not fit its config.json: {problem.replace('_', ' ')}: {first}")
-    quiet: Callable[[bool], object] = model.requires_grad_
-    quiet(False)
+    freeze: Callable[[bool], object] = model.requires_grad_
+    freeze(False)
     return model.eval()

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sdstream.engine.attention import Span, install
+from sdstream.engine.attention import Span, make_processors
 from sdstream.engine.controlnet import ControlNets
 from sdstream.engine.prompt import Condition, Embedding
 from sdstream.engine.stream_batch import Row
@@ -31,7 +31,8 @@ class ConditionedUNet:
         self._controlnets = controlnets
         self._dtype = next(unet.parameters()).dtype
         self._time_ids = time_ids
-        self._spans, self._cache = install(unet, prompt_cache=prompt_cache)
+        self._processors = make_processors(unet, prompt_cache=prompt_cache)
+        self.take_over()
         self._embeddings: tuple[Embedding, ...] = ()
         self._tokens = torch.empty(0)
         self._added: dict[str, Tensor] | None = None
@@ -42,7 +43,7 @@ class ConditionedUNet:
         """Run one call: x [rows, c, h, w] float32 and the result likewise."""
         self.rows += len(x)
         self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows])
-        self._spans.current = _spans(rows)
+        self._processors.spans.current = _spans(rows)
         call = {
             "sample": x.to(self._dtype),
             "timestep": timesteps,
@@ -62,15 +63,19 @@ class ConditionedUNet:
         downs, middle = self._controlnets.residuals(torch.stack(hints), scales, **call)
         return {"down_block_additional_residuals": downs, "mid_block_additional_residual": middle}
 
+    def take_over(self) -> None:
+        """Make the U-Net run our attention; needed again only where several share one U-Net (benchmarks)."""
+        self._unet.set_attn_processor(dict(self._processors.by_name))
+
     def forget_prompts(self) -> None:
         """Drop what was kept of prompts: the U-Net's weights changed."""
-        if self._cache:
-            self._cache.clear()
+        if self._processors.cache:
+            self._processors.cache.clear()
 
     def _choose(self, embeddings: Sequence[Embedding]) -> None:
         chosen = tuple(embeddings)
-        if self._cache:
-            self._cache.select(chosen)
+        if self._processors.cache:
+            self._processors.cache.select(chosen)
         if chosen == self._embeddings:
             return
         self._embeddings = chosen

@@ -5,7 +5,7 @@ import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import Tensor
 
-from sdstream.engine.attention import FrameAttention, Layer, PromptAttention, PromptCache, Spans, install
+from sdstream.engine.attention import FrameAttention, Layer, PromptAttention, PromptCache, Spans, make_processors
 from sdstream.engine.prompt import Embedding
 from sdstream.errors import Unavailable
 
@@ -110,4 +110,4 @@ def test_an_attention_of_another_kind_is_refused_by_name():
         up_block_types=("UpBlock2D", "UpBlock2D"),
     )
     with pytest.raises(Unavailable, match=r"down_blocks\.0"):
-        install(unet, prompt_cache=True)
+        make_processors(unet, prompt_cache=True)

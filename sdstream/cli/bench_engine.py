@@ -1,0 +1,152 @@
+"""`sdstream bench engine` and `bench paper`: the engine alone, and the paper's tables on this machine."""
+
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sdstream import __version__
+from sdstream.cli.options import Json
+from sdstream.cli.say import say, say_json
+
+if TYPE_CHECKING:
+    from sdstream.engine.bench import Bench, Row
+
+Model = Annotated[
+    str,
+    typer.Option(
+        help="NAME@WIDTHxHEIGHT. Random weights: small (what auto takes on a CPU), sd15, sd-turbo (on a GPU), "
+        "sdxl-turbo; or any model."
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Frames = Annotated[int, typer.Option(min=5, help="Frames for each variant, in five turns; the median turn counts.")]
+Plot = Annotated[Path | None, typer.Option(help="Draw a figure here (png, svg or pdf).", show_default=False)]
+
+TURNS = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the `bench` verbs."""
+    app.command("engine")(engine)
+    app.command("paper")(paper)
+
+
+def engine(
+    model: Model = "auto@512x512",
+    steps: Annotated[str, typer.Option(help="Numbers of denoising steps, of 1, 2, 3, 4, 5 and 10.")] = "1,2,4",
+    device: Device = "auto",
+    frames: Frames = 40,
+    profile: Annotated[bool, typer.Option("--profile", help="Split a call into its parts instead.")] = False,
+    plot: Plot = None,
+    as_json: Json = False,
+) -> None:
+    """Measure every guidance mode at each number of steps: speed, U-Net rows, memory."""
+    from sdstream.engine import bench as measure
+    from sdstream.engine.models import quiet
+
+    chosen = _steps(steps, tuple(measure.STEP_LISTS))
+    with quiet():
+        bench = _bench(model, device, frames)
+        if profile:
+            tables = {"profile": [row for n in chosen for row in measure.profile(bench, n)]}
+        else:
+            tables = {"modes": measure.modes(bench, chosen)}
+    _show(bench, tables, plot, as_json)
+
+
+def paper(
+    model: Model = "auto@512x512",
+    device: Device = "auto",
+    frames: Frames = 20,
+    clip: Annotated[Path | None, typer.Option(help="A video for the similarity filter.", show_default=False)] = None,
+    only: Annotated[str, typer.Option(help="table1, table2, ablation, similarity; all by default.")] = "",
+    plot: Plot = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the paper's tables: Stream Batch, residual guidance, each part off in turn, the similarity filter."""
+    from sdstream.engine import bench as measure
+    from sdstream.engine.models import quiet
+
+    wanted = [part.strip() for part in only.split(",") if part.strip()]
+    with quiet():
+        bench = _bench(model, device, frames)
+        clips = {"still": bench.still(60), "moving": bench.moving(60)}
+        if clip is not None:
+            clips[clip.name] = bench.clip(clip, 300)
+        parts: dict[str, Callable[[], list[Row]]] = {
+            "table1": lambda: measure.table_1(bench),
+            "table2": lambda: measure.table_2(bench),
+            "ablation": lambda: measure.ablation(bench),
+            "similarity": lambda: [
+                row for name, frames in clips.items() for row in measure.similarity_filter(bench, frames, name)
+            ],
+        }
+        if unknown := set(wanted) - parts.keys():
+            raise typer.BadParameter(f"--only {', '.join(sorted(unknown))}: expected {', '.join(parts)}")
+        tables = {name: part() for name, part in parts.items() if not wanted or name in wanted}
+    _show(bench, tables, plot, as_json)
+
+
+def _bench(model: str, device: str, frames: int) -> "Bench":
+    from sdstream.config.engine_settings import DiffusionSettings
+    from sdstream.engine.bench import Bench
+    from sdstream.engine.models import choose_device
+
+    name, _, size = model.partition("@")
+    width, by, height = (size or "512x512").partition("x")
+    if not (by and width.isdigit() and height.isdigit()):
+        raise typer.BadParameter(f"--model {model!r}: expected a size such as small@512x512")
+    settings = DiffusionSettings.model_validate({"width": int(width), "height": int(height), "device": device})
+    if name == "auto":
+        name = "sd-turbo" if choose_device(device).type == "cuda" else "small"
+    return Bench.of(name, settings, rounds=TURNS, calls=frames // TURNS)
+
+
+def _steps(text: str, known: Sequence[int]) -> list[int]:
+    numbers = [int(part) for part in text.split(",") if part.strip().isdigit()]
+    if not numbers or any(number not in known for number in numbers):
+        raise typer.BadParameter(f"--steps {text!r}: expected some of {', '.join(map(str, known))}, with commas")
+    return numbers
+
+
+def _show(bench: "Bench", tables: "dict[str, list[Row]]", plot: Path | None, as_json: bool) -> None:
+    import torch
+
+    on_gpu = bench.model.device.type == "cuda"
+    facts: Row = {
+        "sdstream": __version__,
+        "model": bench.model_name,
+        "size": f"{bench.settings.width}x{bench.settings.height}",
+        "device": torch.cuda.get_device_name(bench.model.device) if on_gpu else platform.processor() or "cpu",
+        "dtype": str(bench.model.unet.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "gpu_bytes": torch.cuda.max_memory_allocated(bench.model.device) if on_gpu else None,
+    }
+    if plot is not None:
+        from sdstream.engine.figures import draw_tables
+
+        draw_tables(tables, plot)
+    if as_json:
+        say_json({"facts": facts, **tables})
+        return
+    say("  ".join(f"{key} {value}" for key, value in facts.items() if value is not None))
+    for name, rows in tables.items():
+        say(f"\n{name}\n{_lines(rows)}")
+
+
+def _lines(rows: "list[Row]") -> str:
+    """Set rows out as a table: numbers to three figures, to the right."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    cells = [columns, *([_cell(row.get(column)) for column in columns] for row in rows)]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+
+
+def _cell(value: str | float | None) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return "-" if value is None else str(value)
