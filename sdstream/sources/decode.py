@@ -5,7 +5,6 @@ Every packet is decoded in a `try` of its own: one that is damaged costs one pic
 
 import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from av.video.frame import VideoFrame
 from sdstream.errors import Lost
 from sdstream.frame import Samples
 from sdstream.sources.feed import Feed
+from sdstream.sources.reader import Reader
 from sdstream.sources.sound import Joint, Resampler
 from sdstream.sources.timeline import BACK, Presentation, Timeline
 
@@ -48,17 +48,17 @@ class Picture:
 class Decoder:
     """The picture and the sound of one open container, whose times go on over a loop's seams."""
 
-    def __init__(self, container: "InputContainer", feed: Feed, lead: float = 0.0) -> None:
+    def __init__(self, reader: Reader, feed: Feed, lead: float = 0.0) -> None:
         """`lead` is how far ahead of its time everything is decoded (seconds). Raises Lost without a video track."""
-        self._container = container
+        self._reader = reader
         self._feed = feed
         self._timeline = Timeline()
         self._lead = lead
-        self.video = _video_track(container)
+        self.video = _video_track(reader.container)
         self.video.thread_type = "SLICE"  # frame threads would hold back one picture each
         self.video.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
-        self.sound = _sound_track(container) if feed.ring else None
-        self._packets = self._demux()
+        self.sound = _sound_track(reader.container) if feed.ring else None
+        reader.start([self.video] if self.sound is None else [self.video, self.sound])
         self._presentation = Presentation()
         self._resampler = Resampler()
         self._joint = Joint()
@@ -75,18 +75,17 @@ class Decoder:
         """Monotonic time up to which sound has come; None if there is no sound track."""
         return self._joint.end if self.sound is not None else None
 
-    def pump(self) -> list[Picture] | None:
+    def pump(self, patience: float) -> list[Picture] | None:
         """Decode one packet. None: nothing came in time. Raises EOFError at the end, Lost when reading fails."""
         try:
-            packet = next(self._packets)
-        except (StopIteration, EOFError) as end:
-            raise EOFError from end
-        except ExitError:
-            self._packets = self._demux()
-            return None
+            packet = self._reader.take(patience)
+        except EOFError:
+            raise
         except FFmpegError as error:
             self._forgive(error)
             return []
+        if packet is None:
+            return None
         self._bad_reads = 0
         received = time.monotonic()
         if packet.stream is self.sound:
@@ -97,26 +96,21 @@ class Decoder:
     def rewind(self) -> None:
         """Start again at the beginning; times go on from where they are. Raises Lost if the input cannot seek."""
         end = max(self._last + self._step, self._sound_last)
-        start = (self._container.start_time or 0) / av.time_base
+        start = (self._reader.container.start_time or 0) / av.time_base
         self._base = end - start
         self._last, self._sound_last = end - self._step, end
         try:
-            self._container.seek(0)
+            self._reader.rewind()
         except FFmpegError as error:
             raise Lost(f"cannot go back to the start of the input: {error.strerror}") from error
-        self._packets = self._demux()
-
-    def _demux(self) -> "Iterator[Packet[Any]]":
-        tracks = [self.video] if self.sound is None else [self.video, self.sound]
-        return self._container.demux(*tracks)
 
     def _forgive(self, error: FFmpegError) -> None:
         """Read on after damage; give up when it is all damage, or when the connection is gone."""
         self._bad_reads += 1
-        self._feed.counters.add("corrupt_packets")
         if not isinstance(error, InvalidDataError) or self._bad_reads > _BAD_READS:
-            raise Lost(f"reading failed: {error.strerror}") from error
-        self._packets = self._demux()
+            silent = isinstance(error, ExitError)
+            raise Lost("nothing came for too long" if silent else f"reading failed: {error.strerror}") from error
+        self._feed.counters.add("corrupt_packets")
 
     def _see(self, packet: "Packet[Any]", received: float) -> list[Picture]:
         try:

@@ -20,16 +20,18 @@ from sdstream.redact import mask_url, redact
 from sdstream.sources.decode import Decoder, Picture
 from sdstream.sources.feed import Ended, Feed
 from sdstream.sources.picture import Developer, Shape
+from sdstream.sources.reader import Reader
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
 OPEN_TIMEOUT = 12.0
 """Seconds; a server may make us wait for its next key frame, and encoders leave up to ten seconds between two."""
-PATIENCE = 1.0
-"""Seconds that one `read` may take."""
+PATIENCE = 0.25
+"""Seconds that one `read` may take: so soon does the stage notice that it should end."""
 _LEAD = 0.1  # a recording's first picture waits so long: what follows needs time to be decoded
 _LATE = 0.1
+_SHOW_EVERY = 0.25  # seconds after which a late picture is shown after all: better than none
 _AHEAD = 0.25
 _MOST_AHEAD = 64
 LIVE_OPTIONS = {"fpsprobesize": "0", "analyzeduration": "3000000", "fflags": "+discardcorrupt"}
@@ -51,7 +53,7 @@ class Input:
     realtime: bool = True
     """Play what is finite at its own speed."""
     loop: bool = False
-    read_timeout: float = 10.0
+    read_timeout: float | None = 10.0
     """Seconds of silence after which it is lost."""
 
     @classmethod
@@ -75,29 +77,28 @@ class FfmpegSource:
         self._input = source
         self._feed = feed
         self._developer = Developer(feed.canvas)
-        self._container: InputContainer | None = None
+        self._reader: Reader | None = None
         self._decoder: Decoder | None = None
         self._queue: deque[Picture] = deque()
         self._seq = 0
-        self._heard_at = 0.0
         self._shown_at = 0.0
         self._shape: Shape | None = None
 
     def __enter__(self) -> Self:
-        self._container = _open(self._input)
-        self._finite = self._input.finite or _is_download(self._input, self._container)
+        self._reader = Reader(lambda: _open(self._input), self._feed.alive)
+        self._finite = self._input.finite or _is_download(self._input, self._reader.container)
         self._paced = self._finite and self._input.realtime
-        self._decoder = Decoder(self._container, self._feed, _LEAD if self._paced else 0.0)
+        self._decoder = Decoder(self._reader, self._feed, _LEAD if self._paced else 0.0)
         self._queue.clear()
-        self._heard_at = self._shown_at = time.monotonic()
+        self._shown_at = time.monotonic()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._queue.clear()
         self._decoder = None
-        if self._container is not None:
-            container, self._container = self._container, None
-            container.close()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     def read(self) -> Frame | None:
         """Return the next picture. Raises Lost when the input is gone, Ended when a recording is over."""
@@ -137,18 +138,13 @@ class FfmpegSource:
         decoder = self._the_decoder()
         while not self._queue or (self._paced and self._sound_lags(decoder)):
             try:
-                pictures = decoder.pump()
+                pictures = decoder.pump(max(0.0, deadline - time.monotonic()))
             except EOFError as end:
                 if not self._queue:
                     self._end(decoder, end)
                 return
-            now = time.monotonic()
-            if pictures is not None:
-                self._queue.extend(pictures)
-                self._heard_at = now
-            elif now - self._heard_at > self._input.read_timeout:
-                raise Lost(f"{self._input.name}: silent for {now - self._heard_at:.0f} s")
-            if now > deadline:
+            self._queue.extend(pictures or ())
+            if time.monotonic() > deadline:
                 return
 
     def _sound_lags(self, decoder: Decoder) -> bool:
@@ -173,7 +169,7 @@ class FfmpegSource:
     def _convert(self, picture: Picture) -> Frame | None:
         """Convert a picture; None if it is late, because a newer one is due already, or beyond conversion."""
         now = time.monotonic()
-        late = self._paced and now - picture.pts > _LATE and now - self._shown_at < PATIENCE / 4
+        late = self._paced and now - picture.pts > _LATE and now - self._shown_at < _SHOW_EVERY
         if late:
             self._feed.counters.add("late_pictures")
             return None
@@ -197,7 +193,7 @@ class FfmpegSource:
 
 
 def _open(source: Input) -> "InputContainer":
-    timeout = (OPEN_TIMEOUT, PATIENCE)
+    timeout = (OPEN_TIMEOUT, source.read_timeout)
     try:
         container: InputContainer = av.open(source.url, "r", source.format, dict(source.options), timeout=timeout)
     except FFmpegError as error:

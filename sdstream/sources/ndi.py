@@ -23,8 +23,7 @@ from sdstream.sources.picture import Developer, Shape
 from sdstream.sources.sound import Joint, Resampler
 from sdstream.sources.timeline import Timeline
 
-_PATIENCE = 1.0
-_STEP = 0.25
+_PATIENCE = 0.25
 _TICK = 1e-7  # NDI's timestamps count 100 ns
 _BT709, _LIMITED = 1, 1
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
@@ -137,7 +136,7 @@ class NdiSource:
     def _newest(self, patience: float) -> tuple[Any, float] | None:
         """Wait for a picture, then take all that are queued and keep the last; sound is taken on the way."""
         newest, received = None, 0.0
-        wait = int(min(patience, _STEP) * 1000)
+        wait = int(patience * 1000)
         while True:
             kind, video, audio, _ = self._ndi.recv_capture_v2(self._receiver, wait, True, True, False)
             if kind == self._ndi.FRAME_TYPE_VIDEO:

@@ -1,5 +1,6 @@
 """RTMP as a source: fetched from a server, or taken from the gate where a publisher such as OBS delivers it."""
 
+import contextlib
 import select
 import socket
 from typing import Self
@@ -14,8 +15,8 @@ from sdstream.sources.feed import Feed
 from sdstream.sources.ffmpeg import LIVE_OPTIONS, PATIENCE, FfmpegSource, Input
 from sdstream.sources.gate.address import LOOPBACK, GateAddress
 
+_CONNECT = 1.0
 _BUFFER = 256 * 1024  # a small one: pictures that wait in a socket are late pictures
-_STEP = 0.25
 _HEADER, _FLAGS, _BOTH = 13, 4, 5  # bytes of an FLV header, place of its flags, and the flags of sound and picture
 _PROTOCOLS = "rtmp,rtmps,rtmpt,rtmpts,tcp,tls,http,https"
 
@@ -58,12 +59,13 @@ class PublisherSource:
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-            connection.settimeout(PATIENCE)
+            connection.settimeout(_CONNECT)
             connection.connect((LOOPBACK, self._gate.port))
             connection.sendall(self._gate.token)
         except OSError as error:
             connection.close()
             raise Lost("the RTMP gate does not answer") from error
+        connection.settimeout(None)
         self._socket = connection
         return self
 
@@ -72,19 +74,21 @@ class PublisherSource:
             self._publication.__exit__(*exc)
             self._publication = None
         if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader's thread
             self._socket.close()
             self._socket = None
 
     def read(self) -> Frame | None:
-        """Return the next picture; None while nobody publishes. While a publisher is silent, `feed.alive` is called."""
+        """Return the next picture; None while nobody publishes, or while the publisher is silent."""
         if self._publication is None:
-            pipe = _Pipe(self._connection(), self._feed)
-            tracks = pipe.tracks() if pipe.wait() else None
+            pipe = _Pipe(self._connection())
+            tracks = pipe.tracks()
             if tracks is None:
                 return None
             # libav waits for a second track, whatever the header says, unless it is told to look at one packet only
             options = LIVE_OPTIONS if tracks == _BOTH else {**LIVE_OPTIONS, "analyzeduration": "1"}
-            source = Input(pipe, "the publisher", "flv", options, read_timeout=float("inf"))
+            source = Input(pipe, "the publisher", "flv", options, read_timeout=None)
             self._publication = FfmpegSource(source, self._feed)
             self._publication.__enter__()
         return self._publication.read()
@@ -100,24 +104,21 @@ class PublisherSource:
 
 
 class _Pipe:
-    """A file object over the gate's socket: PyAV reads from it.
+    """A file object over the gate's socket: PyAV reads from it, in the reader's thread.
 
     An end of file is final for libav, so a publisher's silence must not look like one: `read` waits, however long.
     """
 
-    def __init__(self, connection: socket.socket, feed: Feed) -> None:
+    def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._feed = feed
-
-    def wait(self) -> bool:
-        """Wait for bytes, or for the end, but not for long: the stage may be stopped meanwhile."""
-        return bool(select.select([self._connection], [], [], _STEP)[0])
 
     def tracks(self) -> int | None:
-        """Return the tracks that the FLV header promises, and leave it to be read; None if it is not here yet.
+        """Return the tracks that the FLV header promises, and leave it to be read; None if it does not come.
 
         Raises Lost at the end.
         """
+        if not select.select([self._connection], [], [], PATIENCE)[0]:
+            return None
         try:
             start = self._connection.recv(_HEADER, socket.MSG_PEEK)
         except ConnectionError:
@@ -127,9 +128,7 @@ class _Pipe:
         return start[_FLAGS] if len(start) == _HEADER else None
 
     def read(self, count: int) -> bytes:
-        """Return 1 to `count` bytes, none at the end. Raises Lost when the source is to end."""
-        while not self.wait():
-            self._feed.alive()
+        """Return 1 to `count` bytes, none at the end."""
         try:
             return self._connection.recv(count)
         except ConnectionError:

@@ -15,7 +15,7 @@ from sdstream.sources.feed import Feed
 BEEP = 0.1
 """Seconds that a beep and its flash last; the first one starts with the first picture."""
 _BEEP_HZ = 1000
-_PATIENCE = 1.0
+_PATIENCE = 0.25
 _BARS = ((235, 235, 235), (235, 235, 16), (16, 235, 235), (16, 235, 16), (235, 16, 235), (235, 16, 16), (16, 16, 235))
 
 
@@ -51,7 +51,7 @@ class TestSource:
         return self._feed.canvas.width, self._feed.canvas.height
 
     def read(self) -> Frame | None:
-        """Wait for the next picture's time (at most a second) and return it."""
+        """Wait for the next picture's time and return it; None if that is far off."""
         if self._start is None:
             self._start = time.monotonic()
         due = self._start + self._number / self._rate

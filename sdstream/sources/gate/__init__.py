@@ -4,12 +4,12 @@ import socket
 from typing import TYPE_CHECKING
 
 from sdstream.config.sources import RtmpSourceSettings
-from sdstream.sources.gate.address import Gate, GateAddress, check_listen, open_gate
+from sdstream.sources.gate.address import Gate, GateAddress, open_gate
 
 if TYPE_CHECKING:
     from sdstream.stage import Context
 
-__all__ = ["Gate", "GateAddress", "check_listen", "open_gate", "run_gate"]
+__all__ = ["Gate", "GateAddress", "open_gate", "run_gate"]
 
 
 def run_gate(

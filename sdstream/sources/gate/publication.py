@@ -89,7 +89,7 @@ class Publication:
     def _settled(self, now: float) -> bool:
         both = flv.HAS_AUDIO | flv.HAS_VIDEO
         expected = both if self._announced is None else self._announced
-        waited = now - (self._keyed or now) > GRACE or self._held_bytes > _MOST_HELD
+        waited = (self._keyed is not None and now - self._keyed > GRACE) or self._held_bytes > _MOST_HELD
         return waited or not expected & ~self._seen
 
     def _start(self, held: list[Media]) -> bytes:

@@ -1,0 +1,160 @@
+"""Real publishers, in processes of their own, through the gate into the source; and a real server in between."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from sdstream.config.sources import RtmpSourceSettings
+from sdstream.sources.probe import probe
+from tests.parts import nginx_rtmp, programs
+from tests.parts.publisher import Publisher
+from tests.parts.wait import until
+from tests.sources.running import gated, running
+from tests.sources.test_gate import KEY, free_port, listen
+
+_NGINX = """
+load_module {module};
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log info;
+events {{ worker_connections 64; }}
+rtmp {{ server {{ listen 127.0.0.1:{port}; application live {{ live on; }} }} }}
+"""
+
+
+def url(settings, key=KEY):
+    return f"rtmp://{settings.listen}/live/{key}"
+
+
+@pytest.fixture
+def settings():
+    return listen(stall=0.5)
+
+
+@pytest.fixture
+def source(settings):
+    with gated(settings) as gate, running(settings, gate) as source:
+        yield source
+
+
+def test_a_publisher_is_seen_and_heard(settings, source):
+    assert source.state == "waiting"
+    with Publisher(url(settings)):
+        first = source.next_mark()
+        until(lambda: source.count("sound_blocks") > 40, 10, "a second of sound")
+        assert source.next_mark().counter > first.counter
+        assert source.state == "live"
+        assert source.count("corrupt_packets") == 0
+
+
+def test_picture_and_sound_have_one_timeline(settings, source):
+    with Publisher(url(settings)):
+        while not source.next_mark().beep:
+            pass
+        frame = source.next_frame()
+        begin = round(frame.pts * 48_000) - 9600
+        until(lambda: source.ring.span()[1] > begin + 9600, 5, "the sound of that picture")
+        loud = [abs(source.ring.read(begin + at, 480)).max() > 0.1 for at in range(0, 9600, 480)]
+        assert loud.index(True) * 480 == pytest.approx(9600 - 1600, abs=1600)
+
+
+def test_a_publisher_without_sound_is_seen(settings, source):
+    with Publisher(url(settings), "--no-audio"):
+        assert source.next_mark().counter < 60
+
+
+def test_a_publisher_without_a_picture_is_lost_and_no_busy_loop(settings, source):
+    with Publisher(url(settings), "--no-video"):
+        source.waits_for("lost")
+        reopens = source.count("reopens")
+        time.sleep(1)
+        assert source.count("reopens") <= reopens + 1
+
+
+def test_a_publisher_that_is_killed_is_lost_and_the_next_one_is_live(settings, source):
+    for round_ in range(3):
+        with Publisher(url(settings)) as publisher:
+            source.waits_for("live")
+            publisher.signal(signal.SIGKILL)
+            source.waits_for("lost")
+            assert source.count("frames") > round_
+
+
+def test_a_publisher_that_stops_has_stalled_and_goes_on_when_it_wakes(settings, source):
+    with Publisher(url(settings)) as publisher:
+        source.waits_for("live")
+        publisher.signal(signal.SIGSTOP)
+        source.waits_for("stalled")
+        publisher.signal(signal.SIGCONT)
+        source.waits_for("live")
+        assert source.count("reopens") == 0
+
+
+def test_a_change_of_size_and_rate_in_flight_is_followed(settings, source):
+    with Publisher(url(settings), "--change", "1.5,640,480,15"):
+        until(lambda: source.count("width") == 640, 20, "the new size")
+        assert source.next_frame().pixels.shape == (180, 320, 3)
+        assert source.count("reopens") == 0
+
+
+def test_damaged_packets_cost_pictures_only(settings, source):
+    with Publisher(url(settings), "--corrupt", "0.002"):
+        until(lambda: source.count("frames") > 30, 20, "pictures")
+        damage = sum(source.count(name) for name in ("corrupt_packets", "corrupt_pictures"))
+        until(lambda: source.count("frames") > 60 or damage, 20, "more pictures")
+        assert source.thread.is_alive()
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="no ffmpeg: sudo apt install ffmpeg")
+def test_the_ffmpeg_program_can_publish_and_hears_when_its_key_is_wrong(settings, source):
+    command = ["ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=320x180", "-t", "20"]
+    codec = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-f", "flv"]
+    refused = subprocess.run([*command, *codec, url(settings, "wrong")], capture_output=True, text=True, check=False)
+    assert "wrong stream key" in refused.stderr
+    assert refused.returncode != 0
+    with subprocess.Popen([*command, *codec, url(settings)], stderr=subprocess.DEVNULL) as publisher:
+        try:
+            assert source.next_frame().pixels.shape == (180, 320, 3)
+        finally:
+            publisher.kill()
+
+
+def test_probe_waits_for_a_publisher_and_tells_what_came(settings):
+    with Publisher(url(settings)):
+        facts = probe(settings, 3)
+    assert (facts["codec"], facts["size"]) == ("h264", "320x180")
+    assert facts["sound"] == "aac, 48000 Hz, stereo"
+
+
+def test_a_server_that_accepts_and_is_mute_does_not_keep_the_stage(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        secret = RtmpSourceSettings(kind="rtmp", url=f"rtmp://127.0.0.1:{mute.getsockname()[1]}/live/{KEY}")
+        with running(secret) as source:
+            mute.settimeout(10)
+            peer, _ = mute.accept()
+            began = time.monotonic()
+            source.context.stop()
+            source.thread.join(3)
+            assert not source.thread.is_alive(), time.monotonic() - began
+            peer.close()
+
+
+@pytest.mark.rtmp
+def test_a_publication_is_fetched_from_a_server_and_found_again(tmp_path):
+    if reason := nginx_rtmp.missing():
+        pytest.skip(reason)
+    port = free_port()
+    show = f"rtmp://127.0.0.1:{port}/live/show"
+    config = tmp_path / "nginx.conf"
+    config.write_text(_NGINX.format(module=nginx_rtmp._MODULE, folder=tmp_path, port=port))
+    with programs.running(["nginx", "-c", str(config)], tmp_path / "nginx.out"):
+        until((tmp_path / "nginx.pid").exists, 5, "nginx listens")
+        with running(RtmpSourceSettings(kind="rtmp", url=show, read_timeout=2, stall=0.5)) as source:
+            with Publisher(show) as publisher:
+                source.waits_for("live", 30)
+                publisher.signal(signal.SIGKILL)
+                source.waits_for("stalled")
+            with Publisher(show):
+                source.waits_for("live", 30)
