@@ -13,9 +13,12 @@ from sdstream.sources.probe import probe
 from tests.parts import nginx_rtmp, programs
 from tests.parts.publisher import Publisher
 from tests.parts.wait import until
+from tests.sources.media import make
+from tests.sources.peer import Client, media
 from tests.sources.running import gated, running
 from tests.sources.test_gate import KEY, free_port, listen
 
+_QUICK = {"libsvtav1": {"preset": "12"}, "libvpx-vp9": {"deadline": "realtime"}}
 _NGINX = """
 load_module {module};
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log info;
@@ -119,6 +122,21 @@ def test_the_ffmpeg_program_can_publish_and_hears_when_its_key_is_wrong(settings
             assert source.next_frame().pixels.shape == (180, 320, 3)
         finally:
             publisher.kill()
+
+
+@pytest.mark.parametrize("codec", ["libx265", "libsvtav1", "libvpx-vp9"])
+def test_enhanced_rtmp_brings_newer_codecs(settings, source, tmp_path, codec):
+    whole = make(tmp_path / "a.flv", codec=codec, size=(128, 96), count=30, options=_QUICK.get(codec, {})).read_bytes()
+    with Client(int(settings.listen.rpartition(":")[2])) as client:
+        assert client.publish("live", KEY) == "NetStream.Publish.Start"
+        place = 13
+        while place < len(whole):
+            kind, size = whole[place], int.from_bytes(whole[place + 1 : place + 4], "big")
+            stamp = int.from_bytes(whole[place + 4 : place + 7], "big")
+            client.socket.sendall(media(kind, stamp, whole[place + 11 : place + 11 + size]))
+            place += size + 15
+        until(lambda: source.count("frames") >= 20, 15, "pictures")
+        assert source.count("sound_blocks") > 20
 
 
 def test_probe_waits_for_a_publisher_and_tells_what_came(settings):
