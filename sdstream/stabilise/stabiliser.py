@@ -98,7 +98,7 @@ class Stabiliser:
         """Return the RMS in grey levels between the last fusion's correction and its exact solution. For benchmarks."""
         short = self._solver.x()
         self._solver.sweep(self.last.omega, 16)
-        self._solver.sweep(1.9, 400)
+        self._solver.sweep(1.9, 200)
         return math.sqrt(float(np.mean((self._solver.x() - short) ** 2)))
 
     def _is_cut(self, motion: Motion) -> bool:

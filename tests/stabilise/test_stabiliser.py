@@ -214,7 +214,7 @@ def test_a_broken_measurement_is_refused_and_teaches_nothing() -> None:
 
 
 def test_on_known_motion_fusion_steadies_and_the_learned_omega_solves_better_than_a_fixed_one() -> None:
-    bench = compare(scene_shots(Scene(128, 2), 40), StandInStyle(), sweeps=32, side=128)
+    bench = compare(scene_shots(Scene(128, 2), 24), StandInStyle(), sweeps=32, side=128)
     score = {score.name: score for score in bench.scores}
     learned = score["fusion, w learned"]
     assert learned.e_warp <= 0.25 * score["raw"].e_warp
