@@ -42,7 +42,7 @@ def _from_hub(name: str, what: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    wanted = ["*.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
+    wanted = ["*.json", "README.md", "*/*.json", "*/*.txt", "*/*.safetensors"]
     try:
         return Path(snapshot_download(name, allow_patterns=wanted))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:

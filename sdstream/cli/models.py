@@ -1,0 +1,52 @@
+"""`sdstream models …`: what is on this machine, fetch another, check one."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from sdstream.cli.options import Json
+from sdstream.cli.say import say, say_json
+
+models = typer.Typer(help="List, fetch and check models.", no_args_is_help=True, rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(help="A hub id, a folder, a file, or a bundled model.", show_default=False)]
+
+
+@models.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the models on this machine."""
+    from sdstream.engine.store import stored
+
+    found = stored()
+    if as_json:
+        say_json([asdict(model) for model in found])
+        return
+    for model in found:
+        say(f"{model.name}  {model.origin}  {model.size / 1e6:.0f} MB  {model.path}")
+    if not found:
+        say("no models here; fetch one with: sdstream models pull stabilityai/sd-turbo")
+
+
+@models.command()
+def pull(name: Name) -> None:
+    """Fetch a model from the hub."""
+    from sdstream.engine.store import pull as fetch
+
+    folder, licence = fetch(name)
+    say(licence)
+    say(f"it is in {folder}; use it with: engine: {{model: {name}}}")
+
+
+@models.command()
+def verify(name: Name, as_json: Json = False) -> None:
+    """Read every file of a model and hold it against its checksum."""
+    from sdstream.engine.store import verify as check
+
+    files = check(name)
+    if as_json:
+        say_json([asdict(file) for file in files])
+        return
+    for file in files:
+        say(f"{file.state:9} {file.size:>12} {file.sha256[:16]} {file.file}")
+    say(f"{len(files)} files, whole")
