@@ -90,7 +90,7 @@ class Stabiliser:
             self._usual_trust = 0.0
         motion = self._finder(camera)
         if motion is None or self._held is None or self._is_cut(motion):
-            self._held, self.last = _planes(styled), Steadied()
+            self._held, self.last = planes_of(styled), Steadied()
             return styled
         return self._fuse(styled, motion, self._held, steadiness, explore=not late)
 
@@ -120,11 +120,11 @@ class Stabiliser:
         self._sweeps = max(round(settings.sweeps * self._side / REFERENCE_SIDE), 5)
         self._finder = MotionFinder(height, width, settings.flow_size)
         self._solver = RedBlack(height, width, 3)
-        self._tuner = OmegaTuner(settings.seed, _state_file(settings.state, width, height, self._sweeps))
+        self._tuner = OmegaTuner(settings.seed, state_file(settings.state, "fusion", width, height, self._sweeps))
         self._shape, self._held = shape, None
 
     def _fuse(self, styled: Pixels, motion: Motion, held: np.ndarray, steadiness: float, *, explore: bool) -> Pixels:
-        planes = _planes(styled)
+        planes = planes_of(styled)
         warped = np.stack([warp(plane, motion.place) for plane in held])
         system = fusion_system(warped - planes, motion.trust, weights(steadiness, self._side))
         self._solver.load(system.c, system.b, system.guess)
@@ -139,8 +139,7 @@ class Stabiliser:
         if self._frames % _FRAMES_BETWEEN_SAVES == 0:
             self._tuner.save(durable=False)
         self.last = Steadied(True, e_warp(planes, warped, motion.trust > _SEEN), omega, cost)
-        merged: Pixels = cv2.merge([(plane + 0.5).astype(np.uint8) for plane in planes])
-        return merged
+        return picture_of(planes)
 
 
 def e_warp(new: np.ndarray, warped: np.ndarray, seen: np.ndarray) -> float:
@@ -151,7 +150,7 @@ def e_warp(new: np.ndarray, warped: np.ndarray, seen: np.ndarray) -> float:
     return math.sqrt(float(np.sum(difference * difference, where=points)) / count) if count else math.nan
 
 
-def _planes(picture: Pixels) -> np.ndarray:
+def planes_of(picture: Pixels) -> np.ndarray:
     """Return (h, w, 3) uint8 as (3, h, w) float32."""
     planes = np.empty((3, *picture.shape[:2]), np.float32)
     for k in range(3):
@@ -159,5 +158,12 @@ def _planes(picture: Pixels) -> np.ndarray:
     return planes
 
 
-def _state_file(folder: Path | None, width: int, height: int, sweeps: int) -> Path | None:
-    return None if folder is None else folder / f"fusion-{width}x{height}-{sweeps}.json"
+def picture_of(planes: np.ndarray) -> Pixels:
+    """Return (3, h, w) float32 within 0..255 as (h, w, 3) uint8, rounded."""
+    merged: Pixels = cv2.merge([(plane + 0.5).astype(np.uint8) for plane in planes])
+    return merged
+
+
+def state_file(folder: Path | None, system: str, width: int, height: int, sweeps: int) -> Path | None:
+    """Return where a learner of this system is kept: what it learned is true for this size and budget only."""
+    return None if folder is None else folder / f"{system}-{width}x{height}-{sweeps}.json"
