@@ -1,8 +1,5 @@
 """`sdstream bench …`: measures this machine; each module `bench_*` of this package brings its own verbs."""
 
-from importlib import import_module
-from importlib.util import find_spec
-
 import typer
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -11,7 +8,9 @@ PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_optio
 
 def bench(context: typer.Context) -> None:
     """Measure this machine; sdstream bench --help lists what can be measured."""
-    # The verbs load torch and the pipeline: a group of typer's would load them for every `sdstream --help`.
+    # Imported here: these load the settings and more, which `sdstream --help` can do without.
+    from sdstream.cli import bench_engine, bench_path, bench_picture, bench_relax
+
     verbs = typer.Typer(
         add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
     )
@@ -20,7 +19,6 @@ def bench(context: typer.Context) -> None:
     def _measure() -> None:
         """Measure this machine."""
 
-    for name in ("bench_path", "bench_engine", "bench_relax"):
-        if find_spec(f"sdstream.cli.{name}"):
-            import_module(f"sdstream.cli.{name}").register(verbs)
+    for module in (bench_path, bench_engine, bench_picture, bench_relax):
+        module.register(verbs)
     verbs(context.args, prog_name="sdstream bench")

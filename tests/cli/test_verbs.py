@@ -38,7 +38,7 @@ def test_the_version_is_printed(sdstream: Sdstream):
 
 
 @pytest.mark.parametrize(
-    "verb", ["run", "demo", "init", "check", "schema", "sources", "sinks", "probe", "doctor", "bench"]
+    "verb", ["run", "demo", "init", "check", "schema", "sources", "sinks", "probe", "doctor", "bench", "models"]
 )
 def test_every_verb_explains_itself(sdstream: Sdstream, verb: str):
     answer = sdstream(verb, "--help")
