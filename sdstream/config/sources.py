@@ -64,7 +64,7 @@ class NdiSourceSettings(SourceSettings):
     kind: Literal["ndi"]
     """An NDI sender on the network."""
     name: str | None = Field(None, max_length=256)
-    """Source name as `sdstream sources` prints it, e.g. "STUDIO (Camera 1)"."""
+    """Source name as `sdstream sources` prints it, e.g. "STUDIO (Camera 1)", or just "Camera 1" on any machine."""
     url: Address | None = None
     """`host:port` of the sender, e.g. 127.0.0.1:5961; needs no discovery."""
     extra_ips: tuple[str, ...] = ()

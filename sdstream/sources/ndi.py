@@ -108,7 +108,8 @@ class NdiSource:
         if wait:
             self._ndi.find_wait_for_sources(self._finder, int(_PATIENCE * 1000))
         seen = _seen(self._ndi, self._finder)
-        url = next((source.url for source in seen if source.name == self._settings.name), "")
+        wanted = self._settings.name
+        url = next((source.url for source in seen if wanted in (source.name, _short(source.name))), "")
         if not url:
             if not self._missed:
                 names = [source.name for source in seen]
@@ -214,3 +215,8 @@ def _make_finder(ndi: Any, extra_ips: Sequence[str]) -> Any:
 
 def _seen(ndi: Any, finder: Any) -> list[NdiName]:
     return [NdiName(source.ndi_name or "", source.url_address or "") for source in ndi.find_get_current_sources(finder)]
+
+
+def _short(name: str) -> str:
+    """Return "Name" of "MACHINE (Name)"."""
+    return name.partition(" (")[2].removesuffix(")")

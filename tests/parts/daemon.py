@@ -16,11 +16,11 @@ _REPOSITORY = Path(__file__).parents[2]
 class Daemon:
     """One configuration, and the process that runs it now. All that it says is in the file `log`."""
 
-    def __init__(self, folder: Path, config: dict[str, Any], network: Network) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any], network: Network, *options: str) -> None:
         self.log = folder / "sdstream.log"
         config_file = folder / "run.yaml"
         config_file.write_text(json.dumps(config))  # JSON is YAML
-        self._command = network.command(sys.executable, "-m", "sdstream", "run", str(config_file))
+        self._command = network.command(sys.executable, "-m", "sdstream", "run", str(config_file), *options)
 
     def __enter__(self) -> Self:
         """Start it. It goes on air when it can: wait for that where it is to be seen."""
@@ -42,6 +42,11 @@ class Daemon:
         """Kill the supervisor as the kernel would, with no chance to say goodbye; its stages are on their own."""
         self._process.kill()
         self._process.wait()
+
+    def report(self) -> dict[str, Any]:
+        """Return the report of a run with `--json` that has ended."""
+        report: dict[str, Any] = json.loads("{" + self.log.read_text().rpartition("\n{")[2])
+        return report
 
     def says(self, phrase: str) -> bool:
         """Tell whether it has logged this, in any of its lives."""

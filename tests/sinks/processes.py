@@ -19,6 +19,10 @@ class Talker:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
+    def signal(self, number: int) -> None:
+        """Send the process a signal."""
+        self._process.send_signal(number)
+
     def told(self, seconds: float = 30.0) -> dict[str, Any]:
         """Wait for the end, and return the findings; `output` holds everything that it said."""
         output, _ = self._process.communicate(timeout=seconds)
