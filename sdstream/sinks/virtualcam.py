@@ -38,7 +38,7 @@ class VirtualcamSink:
             raise Unavailable(f"no pyvirtualcam ({error}); pip install 'sdstream[virtualcam]'") from error
         size = self._canvas.width, self._canvas.height
         form = pyvirtualcam.PixelFormat.I420
-        device = _choose(self._wanted)
+        device = self._choose()
         try:
             self._camera = pyvirtualcam.Camera(*size, float(self._canvas.rate), fmt=form, device=device)
         except RuntimeError as error:
@@ -66,6 +66,14 @@ class VirtualcamSink:
         """Know nothing: a camera does not tell of its readers."""
         return {}
 
+    def _choose(self) -> str | None:
+        """Return what to ask pyvirtualcam for: on Linux a path; elsewhere a name that it knows, or None for any."""
+        if sys.platform != "linux":
+            return self._wanted
+        from sdstream.sinks import loopback
+
+        return loopback.choose(self._wanted)
+
     def _tune(self, device: str) -> None:
         """Do on the camera's own descriptor what pyvirtualcam leaves out. Raises Unavailable for another format."""
         from sdstream.sinks import v4l2
@@ -76,20 +84,13 @@ class VirtualcamSink:
             got = v4l2.get_format(descriptor)
             wanted = (self._canvas.width, self._canvas.height, "YU12", self._planes.size)
             if (got.width, got.height, got.fourcc, got.size) != wanted:
+                advice = _advice(device)
                 self.__exit__()
                 raise Unavailable(
                     f"{device} was set to {got.width}x{got.height} {got.fourcc} instead of "
-                    f"{wanted[0]}x{wanted[1]} YU12; expected a canvas that it can show (v4l2loopback: max_width)"
+                    f"{wanted[0]}x{wanted[1]} YU12; expected a canvas within the module's max_width and max_height: "
+                    f"{advice}"
                 )
-
-
-def _choose(wanted: str | None) -> str | None:
-    """Return what to ask pyvirtualcam for: on Linux a path; elsewhere a name that it knows, or None for any."""
-    if sys.platform != "linux":
-        return wanted
-    from sdstream.sinks import loopback
-
-    return loopback.choose(wanted)
 
 
 def _advice(device: str | None) -> str:
@@ -97,4 +98,4 @@ def _advice(device: str | None) -> str:
         return "start the camera of OBS once, so that it is installed, and stop it: only one can write to it"
     from sdstream.sinks import loopback
 
-    return f"close {loopback.who_has(device)}: a reader keeps a camera at its old size"
+    return f"a reader keeps a camera at its old size; close it, if that is so: {loopback.who_has(device)}"

@@ -75,6 +75,10 @@ class Reader:
         answer: dict[str, Any] = self._ours.recv() if self._ours.poll() else {"error": "no answer"}
         return answer
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stop(self) -> None:
         self._process.kill()
         self._process.join()
@@ -191,6 +195,15 @@ def restart_under_a_reader() -> dict[str, Any]:
     return {"before": len(before.get("pictures", [])), "after": sum(known), "error": after.get("error")}
 
 
+def another_size_under_a_reader() -> dict[str, Any]:
+    reader = Reader()
+    with sink() as camera:
+        reader.ask(4, camera)
+    refused = error(lambda: sink(width=160, height=120))
+    reader.stop()
+    return {"refused": refused, "pid": reader.pid, "again": error(sink)}
+
+
 def refusals() -> dict[str, Any]:
     facts = {
         "label": error(lambda: sink("nobody")),
@@ -206,7 +219,16 @@ def refusals() -> dict[str, Any]:
     return facts
 
 
-SCENES = (byte_exact, after_close, after_another_program, after_a_kill, fight, restart_under_a_reader, refusals)
+SCENES = (
+    byte_exact,
+    after_close,
+    after_another_program,
+    after_a_kill,
+    fight,
+    restart_under_a_reader,
+    another_size_under_a_reader,
+    refusals,
+)
 
 
 def main(result: str) -> None:

@@ -81,6 +81,13 @@ def test_a_reader_goes_on_when_the_sink_restarts_under_it(facts):
     assert (scene["before"], scene["after"], scene["error"]) == (4, 12, None)
 
 
+def test_another_size_than_a_reader_waits_for_is_refused_and_the_reader_named(facts):
+    scene = facts["another_size_under_a_reader"]
+    assert "set to 320x240 YU12 instead of 160x120 YU12" in scene["refused"]
+    assert f"close it, if that is so: python (pid {scene['pid']})" in scene["refused"]
+    assert scene["again"] == ""
+
+
 @pytest.mark.parametrize(
     ("what", "said"),
     [
