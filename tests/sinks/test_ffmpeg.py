@@ -121,6 +121,14 @@ def test_a_server_that_is_not_there_is_lost_and_its_key_is_not_told(scheme):
     assert KEY not in repr(caught.getrepr(chain=True))
 
 
+@pytest.mark.skipif(int(av.__version__.split(".")[0]) < 19, reason="PyAV 18 heeds no timeout: the supervisor does")
+def test_a_server_that_never_answers_is_lost_after_the_timeout():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"rtmp://127.0.0.1:{silent.getsockname()[1]}/app/{KEY}"
+        with pytest.raises(Lost, match="cannot be opened"):
+            FfmpegSink(settings(url, timeout=0.5), CANVAS).__enter__()
+
+
 def test_closing_twice_is_harmless(tmp_path):
     sink = FfmpegSink(settings(tmp_path / "show.mp4"), CANVAS)
     with sink:
