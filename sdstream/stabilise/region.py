@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from sdstream.frame import Pixels
-from sdstream.relax.red_black import RedBlack
 from sdstream.stabilise.settings import REFERENCE_SIDE, StabiliseSettings
+from sdstream.stabilise.solver import open_solver
 from sdstream.stabilise.stabiliser import picture_of, planes_of, state_file
 from sdstream.stabilise.tuning import OmegaTuner
 
@@ -79,7 +79,7 @@ class RegionComposite:
         scale = 0.5 * (height + width) / REFERENCE_SIDE
         self._sweeps = max(round(SWEEPS * self._settings.sweeps * scale), 5)
         self._screening = SCREENING / scale**2
-        self._solver = RedBlack(height, width, 3)
+        self._solver = open_solver(self._settings.device, height, width, self._sweeps)
         path = state_file(self._settings.state, "region", width, height, self._sweeps)
         self._tuner = OmegaTuner(self._settings.seed, path)
         self._shape, self._correction = shape, None

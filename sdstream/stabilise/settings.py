@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,6 +26,9 @@ class StabiliseSettings(BaseModel):
 
     flow_size: Annotated[int, Field(ge=64, le=1024)] = 256
     """Longest side in pixels of the camera pictures in which motion is looked for."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the sweeps are done: one processor core, or a GPU (needs torch with CUDA)."""
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Number that the learner's exploration is drawn from."""

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from sdstream.frame import Pixels
-from sdstream.relax.red_black import RedBlack
 from sdstream.stabilise.fusion import fusion_system
 from sdstream.stabilise.motion import Motion, MotionFinder, warp
 from sdstream.stabilise.settings import REFERENCE_SIDE, StabiliseSettings, weights
+from sdstream.stabilise.solver import open_solver
 from sdstream.stabilise.tuning import OmegaTuner
 
 CUT_TRUST = 0.25
@@ -119,7 +119,7 @@ class Stabiliser:
         self._side = 0.5 * (height + width)
         self._sweeps = max(round(settings.sweeps * self._side / REFERENCE_SIDE), 5)
         self._finder = MotionFinder(height, width, settings.flow_size)
-        self._solver = RedBlack(height, width, 3)
+        self._solver = open_solver(settings.device, height, width, self._sweeps)
         self._tuner = OmegaTuner(settings.seed, state_file(settings.state, "fusion", width, height, self._sweeps))
         self._shape, self._held = shape, None
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sdstream.errors import Unavailable
 from sdstream.relax.learner import RefusedCost
 from sdstream.relax.red_black import Sweeps
 from sdstream.stabilise.fusion import fusion_system
@@ -221,3 +222,12 @@ def test_on_known_motion_fusion_steadies_and_the_learned_omega_solves_better_tha
     assert learned.e_warp <= 0.8 * score["flow mean"].e_warp
     assert learned.error <= 0.5 * score["fusion, w = 1.5"].error
     assert learned.psnr > score["raw"].psnr + 3.0
+
+
+def test_a_gpu_that_is_not_there_is_named_and_not_replaced_in_silence() -> None:
+    torch = pytest.importorskip("torch", reason="the torch path needs the [diffusion] extra")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    camera, styled = shots(1)[0]
+    with Stabiliser(StabiliseSettings(device="cuda")) as stabiliser, pytest.raises(Unavailable, match="CUDA"):
+        stabiliser(camera, styled, steadiness=0.8)

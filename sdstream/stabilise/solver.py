@@ -1,0 +1,39 @@
+"""Where the sweeps are done: numpy on one core, or torch on a GPU."""
+
+from typing import Literal, Protocol
+
+import numpy as np
+
+from sdstream.errors import Unavailable
+from sdstream.relax.red_black import RedBlack, Sweeps
+
+Device = Literal["cpu", "cuda"]
+"""As in `StabiliseSettings.device`."""
+
+
+class Solver(Protocol):
+    """Red-black SOR for one picture size."""
+
+    def load(self, c: np.ndarray, b: np.ndarray, x: np.ndarray) -> None:
+        """Take the system: screening c (h, w), right side b and first guess x (3, h, w)."""
+
+    def sweep(self, omega: float, count: int) -> Sweeps:
+        """Do `count` sweeps."""
+
+    def x(self) -> np.ndarray:
+        """Return the present iterate, (3, h, w) float32."""
+
+
+def open_solver(device: Device, height: int, width: int, count: int) -> Solver:
+    """Return a solver for pictures of three channels and `count` sweeps a frame. Raises Unavailable."""
+    if device == "cpu":
+        return RedBlack(height, width, 3)
+    try:
+        import torch
+
+        from sdstream.relax.red_black_torch import RedBlackTorch
+    except ImportError as error:
+        raise Unavailable("stabilising on a GPU needs torch: pip install 'sdstream[diffusion]'") from error
+    if not torch.cuda.is_available():
+        raise Unavailable("stabilising on a GPU needs CUDA, and torch sees none; try: sdstream doctor")
+    return RedBlackTorch(height, width, 3, count, device)
