@@ -61,7 +61,7 @@ def run_source(context: Context, settings: AnySource, canvas: Canvas, ports: Sou
             vigil.ended()
             _pause(context, float("inf"))
         failures = 0 if vigil.pictures > shown else failures + 1
-        patience = 0.0 if ports.gate else BACKOFF[min(failures, len(BACKOFF) - 1)]
+        patience = 0.0 if ports.gate and not failures else BACKOFF[min(failures, len(BACKOFF) - 1)]
         _pause(context, patience)
         if context.running:
             context.counters.add("reopens")

@@ -75,6 +75,11 @@ class Decoder:
         """Monotonic time up to which sound has come; None if there is no sound track."""
         return self._joint.end if self.sound is not None else None
 
+    @property
+    def has_more(self) -> bool:
+        """Whether `pump` would not have to wait."""
+        return self._reader.has_more
+
     def pump(self, patience: float) -> list[Picture] | None:
         """Decode one packet. None: nothing came in time. Raises EOFError at the end, Lost when reading fails."""
         try:

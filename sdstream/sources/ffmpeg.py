@@ -134,9 +134,9 @@ class FfmpegSource:
         return facts
 
     def _fill(self, deadline: float) -> None:
-        """Read until there is a picture; of a recording, also until its sound is there: files interleave coarsely."""
+        """Read until there is enough to go on with, or until `deadline`."""
         decoder = self._the_decoder()
-        while not self._queue or (self._paced and self._sound_lags(decoder)):
+        while self._wants_more(decoder):
             try:
                 pictures = decoder.pump(max(0.0, deadline - time.monotonic()))
             except EOFError as end:
@@ -146,6 +146,21 @@ class FfmpegSource:
             self._queue.extend(pictures or ())
             if time.monotonic() > deadline:
                 return
+
+    def _wants_more(self, decoder: Decoder) -> bool:
+        """Tell whether to read on.
+
+        A live input is drained to its newest picture, but one is shown every quarter of a second. A recording is
+        read ahead until the sound of its next picture is there, for files interleave coarsely.
+        """
+        if not self._queue:
+            return True
+        if self._finite:
+            return self._paced and self._sound_lags(decoder)
+        while len(self._queue) > 1:
+            self._queue.popleft()
+            self._feed.counters.add("queued_pictures")
+        return decoder.has_more and time.monotonic() - self._shown_at < _SHOW_EVERY
 
     def _sound_lags(self, decoder: Decoder) -> bool:
         end = decoder.sound_end

@@ -44,6 +44,11 @@ class Reader:
         self._packets = self.container.demux(*tracks)
         self._ask()
 
+    @property
+    def has_more(self) -> bool:
+        """Whether `take` would not have to wait."""
+        return self._reading is not None and self._reading.done()
+
     def take(self, patience: float) -> "Packet[Any] | None":
         """Return the next packet; None if none came within `patience` seconds.
 

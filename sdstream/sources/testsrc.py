@@ -36,8 +36,8 @@ class TestSource:
         self._sound_end = 0
 
     def __enter__(self) -> Self:
-        self._card = _TestCard(*self._size)
-        self._second = _one_second()
+        self._card = Card(*self._size)
+        self._second = beeping_second()
         self._to_canvas = _Resizer(self._feed.canvas) if self._size != self._canvas_size else None
         self._feed.counters.set("width", self._size[0])
         self._feed.counters.set("height", self._size[1])
@@ -91,7 +91,7 @@ class TestSource:
         self._sound_end = stop
 
 
-class _TestCard:
+class Card:
     """Draws only what moves: 1920x1080 costs 0.5 ms."""
 
     def __init__(self, width: int, height: int) -> None:
@@ -144,7 +144,7 @@ class _Resizer:
         return self._developer.develop(frame, Shape.of(frame))
 
 
-def _one_second() -> Samples:
+def beeping_second() -> Samples:
     """A beep of a tenth of a second with soft ends (2 ms), then silence."""
     sound = np.zeros((SAMPLE_RATE, 2), np.float32)
     length, soft = int(BEEP * SAMPLE_RATE), SAMPLE_RATE // 500

@@ -10,7 +10,7 @@ from fractions import Fraction
 import NDIlib
 import numpy as np
 
-from sdstream.sources.testsrc import _one_second, _TestCard
+from sdstream.sources.testsrc import Card, beeping_second
 
 FPS, BLOCK = 30, 1600
 
@@ -19,7 +19,7 @@ def send(name: str, seconds: float, width: int, height: int) -> None:
     """Send in real time."""
     NDIlib.initialize()
     sender = NDIlib.send_create(NDIlib.SendCreate(name, None, False, False))
-    card, beeps = _TestCard(width, height), _one_second()
+    card, beeps = Card(width, height), beeping_second()
     video, audio = NDIlib.VideoFrameV2(), NDIlib.AudioFrameV2()
     video.FourCC, video.frame_rate_N, video.frame_rate_D = NDIlib.FOURCC_VIDEO_TYPE_BGRX, FPS, 1
     audio.sample_rate, audio.no_channels, audio.no_samples = 48_000, 2, BLOCK

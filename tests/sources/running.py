@@ -38,6 +38,11 @@ class Running:
     def count(self, name: str) -> int:
         return self.context.counters.count(name)
 
+    @property
+    def decoded(self) -> int:
+        """Pictures that were shown, or left out because a newer one was there already."""
+        return self.count("frames") + self.count("queued_pictures")
+
     def waits_for(self, state: str, seconds: float = 15.0) -> None:
         until(lambda: self.state == state, seconds, f"the source is {state}")
 

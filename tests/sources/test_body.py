@@ -88,8 +88,21 @@ def test_a_live_input_that_ends_is_opened_again(tmp_path):
                 peer, _ = server.accept()
                 with peer:
                     peer.sendall(data)
-            until(lambda: source.count("frames") == 24, 10, "both connections' pictures")
+            until(lambda: source.decoded == 24, 10, "both connections' pictures")
             until(lambda: source.count("reopens") >= 1, 10, "another opening")
+
+
+def test_of_what_has_piled_up_the_newest_picture_is_shown(tmp_path):
+    data = make(tmp_path / "a.ts", size=(320, 180), count=60).read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        with running(file(f"tcp://127.0.0.1:{server.getsockname()[1]}", format="mpegts")) as source:
+            peer, _ = server.accept()
+            with peer:
+                peer.sendall(data)
+            until(lambda: source.decoded == 60, 10, "all pictures")
+            assert source.count("frames") < 60
+            assert source.next_mark().counter == 59
 
 
 def test_a_live_input_that_falls_silent_has_stalled_and_can_go_on(tmp_path):

@@ -135,7 +135,7 @@ def test_enhanced_rtmp_brings_newer_codecs(settings, source, tmp_path, codec):
             stamp = int.from_bytes(whole[place + 4 : place + 7], "big")
             client.socket.sendall(media(kind, stamp, whole[place + 11 : place + 11 + size]))
             place += size + 15
-        until(lambda: source.count("frames") >= 20, 15, "pictures")
+        until(lambda: source.decoded >= 20, 15, "pictures")
         assert source.count("sound_blocks") > 20
 
 
