@@ -108,6 +108,8 @@ class Stage:
     """Seconds without a sign of life, once ready, after which the process is killed."""
     open_deadline: float = 30.0
     """The same while it opens."""
+    niceness: int = 0
+    """Added to the process's niceness: a stage that computes must not take the processor from one that sends."""
     logs: LogChoice = LogChoice()
     restarts: int = 0
     _process: Any = None
@@ -144,7 +146,7 @@ class Stage:
         hold, self._lifeline = _SPAWN.Pipe(duplex=False)
         self._process = _SPAWN.Process(
             target=_main,
-            args=(self.context, self.body, self.args, self.logs, theirs, hold),
+            args=(self.context, self.body, self.args, self.niceness, self.logs, theirs, hold),
             name=self.name,
             daemon=True,
         )
@@ -226,6 +228,7 @@ def _main(
     context: Context,
     body: Callable[..., None],
     args: tuple[Any, ...],
+    niceness: int,
     logs: LogChoice,
     report: Connection,
     lifeline: Connection,
@@ -235,6 +238,8 @@ def _main(
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _die_with_parent_even_if_stuck()
     threading.Thread(target=_die_with_parent, args=(lifeline,), daemon=True, name="lifeline").start()
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(niceness)
     log.configure(logs.level, json=logs.json)
     log.bind(stage=context.name)
     try:

@@ -21,6 +21,8 @@ CONNECTING = 20.0
 may hold the interpreter, so nothing inside that process could give it up."""
 REACHING = 15.0
 """Seconds that a source may take to reach its server again before its process counts as hung."""
+COMPUTING = 5
+"""Niceness of the engine: a model on the processor would otherwise starve the sinks, whose pictures fall due."""
 LOADING = 600.0
 """Seconds that a model may take to load or to compile before its process counts as hung."""
 
@@ -121,5 +123,6 @@ class Wiring:
             (settings, self._config.canvas, ports),
             hang_after=deadline,
             open_deadline=LOADING,
+            niceness=COMPUTING,
             logs=self._logs,
         )

@@ -45,6 +45,7 @@ class Sample:
     """Bytes resident (shared pages count in every process that maps them)."""
     files: int
     threads: int
+    processes: int
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,8 @@ def measure(source: Input, sink: Output, canvas: dict[str, float], seconds: floa
         over.set()
         watch.join()
         glass = answer.recv() if sink == "ndi" and answer.poll(5.0) else None
+    whole = max(sample.processes for sample in samples)
+    samples = [sample for sample in samples if sample.processes == whole]  # while all were there
     return PathResult(report, _cores(samples), glass, _growth(samples))
 
 
@@ -171,7 +174,7 @@ def _sample(processes: list[psutil.Process], at: float) -> Sample:
             memory += process.memory_info().rss
             files += process.num_fds() if hasattr(process, "num_fds") else 0  # not on Windows
             threads += process.num_threads()
-    return Sample(at, cpu, int(memory), int(files), int(threads))
+    return Sample(at, cpu, int(memory), int(files), int(threads), len(processes))
 
 
 def _cores(samples: list[Sample]) -> float:

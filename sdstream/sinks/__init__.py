@@ -4,7 +4,7 @@ from typing import Protocol, Self
 
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 
-_STAMPED_EARLY = 0.1
+_STAMPED_EARLY = 0.06
 """Seconds. Fresh from an RTMP source at 30 pictures a second, sound was complete 60 ms after its picture (measured:
 39 ms off, when sent with a picture that was 26 ms old)."""
 
