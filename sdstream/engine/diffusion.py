@@ -8,10 +8,10 @@ import torch
 
 from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.controls import Controls
-from sdstream.engine.models import load
+from sdstream.engine.models import compile_model, load
 from sdstream.engine.outcome import Outcome
 from sdstream.engine.session import Session
-from sdstream.errors import Bug
+from sdstream.errors import Bug, Unavailable
 from sdstream.frame import Pixels
 
 
@@ -27,7 +27,16 @@ class DiffusionEngine:
         self._session: Session | None = None
 
     def __enter__(self) -> Self:
-        self._session = Session(load(self._settings), self._settings, self._clock)
+        model = load(self._settings)
+        if self._settings.acceleration == "compile":
+            compile_model(model)
+        self._session = Session(model, self._settings, self._clock)
+        try:
+            with torch.inference_mode():
+                self._session.warm_up()
+        except (RuntimeError, ValueError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+            raise Unavailable(f"model {self._settings.model} loads and does not run: {reason}") from error
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -43,6 +43,8 @@ def _from_hub(name: str, what: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     wanted = ["*.json", "README.md", "*/*.json", "*/*.txt", "*/*.safetensors"]
+    if what != "model":  # beside a model's folders lie the same weights once more, as one file
+        wanted.append("*.safetensors")
     try:
         return Path(snapshot_download(name, allow_patterns=wanted))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:

@@ -103,6 +103,12 @@ def quiet() -> Iterator[None]:
                 library.enable_progress_bar()
 
 
+def compile_model(model: Model) -> None:
+    """Let torch.compile have the U-Net and the autoencoder; the first calls take a minute."""
+    for module in (model.unet, model.autoencoder.encoder, model.autoencoder.decoder):
+        module.compile()
+
+
 def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) -> Model:
     from diffusers import UNet2DConditionModel
 
@@ -115,13 +121,24 @@ def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device
         table=NoiseTable.from_config(read_config(folder / "scheduler" / "scheduler_config.json", "scheduler")),
         wants_size=wants_size,
     )
-    if model.text.width != unet.config.cross_attention_dim:
-        raise Unavailable(
-            f"{folder}: the text encoder gives {model.text.width} numbers a token and the U-Net expects "
-            f"{unet.config.cross_attention_dim}; they are from different models"
-        )
+    _fits_together(model, folder)
     log.info("model loaded", model=settings.model, device=str(device), dtype=str(dtype), xl=wants_size)
     return model
+
+
+def _fits_together(model: Model, folder: Path) -> None:
+    unet = model.unet.config
+    if model.text.width != unet.cross_attention_dim:
+        raise Unavailable(
+            f"{folder}: the text encoder gives {model.text.width} numbers a token and the U-Net expects "
+            f"{unet.cross_attention_dim}; they are from different models"
+        )
+    latent = model.autoencoder.config.latent_channels
+    if not unet.in_channels == unet.out_channels == latent:
+        raise Unavailable(
+            f"{folder}: the U-Net takes {unet.in_channels} channels and gives {unet.out_channels}, and the autoencoder "
+            f"has {latent} latent channels; expected three equal numbers (an inpainting model cannot be used)"
+        )
 
 
 def _autoencoder(
@@ -145,7 +162,8 @@ def _autoencoder(
 
 def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # any diffusers or transformers class
     """Load one component and insist that every weight is there and fits; raises Unavailable."""
-    weights(folder, what)
+    if all(".fp16." in file.name for file in weights(folder, what)):
+        options["variant"] = "fp16"
     try:
         with quiet():
             model, told = kind.from_pretrained(

@@ -4,11 +4,13 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 import torch
 
 from sdstream.config.engine_settings import DiffusionSettings
-from sdstream.controls import Controls, Region
+from sdstream.controls import Controls, Region, Similarity
 from sdstream.engine.controlnet import ControlNets
 from sdstream.engine.lora import Loras
 from sdstream.engine.models import Model
@@ -50,7 +52,8 @@ class Session:
         self._loras = Loras({"unet": model.unet, **model.text.parts}, settings.loras)
         self._controlnets = ControlNets(settings.controlnets, model.unet)
         self._regions = Regions(settings, model.device)
-        self._recipes = Recipes(model.table, model.text, self._noise, self._controlnets.names)
+        self._new_recipes = partial(Recipes, model.table, model.text, self._noise, self._controlnets.names)
+        self._recipes = self._new_recipes()
         self._filter = SimilarityFilter(random.Random(settings.random_seed))  # noqa: S311 - dice, not secrets
         size = (settings.height, settings.width)
         time_ids = torch.tensor([*size, 0, 0, *size], device=model.device) if model.wants_size else None
@@ -65,6 +68,17 @@ class Session:
         self._entered: deque[_Entered | None] = deque()
         self.outcome = Outcome.FILLING
         self.age = 0
+
+    def warm_up(self) -> None:
+        """Restyle a grey picture and forget it, so that what is wrong with the model shows before going on air."""
+        grey = np.full((self._settings.height, self._settings.width, 3), 128, np.uint8)
+        for _ in range(2):
+            self.call(grey, Controls(similarity=Similarity(mode="off")))
+        self.flush()
+        self.reset()
+        self._controls = self._recipe = None
+        self._recipes = self._new_recipes()
+        self._calls = self.unet.rows = 0
 
     def call(self, frame: Pixels, controls: Controls) -> Pixels | None:
         """Take in one picture; see `DiffusionEngine.__call__`."""

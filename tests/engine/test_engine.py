@@ -297,3 +297,24 @@ def test_a_short_storm_raises_nothing(engine, clock):
         engine(picture(k % 3), storm(dice))
         outcomes.add(engine.last_outcome)
     assert Outcome.RENDERED in outcomes
+
+
+def test_an_autoencoder_of_another_model_is_refused_before_going_on_air(tiny_model, tmp_path):
+    import shutil
+
+    from diffusers import AutoencoderTiny
+
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    shutil.rmtree(folder / "vae")
+    sizes = {f"{way}_block_out_channels": (8, 8, 8, 8) for way in ("encoder", "decoder")}
+    AutoencoderTiny(**sizes, latent_channels=16).save_pretrained(folder / "vae")
+    with pytest.raises(Unavailable, match="16 latent channels"), DiffusionEngine(settings(folder)):
+        pass
+
+
+def test_warming_up_leaves_no_trace(engine, clock, tiny_model):
+    controls = Controls(prompt="ink", transition=5, steps=(32, 45), **ALWAYS)
+    assert engine.session.unet.rows == 0
+    assert engine(picture(0), controls) is None
+    assert_alike(engine(picture(1), controls), alone(tiny_model, picture(0), controls))
+    assert engine.last_age == 1
