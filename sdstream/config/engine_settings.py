@@ -11,7 +11,7 @@ Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
 """Pixels; the autoencoder works in blocks of eight."""
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=1024, strip_whitespace=True)]
-"""`mini`, a folder in diffusers layout, a `.safetensors` file, or a hub id such as stabilityai/sd-turbo."""
+"""A folder in diffusers layout, or a hub id such as stabilityai/sd-turbo."""
 
 
 class LoraSettings(Settings):
@@ -40,7 +40,7 @@ class DiffusionSettings(Settings):
     kind: Literal["diffusion"] = "diffusion"
     """The diffusion engine."""
     model: ModelName = "mini"
-    """The bundled `mini`, a folder in diffusers layout, a `.safetensors` file, or a hub id."""
+    """The bundled `mini`, a folder in diffusers layout, or a hub id."""
     task: Literal["img2img", "txt2img"] = "img2img"
     """Restyle the camera picture, or paint from the prompt alone."""
     width: Side = 512
@@ -48,7 +48,7 @@ class DiffusionSettings(Settings):
     height: Side = 512
     """Height that the model works at, pixels."""
     acceleration: Literal["auto", "eager", "compile"] = "auto"
-    """`eager` runs the model as it is; `compile` through torch.compile (a minute at start)."""
+    """`eager` runs the model as it is, `compile` through torch.compile (minutes at start); `auto` is eager."""
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """`cuda`, `cuda:1`, `mps`, `cpu`, or the best there is."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"

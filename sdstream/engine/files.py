@@ -33,7 +33,7 @@ def locate(name: str, what: str) -> Path:
     if HUB_ID.match(name) and not path.is_absolute():
         return _from_hub(name, what)
     raise Unavailable(
-        f"{what} {name!r} was not found: expected a folder in diffusers layout, a .safetensors file or a hub id "
+        f"{what} {name!r} was not found: expected a folder in diffusers layout or a hub id "
         "such as stabilityai/sd-turbo; try `sdstream models list`"
     )
 

@@ -78,7 +78,7 @@ def load(settings: DiffusionSettings) -> Model:
     dtype = choose_dtype(settings.dtype, device)
     folder = locate(settings.model, "model")
     if folder.is_file():
-        raise Unavailable(f"model {folder} is a single file; convert it to a diffusers folder")
+        raise Unavailable(f"model {folder} is a single file; expected a folder in diffusers layout: convert it first")
     return _from_folder(folder, settings, device, dtype)
 
 

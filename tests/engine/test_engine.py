@@ -318,3 +318,16 @@ def test_warming_up_leaves_no_trace(engine, clock, tiny_model):
     assert engine(picture(0), controls) is None
     assert_alike(engine(picture(1), controls), alone(tiny_model, picture(0), controls))
     assert engine.last_age == 1
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", ["tiny_model", "tiny_v_model", "tiny_xl_model"])
+def test_every_kind_of_model_runs_in_half_precision_too(request, name, dtype):
+    folder = request.getfixturevalue(name)
+    controls = Controls(steps=(10, 30), guidance={"mode": "onetime_negative"}, cross_frame_attention=True, **ALWAYS)
+    pictures = []
+    for chosen in (settings(folder, dtype=dtype), settings(folder)):
+        with DiffusionEngine(chosen) as engine:
+            engine(picture(0), controls)
+            pictures.append(engine(picture(1), controls).astype(int))
+    assert np.abs(pictures[0] - pictures[1]).mean() < 6  # of 255; the tiny model magnifies what it rounds
