@@ -1,5 +1,7 @@
 """The gate at real sockets: who is let in, who is not, and what it costs to be pestered."""
 
+import contextlib
+import gc
 import os
 import socket
 from contextlib import contextmanager
@@ -211,6 +213,20 @@ def test_loopback_is_this_machine_only(host):
     gate = open_gate(RtmpSourceSettings(kind="rtmp", listen=f"{host}:{free_port()}"))
     assert gate.public.getsockname()[0] == gate.private.getsockname()[0] == "127.0.0.1"
     gate.close()
+
+
+def test_the_gate_ends_quietly_with_everybody_still_there(caplog):
+    settings = listen()
+    with contextlib.ExitStack() as guests:
+        with gated(settings) as address:
+            port = int(settings.listen.rpartition(":")[2])
+            publisher, idle = guests.enter_context(Client(port)), guests.enter_context(Client(port))
+            guests.enter_context(source_of(address))
+            assert publisher.publish("live", KEY) == START
+        assert publisher.closed()
+        assert idle.closed()
+    gc.collect()
+    assert caplog.records == []
 
 
 def test_a_port_that_is_taken_is_unavailable_and_says_so():

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import socket
 import time
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
 from sdstream.config.sources import RtmpSourceSettings
@@ -75,12 +76,13 @@ class _Door:
         self._publication: Publication | None = None
         self._reader: asyncio.StreamWriter | None = None
         self._refusals = _Refusals()
+        self._visits: set[asyncio.Task[None]] = set()
 
     async def run(self, context: "Context", public: socket.socket, private: socket.socket) -> None:
         """Listen at both doors while the stage runs."""
         servers = [
-            await asyncio.start_server(self._meet_peer, sock=public.dup(), limit=_PIECE),
-            await asyncio.start_server(self._meet_source, sock=private.dup(), limit=_PIECE),
+            await asyncio.start_server(self._at_public_door, sock=public.dup(), limit=_PIECE),
+            await asyncio.start_server(self._at_private_door, sock=private.dup(), limit=_PIECE),
         ]
         context.ready()
         while context.running:
@@ -91,6 +93,20 @@ class _Door:
         writers += [self._publisher.writer] if self._publisher else []
         for writer in writers + ([self._reader] if self._reader else []):
             writer.transport.abort()
+        if self._visits:
+            await asyncio.wait(self._visits, timeout=_FAREWELL)
+
+    def _at_public_door(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._receive(self._meet_peer(reader, writer))
+
+    def _at_private_door(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._receive(self._meet_source(reader, writer))
+
+    def _receive(self, visit: Coroutine[None, None, None]) -> None:
+        """Follow a visit to its end, and remember it until then: the gate leaves nobody behind."""
+        task = asyncio.get_running_loop().create_task(visit)
+        self._visits.add(task)
+        task.add_done_callback(self._visits.discard)
 
     async def _meet_peer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = _Peer(writer)
