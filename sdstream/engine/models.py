@@ -146,14 +146,17 @@ def _autoencoder(
 ) -> Any:  # diffusers publishes no types
     from diffusers import AutoencoderKL, AutoencoderTiny
 
+    from sdstream.engine.shuffle import AutoencoderShuffle
+
     own = folder / "vae"
-    own_is_tiny = read_config(own / "config.json", "autoencoder").get("_class_name") == "AutoencoderTiny"
+    tiny = {kind.__name__: kind for kind in (AutoencoderTiny, AutoencoderShuffle)}
+    own_kind = tiny.get(read_config(own / "config.json", "autoencoder").get("_class_name", ""))
     if settings.autoencoder == "full":
-        if own_is_tiny:
+        if own_kind:
             raise Unavailable(f"engine.autoencoder: full, but {own} is a tiny autoencoder; use `tiny`")
         return component(AutoencoderKL, own, "autoencoder", torch_dtype=dtype)
-    if settings.tiny_autoencoder is None and own_is_tiny:
-        return component(AutoencoderTiny, own, "autoencoder", torch_dtype=dtype)
+    if settings.tiny_autoencoder is None and own_kind:
+        return component(own_kind, own, "autoencoder", torch_dtype=dtype)
     name = settings.tiny_autoencoder or (TINY_XL if xl else TINY.get(channels))
     if name is None:
         raise Unavailable(f"no tiny autoencoder is known for {channels} latent channels; use `autoencoder: full`")

@@ -1,0 +1,90 @@
+"""python -m scripts.train: paint the targets, train the parts, write the model; goes on where it was cut off."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scripts.train import autoencoder, evaluate, export, sheet, text, unet
+from scripts.train.cache import Cache
+from scripts.train.latents import Latents, encode_all
+
+PARTS = ("paint", "autoencoder", "text", "unet", "export", "evaluate", "sheet")
+VARIANTS = 64
+"""Prompts of each look that the U-Net meets."""
+
+
+class Workshop:
+    """The parts in order; each can be had without training it again."""
+
+    def __init__(self, told: argparse.Namespace) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.told = told
+        self.cache = Cache(told.pack, told.work / "cache")
+
+    def do(self, part: str) -> None:
+        """Do one part, with its own budget."""
+        told = self.told
+        if part == "paint":
+            self.cache.fill(told.threads)
+        elif part == "autoencoder":
+            self._autoencoder(seconds=told.minutes * 60)
+        elif part == "text":
+            self._text(seconds=told.minutes * 60)
+        elif part == "unet":
+            self._unet(seconds=told.minutes * 60)
+        elif part == "export":
+            export.write(told.model, self.cache, self._autoencoder(), self._text(), self._unet())
+        elif part == "evaluate":
+            clips = sorted(file for file in told.clips.iterdir() if file.suffix in (".mkv", ".mp4", ".webm"))
+            evaluate.evaluate(self.cache, told.model, clips, told.report / "evaluation.json", told.pictures)
+        else:
+            sheet.write(self.cache, told.model, told.report / "looks.png")
+
+    def _autoencoder(self, seconds: float = 0) -> Any:  # diffusers publishes no types
+        return autoencoder.train(self.cache, self.told.work, self.device, seconds=seconds, limit=self.told.limit * 60)
+
+    def _text(self, seconds: float = 0) -> text.Reader:
+        return text.train(self.told.work, self.device, seconds=seconds, limit=self.told.limit * 60)
+
+    def _unet(self, seconds: float = 0) -> Any:  # diffusers publishes no types
+        if not seconds:
+            return unet.trained(self.told.work)
+        bank = text.bank(self._text(), VARIANTS, self.device)
+        return unet.train(
+            self._latents(), bank, self.told.work, self.device, seconds=seconds, limit=self.told.limit * 60
+        )
+
+    def _latents(self) -> Latents:
+        """Encode once; a later call reads what this one wrote."""
+        path = self.told.work / "latents.pt"
+        if not path.exists():
+            kept = encode_all(self.cache, self.cache.ready(held_out=False), self._autoencoder(), self.device)
+            torch.save({"photos": kept.photos.cpu(), "looks": kept.looks.cpu()}, path)
+        kept = torch.load(path, map_location=self.device, weights_only=True)
+        return Latents(kept["photos"], kept["looks"])
+
+
+def main() -> None:
+    """Run the parts that were asked for, in order."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.train", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=(*PARTS, []), default=PARTS, help="all by default")
+    parser.add_argument("--pack", type=Path, default=Path("../shared/data/photos.tar"), help="the training pictures")
+    parser.add_argument("--clips", type=Path, default=Path("../shared/clips"), help="clips to measure on")
+    parser.add_argument("--work", type=Path, default=Path("out/train"), help="targets and checkpoints")
+    parser.add_argument("--model", type=Path, default=Path("sdstream/models/mini"), help="where the model goes")
+    parser.add_argument("--report", type=Path, default=Path("docs/model"), help="where the evaluation goes")
+    parser.add_argument("--minutes", type=float, default=20, help="training budget of each part, over all calls")
+    parser.add_argument("--limit", type=float, default=1e6, help="minutes that each part may train in this call")
+    parser.add_argument("--pictures", type=int, default=24, help="held-out pictures to measure on")
+    parser.add_argument("--threads", type=int, default=2)
+    told = parser.parse_args()
+    torch.set_num_threads(told.threads)
+    workshop = Workshop(told)
+    for part in told.parts:
+        workshop.do(part)
+
+
+if __name__ == "__main__":
+    main()

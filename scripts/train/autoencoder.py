@@ -1,0 +1,92 @@
+"""Trains the tiny autoencoder on photos and looks alike."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from scripts.train.cache import SIDE, Cache
+from scripts.train.crops import somewhere, to_tensor
+from scripts.train.run import Run
+from sdstream.engine.shuffle import FACTOR, AutoencoderShuffle, Block
+
+CHANNELS = 16
+"""Channels of a latent: enough to hold strokes, and to keep faces through noise."""
+
+DECODER_NOISE = 0.2
+"""Noise on latents before decoding: what the U-Net hands over is never exact."""
+
+
+def make() -> AutoencoderShuffle:
+    """Return an autoencoder whose convolutions say nothing yet."""
+    made = AutoencoderShuffle(latent_channels=CHANNELS)
+    for module in made.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(module.bias)
+        if isinstance(module, Block):
+            nn.init.zeros_(module.second.weight)
+    for last in (made.encoder.eighth[-1], made.decoder.quarter[3]):
+        nn.init.zeros_(last.weight)
+    return made.to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def begin_linear(made: AutoencoderShuffle, pictures: Tensor) -> None:
+    """Put the principal components of 8x8 blocks into the linear pair.
+
+    Component i is scaled to a standard deviation in proportion to the fourth root of its variance (mean square 1
+    over all): between pixels, where noise would leave nothing but large areas, and white, where it would spare nothing.
+    """
+    blocks = functional.pixel_unshuffle(pictures, FACTOR).movedim(1, -1).flatten(0, -2).double()
+    mean = blocks.mean(0)
+    values, vectors = torch.linalg.eigh((blocks - mean).T.cov())
+    values, vectors = values[-CHANNELS:].flip(0), vectors[:, -CHANNELS:].flip(1)  # [c], [192, c]
+    spread = values**0.25 / values.sqrt().mean().sqrt()
+    gain = spread / values.sqrt()
+    encoder, decoder = made.encoder.linear, made.decoder.linear
+    encoder.weight.copy_((vectors * gain).T[..., None, None])
+    encoder.bias.copy_(-(mean @ vectors) * gain)
+    decoder.weight.copy_((vectors / gain)[..., None, None])
+    decoder.bias.copy_(mean)
+
+
+def difference(picture: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Return what is wrong with a picture: colours, and edges at three sizes."""
+    losses = {"colour": (picture - target).abs().mean() + 2 * (picture - target).square().mean()}
+    edges = torch.zeros((), device=picture.device)
+    for _ in range(3):
+        for dim in (-1, -2):
+            edges = edges + (picture.diff(dim=dim) - target.diff(dim=dim)).abs().mean()
+        picture, target = (torch.nn.functional.avg_pool2d(t, 2) for t in (picture, target))
+    return losses | {"edges": 0.5 * edges}
+
+
+def train(cache: Cache, folder: Path, device: torch.device, *, seconds: float, limit: float, batch: int = 8) -> Any:
+    """Train for `seconds` in all, `limit` of them now; return the averaged autoencoder."""
+    torch.manual_seed(1)
+    made = make().to(device)
+    photos = cache.ready(held_out=False)
+    if seconds:
+        begin_linear(
+            made, to_tensor(cache.targets[photos[:: max(1, len(photos) // 40)]].reshape(-1, SIDE, SIDE, 3), device)
+        )
+    run = Run(made, folder / "autoencoder.pt", seconds, rate=2e-3)
+    dice = np.random.default_rng([1, run.step])
+    for step in run.steps(limit):
+        if step % 500 == 0:
+            photos = cache.ready(held_out=False)  # painting may still go on
+        places = [somewhere(dice, photos, 96) for _ in range(batch)]
+        kinds = [0 if dice.random() < 0.3 else int(dice.integers(1, cache.targets.shape[1])) for _ in places]
+        pictures = to_tensor(np.stack([p.cut(cache.targets, k) for p, k in zip(places, kinds, strict=True)]), device)
+        with torch.autocast(device.type, torch.bfloat16):
+            latents = run.module.encode(pictures).latents
+            noisy = latents + DECODER_NOISE * torch.rand(batch, 1, 1, 1, device=device) * torch.randn_like(latents)
+            decoded = run.module.decode(noisy).sample
+        latents = latents.float()
+        unit = latents.mean((0, 2, 3)).square().mean() + (latents.square().mean() - 1).square()
+        run.descend(difference(decoded.float(), pictures) | {"unit": 0.02 * unit})
+    return run.average.module.eval().requires_grad_(requires_grad=False)

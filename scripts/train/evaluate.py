@@ -1,0 +1,240 @@
+"""Measures a finished model folder through the engine's own code, on pictures that it was not trained on."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from scripts.train.cache import Cache
+from scripts.train.looks import FALLBACK, LOOKS, NAMES
+from scripts.train.procedural import Picture
+from scripts.train.teacher import Teacher
+from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.controls import Controls, Guidance, Similarity, WeightedPrompt
+from sdstream.engine.diffusion import DiffusionEngine
+
+ONE, TWO = (25,), (32, 45)
+"""One step, and the default two."""
+
+LADDER = (48, 40, 32, 22, 10)
+"""First steps from weak to strong."""
+
+
+class Painter:
+    """One open engine of one size; `paint` finishes a single picture."""
+
+    def __init__(self, engine: DiffusionEngine) -> None:
+        self._engine = engine
+
+    def paint(self, picture: Picture, controls: Controls) -> Picture:
+        """Run one picture through all its steps."""
+        self._engine.reset()
+        self._engine(picture, controls)
+        done = self._engine.flush()
+        if done:
+            return done[-1]
+        self._engine.reset()
+        result = self._engine(picture, controls)
+        assert result is not None
+        return result
+
+
+@contextmanager
+def painter(model: Path, side: int) -> Iterator[Painter]:
+    """Open the engine at side x side."""
+    with DiffusionEngine(DiffusionSettings(model=str(model), width=side, height=side, acceleration="eager")) as engine:
+        yield Painter(engine)
+
+
+def asking(prompt: str | tuple[WeightedPrompt, ...], steps: tuple[int, ...] = ONE, **more: object) -> Controls:
+    """Controls without guidance and without rests."""
+    told = {"prompt": prompt, "steps": steps, "guidance": Guidance(mode="none"), "similarity": Similarity(mode="off")}
+    return Controls.model_validate(told | more)
+
+
+def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8] | NDArray[np.float32]) -> float:
+    """Peak signal-to-noise ratio, dB."""
+    error = np.square(one.astype(np.float64) - other).mean()
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+def faithful(cache: Cache, model: Path, count: int, steps: tuple[int, ...]) -> dict[str, object]:
+    """PSNR to each look's target, and how often the nearest of all targets is the right one."""
+    numbers = cache.ready(held_out=True)[:count]
+    hits, ratios, camera = [], {name: [] for name in NAMES}, []
+    with painter(model, 256) as paints:
+        for i in numbers:
+            targets = cache.targets[i].astype(np.float32)
+            for k, name in enumerate(NAMES, start=1):
+                output = paints.paint(np.array(cache.targets[i, 0]), asking(name, steps))
+                errors = np.square(targets - output.astype(np.float32)).mean(axis=(1, 2, 3))
+                ratios[name].append(psnr(output, cache.targets[i, k]))
+                camera.append(psnr(cache.targets[i, 0], cache.targets[i, k]))
+                hits.append(int(errors.argmin()) == k)
+    by_look = {name: round(float(np.mean(values)), 2) for name, values in ratios.items()}
+    return {
+        "pictures": len(numbers), "steps": list(steps), "psnr_mean": round(float(np.mean(list(by_look.values()))), 2),
+        "psnr_camera_itself": round(float(np.mean(camera)), 2), "psnr_by_look": by_look,
+        "nearest_target_right": round(float(np.mean(hits)), 4),
+    }  # fmt: skip
+
+
+def frames(clip: Path, count: int, side: int) -> list[Picture]:
+    """Evenly spaced frames of a clip, middle square, side x side."""
+    video = cv2.VideoCapture(str(clip))
+    every = []
+    while (read := video.read())[0] and len(every) < 400:
+        every.append(read[1])
+    chosen = [every[int((i + 0.5) * len(every) / count)] for i in range(count)]
+    pictures = []
+    for image in chosen:
+        short = min(image.shape[:2])
+        top, left = (image.shape[0] - short) // 2, (image.shape[1] - short) // 2
+        square = cv2.resize(image[top : top + short, left : left + short], (side, side), interpolation=cv2.INTER_AREA)
+        pictures.append(np.asarray(cv2.cvtColor(square, cv2.COLOR_BGR2RGB), np.uint8))
+    return pictures
+
+
+def ordered(model: Path, clips: list[Path], looks: tuple[str, ...]) -> dict[str, object]:
+    """Mean distance to the camera picture (0..255) at five first steps, for each clip; does it rise with each?"""
+    table = {}
+    with painter(model, 256) as paints:
+        for clip in clips:
+            pictures = frames(clip, 3, 256)
+            table[clip.name] = [_strayed(paints, pictures, looks, steps=(step,)) for step in LADDER]
+    rising = [bool((np.diff(row) > 0).all()) for row in table.values()]
+    return {"steps": list(LADDER), "distance": table, "clips_in_order": f"{sum(rising)} of {len(rising)}"}
+
+
+def _strayed(paints: Painter, pictures: list[Picture], looks: tuple[str, ...], **more: object) -> float:
+    outputs = ((p, paints.paint(p, asking(look, **more))) for p in pictures for look in looks)  # type: ignore[arg-type]
+    return round(float(np.mean([_distance(p, output) for p, output in outputs])), 2)
+
+
+def _distance(one: Picture, other: Picture) -> float:
+    return float(np.abs(one.astype(np.float32) - other).mean())
+
+
+def _slopes(picture: Picture) -> NDArray[np.float32]:
+    grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1.0)
+    return np.asarray(np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)), np.float32)
+
+
+def structure(cache: Cache, model: Path, count: int) -> dict[str, object]:
+    """Correlation of edge strength (Sobel after a blur of 1 px) with the camera's, for the model and the teacher."""
+    ours, theirs = [], []
+    with painter(model, 256) as paints:
+        for i in cache.ready(held_out=True)[:count]:
+            picture = np.array(cache.targets[i, 0])
+            camera = _slopes(picture)
+            for k, look in enumerate(LOOKS, start=1):
+                if isinstance(look.paint, int):
+                    output = paints.paint(picture, asking(look.name))
+                    ours.append(np.corrcoef(camera.ravel(), _slopes(output).ravel())[0, 1])
+                    theirs.append(np.corrcoef(camera.ravel(), _slopes(np.array(cache.targets[i, k])).ravel())[0, 1])
+    return {"model": round(float(np.mean(ours)), 3), "teacher_with_detail": round(float(np.mean(theirs)), 3)}
+
+
+def steady(cache: Cache, model: Path, looks: tuple[str, ...], count: int = 4) -> dict[str, object]:
+    """Warp error of a known pan: 8 frames a picture, 3 px right and 2 px down a frame, both undone; RMS 0..255."""
+    teacher = Teacher()
+    errors: dict[str, list[float]] = {"model": [], "teacher": []}
+    with painter(model, 192) as paints:
+        for i in cache.ready(held_out=True)[:count]:
+            whole = np.array(cache.targets[i, 0])
+            views = [np.ascontiguousarray(whole[2 * n : 2 * n + 192, 3 * n : 3 * n + 192]) for n in range(8)]
+            for name in looks:
+                look = LOOKS[NAMES.index(name)]
+                errors["model"].append(_warp([paints.paint(view, asking(name, TWO)) for view in views]))
+                errors["teacher"].append(_warp([look.target(view, teacher) for view in views]))
+    means = {who: float(np.mean(values)) for who, values in errors.items()}
+    return {
+        "looks": list(looks),
+        "rms": {k: round(v, 2) for k, v in means.items()},
+        "ratio": round(means["model"] / means["teacher"], 3),
+    }
+
+
+def _warp(outputs: list[Picture]) -> float:
+    edge = 16  # frames differ at their rims for want of context
+    pairs = pairwise(outputs)
+    differences = [
+        (a[2 + edge : -edge, 3 + edge : -edge].astype(np.float32) - b[edge : -2 - edge, edge : -3 - edge])
+        for a, b in pairs
+    ]
+    return float(np.sqrt(np.mean(np.square(np.stack(differences)))))
+
+
+def words(cache: Cache, model: Path) -> dict[str, object]:
+    """How often other names for a look give its picture (nearest target), and what nonsense words give."""
+    i = cache.ready(held_out=True)[0]
+    picture, targets = np.array(cache.targets[i, 0]), cache.targets[i].astype(np.float32)
+    wrong = []
+    phrases = [(k, phrase) for k, look in enumerate(LOOKS, start=1) for phrase in look.words]
+    with painter(model, 256) as paints:
+        for k, phrase in phrases:
+            output = paints.paint(picture, asking(f"a portrait of my friend, {phrase}")).astype(np.float32)
+            if (found := int(np.square(targets - output).mean(axis=(1, 2, 3)).argmin())) != k:
+                wrong.append(f"{phrase}: {'camera' if found == 0 else NAMES[found - 1]} for {NAMES[k - 1]}")
+        soft = targets[NAMES.index(FALLBACK) + 1]
+        nonsense = {
+            phrase: round(psnr(paints.paint(picture, asking(phrase)), soft), 1)
+            for phrase in ("xyzzy plugh", "quarterly tax report", "banana submarine orchestra", "日本の風景")
+        }
+    return {
+        "phrases": len(phrases),
+        "right": round(1 - len(wrong) / len(phrases), 4),
+        "wrong": wrong,
+        "nonsense_psnr_to_fallback": nonsense,
+    }
+
+
+def controls_work(cache: Cache, model: Path, looks: tuple[str, ...]) -> dict[str, object]:
+    """What guidance, negative prompts, blends, word weights and seeds do, as mean distances 0..255."""
+    i = cache.ready(held_out=True)[0]
+    picture = np.array(cache.targets[i, 0])
+    told: dict[str, object] = {}
+    with painter(model, 256) as paints:
+        for mode in ("none", "self_negative", "onetime_negative", "full"):
+            guidance = Guidance(mode=mode, scale=1.6, delta=1.0)
+            strayed = _strayed(paints, [picture], looks, steps=TWO, guidance=guidance)
+            told[f"from camera, {mode} 1.6"] = strayed
+        first, second = looks[:2]
+        ends = [paints.paint(picture, asking(name)) for name in (first, second)]
+        for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+            mixed = (WeightedPrompt(text=first, weight=1 - share), WeightedPrompt(text=second, weight=share))
+            output = paints.paint(picture, asking(mixed))
+            told[f"blend {first} > {second} {share}"] = [round(_distance(end, output), 2) for end in ends]
+        for weight in (0.0, 0.5, 1.0, 1.3):
+            output = paints.paint(picture, asking(f"({first}:{weight})"))
+            told[f"({first}:{weight}) from camera"] = round(_distance(picture, output), 2)
+        avoided = asking(first, TWO, guidance=Guidance(mode="full", scale=1.6), negative_prompt=second)
+        told[f"{first}, negative {second}: from {second}"] = round(
+            _distance(ends[1], paints.paint(picture, avoided)), 2
+        )
+        told["no prompt, from camera"] = round(_distance(picture, paints.paint(picture, asking("", TWO))), 2)
+        other = paints.paint(picture, asking(first, seed=99))
+        told["seed 2 and seed 99 apart"] = round(_distance(ends[0], other), 2)
+    return told
+
+
+def evaluate(cache: Cache, model: Path, clips: list[Path], report: Path, count: int) -> None:
+    """Measure everything and write it as JSON."""
+    chosen = ("starry", "engraving", "oil", "flat pop", "cartoon")
+    told = {
+        "one_step": faithful(cache, model, count, ONE),
+        "two_steps": faithful(cache, model, count, TWO),
+        "strength": ordered(model, clips, chosen[:3]),
+        "structure": structure(cache, model, count),
+        "steady": steady(cache, model, chosen[:4]),
+        "words": words(cache, model),
+        "controls": controls_work(cache, model, chosen),
+    }
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    print(report)

@@ -1,0 +1,70 @@
+"""Writes the trained parts as a folder in diffusers layout: fp16, safetensors, with its papers."""
+
+import json
+import shutil
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from scripts.train.cache import Cache
+from scripts.train.latents import SCHEDULE
+from scripts.train.looks import FALLBACK, LOOKS
+from scripts.train.text import Reader, tokenizer
+
+HERE = Path(__file__).parent
+LIMIT = 25 * 2**20
+"""Bytes that the whole folder may have: it travels in the wheel."""
+
+
+def write(folder: Path, cache: Cache, autoencoder: Any, reader: Reader, unet: Any) -> None:
+    """Write the model into `folder`, which is replaced."""
+    from diffusers import LCMScheduler
+
+    shutil.rmtree(folder, ignore_errors=True)
+    autoencoder.half().save_pretrained(folder / "vae", safe_serialization=True)
+    unet.half().save_pretrained(folder / "unet", safe_serialization=True)
+    reader.encoder.half().save_pretrained(folder / "text_encoder", safe_serialization=True)
+    tokenizer().save_pretrained(folder / "tokenizer")
+    LCMScheduler(**SCHEDULE).save_pretrained(folder / "scheduler")
+    index = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": version("diffusers")}
+    parts = {
+        "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["sdstream", "AutoencoderShuffle"],
+        "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
+        "scheduler": ["diffusers", "LCMScheduler"],
+    }  # fmt: skip
+    _json(folder / "model_index.json", index | parts)
+    looks = [{"name": look.name, "words": list(look.words)} for look in LOOKS]
+    _json(folder / "looks.json", {"fallback": FALLBACK, "looks": looks})
+    (folder / "CREDITS.md").write_text(credits_of(cache), encoding="utf-8")
+    shutil.copytree(HERE / "papers", folder, dirs_exist_ok=True)
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    print(f"{folder}: {size / 2**20:.1f} MiB")
+    if size > LIMIT:
+        raise SystemExit(f"{folder} has {size} bytes, more than {LIMIT}")
+
+
+def credits_of(cache: Cache) -> str:
+    """Say whose pictures the model was trained on, out of the pack's manifest."""
+    ready = set(cache.ready(held_out=False))
+    used = Counter(
+        (photo.group, photo.attribution or "not stated", photo.licence)
+        for i, photo in enumerate(cache.photos)
+        if i in ready
+    )
+    rows = [f"| {group} | {who} | {licence} | {count} |" for (group, who, licence), count in sorted(used.items())]
+    head = [
+        "# Credits",
+        "",
+        f"The model was trained on {used.total()} photographs and film frames, and on pictures made from them by the",
+        "style teacher named in README.md. No picture is in the model's files. Changes made: cut to a square of",
+        "256 pixels, moved, relit, and restyled.",
+        "",
+        "| source | attribution | licence | pictures |",
+        "| --- | --- | --- | --- |",
+    ]
+    return "\n".join([*head, *rows, ""])
+
+
+def _json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

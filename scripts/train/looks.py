@@ -1,0 +1,69 @@
+"""The looks that `mini` knows: a name, how its target is painted, and what people may call it."""
+
+# ruff: noqa: E501 - a table is read by rows
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scripts.train import procedural
+from scripts.train.procedural import Picture
+from scripts.train.teacher import Teacher
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look."""
+
+    name: str
+    paint: int | Callable[[Picture], Picture]
+    """The teacher's style, or a procedure."""
+    words: tuple[str, ...]
+    """Other ways to ask for it, besides its name."""
+
+    def target(self, picture: Picture, teacher: Teacher) -> Picture:
+        """Return what `picture` should become."""
+        return teacher.paint(picture, self.paint) if isinstance(self.paint, int) else self.paint(picture)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(phrase.strip() for phrase in text.split(","))
+
+
+LOOKS = (
+    Look("oil", 5, _words("oil painting, thick oil painting, impasto, impressionist, impressionism, autumn oil, oil on canvas, monet, renoir, cezanne, brush strokes, palette knife, fall colours, painterly")),
+    Look("pastel", 0, _words("pastel oil, pastel painting, soft pastel, chalk pastel, degas, pale blue and orange, pastel drawing, pastel colours, chalk drawing")),
+    Look("bold ink", 1, _words("bold ink yellow, black and yellow ink, thick black lines, brush ink, yellow poster, picasso, cubist, cubism, abstract ink")),
+    Look("primary", 7, _words("primary blocks, primary colours, red yellow blue, mondrian, bauhaus, constructivist, colour blocks, de stijl, expressionist, fauvism, matisse")),
+    Look("crayon", 8, _words("neon crayon, crayon drawing, coloured pencil, colored pencils, kids drawing, childrens drawing, wax crayon, colourful sketch, felt tip")),
+    Look("old master", 10, _words("renaissance, rembrandt, da vinci, leonardo, baroque, brown oil, classical painting, caravaggio, museum painting, dark portrait, chiaroscuro")),
+    Look("engraving", 11, _words("etching, banknote, copperplate, old book illustration, hatching, crosshatch, durer, vintage engraving, line engraving, dollar bill")),
+    Look("pop green", 13, _words("green pop art, psychedelic, acid, green and red, toxic green, jungle colours, absinthe poster, psychedelic poster")),
+    Look("pale pencil", 14, _words("light pencil, pale drawing, silverpoint, soft drawing, delicate pencil, faint sketch, light blue pencil, pale blue drawing")),
+    Look("stained glass", 15, _words("church window, mosaic glass, leaded glass, tiffany glass, cathedral window, glass window, mosaic, kaleidoscope glass, klimt")),
+    Look("sepia", 18, _words("sepia wash, sepia ink, old photograph, vintage photo, antique, brown and cream, tea stained, parchment, old paper")),
+    Look("starry", 19, _words("starry night, van gogh, vincent van gogh, gogh, night sky painting, swirling stars, blue and yellow swirls, swirls, the starry night, post impressionist")),
+    Look("red woodcut", 20, _words("red and black, woodcut, red linocut, blood red, crimson print, hell, inferno, red darkness, soviet red, volcanic, on fire, lava")),
+    Look("flat pop", 21, _words("pop art, warhol, lichtenstein, andy warhol, roy lichtenstein, screen print, flat pink and blue, comic, comic book, graphic novel, comics")),
+    Look("ukiyo-e", 24, _words("ukiyoe, japanese print, hokusai, great wave, japanese woodblock, woodblock print, hiroshige, edo, japan print, the great wave off kanagawa, asian ink painting")),
+    Look("cartoon", procedural.cartoon, _words("toon, cel shading, cel shaded, anime, animation, animated film, disney, pixar, saturday cartoon, manga colour, studio ghibli")),
+    Look("pencil", procedural.pencil, _words("pencil sketch, graphite, sketch, line drawing, pencil drawing, hand drawn, drawing, black and white sketch, line art, manga, ink sketch")),
+    Look("charcoal", procedural.charcoal, _words("charcoal drawing, burnt stick, smudged drawing, coal, dark sketch, chiaroscuro drawing, soot")),
+    Look("watercolor", procedural.watercolor, _words("watercolour, aquarelle, water color painting, wet on wet, wash painting, light washes, watercolor painting, turner")),
+    Look("gouache", procedural.gouache, _words("acrylic, acrylic painting, painting, painted, soft paint, poster paint, tempera, matte painting, digital painting, concept art, illustration, storybook")),
+    Look("neon", procedural.neon, _words("neon lights, glowing lines, tron, neon outlines, glow in the dark, neon sign, laser, blacklight, electric lines, synthwave lines")),
+    Look("thermal", procedural.thermal, _words("heat map, heat vision, thermal camera, thermography, predator vision, false colour, temperature, infrared thermal")),
+    Look("blueprint", procedural.blueprint, _words("technical drawing, cyanotype, architect plan, schematic, white lines on blue, engineering drawing, construction plan")),
+    Look("noir", procedural.noir, _words("film noir, black and white, monochrome, black and white film, detective film, high contrast black and white, grayscale, hitchcock, 1940s film, silent film")),
+    Look("gameboy", procedural.gameboy, _words("game boy, retro game, 8 bit, 8bit, pixel art, green screen console, handheld game, retro green, four colours, old video game, lcd")),
+    Look("cyberpunk", procedural.cyberpunk, _words("blade runner, teal and magenta, synthwave, vaporwave, retrowave, night city, futuristic city, sci fi, purple neon city, outrun, hacker")),
+    Look("golden hour", procedural.golden, _words("golden, sunset, sunset light, warm light, evening sun, amber light, low sun, sunrise, honey light, summer evening, warm")),
+    Look("riso", procedural.riso, _words("risograph, two colour print, duotone, pink and blue print, zine, screenprint duotone, riso print, misprint, gig poster")),
+    Look("bronze", procedural.bronze, _words("bronze relief, statue, sculpture, metal relief, embossed, coin, copper, gold relief, carved, medal, bas relief, emboss")),
+    Look("dream", procedural.dream, _words("dreamy, soft focus, soft glow, bloom, fairy tale, ethereal, romantic haze, pink haze, heavenly, mist, foggy")),
+    Look("infrared", procedural.infrared, _words("infrared film, aerochrome, pink trees, crimson forest, kodak aerochrome, false colour film, red foliage, alien planet")),
+)  # fmt: skip
+
+FALLBACK = "gouache"
+"""What words that name no look become."""
+
+NAMES = tuple(look.name for look in LOOKS)

@@ -1,0 +1,82 @@
+"""One part's training: a budget of seconds, a learning rate that follows it, and checkpoints to go on from."""
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+CHECKPOINT_EVERY = 120.0
+"""Seconds between checkpoints."""
+
+LONGEST_STEP = 20.0
+"""Seconds that one step may count: a process that was halted meanwhile has not trained."""
+
+
+class Run:
+    """Trains `module` for `seconds` in all, over as many calls of the program as it takes."""
+
+    def __init__(self, module: nn.Module, path: Path, seconds: float, rate: float, decay: float = 0.01) -> None:
+        self.module = module
+        self.average = torch.optim.swa_utils.AveragedModel(
+            module, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+        )
+        self.step = 0
+        self.spent = 0.0
+        self._path = path
+        self._seconds = seconds
+        self._rate = rate
+        trained = [p for p in module.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.99), weight_decay=decay)
+        self._losses: dict[str, float] = {}
+        if path.exists():
+            self._resume()
+
+    def _resume(self) -> None:
+        kept = torch.load(self._path, map_location="cpu", weights_only=True)
+        self.module.load_state_dict(kept["module"])
+        self.average.load_state_dict(kept["average"])
+        self._optimizer.load_state_dict(kept["optimizer"])
+        self.step, self.spent = kept["step"], kept["spent"]
+
+    def save(self) -> None:
+        """Write a checkpoint; a run that is killed meanwhile keeps the one before."""
+        fresh = self._path.with_suffix(".new")
+        state = {"module": self.module.state_dict(), "average": self.average.state_dict()}
+        state |= {"optimizer": self._optimizer.state_dict(), "step": self.step, "spent": self.spent}
+        torch.save(state, fresh)
+        fresh.replace(self._path)
+
+    def steps(self, limit: float) -> Iterator[int]:
+        """Yield step numbers until the budget, or this call's `limit` in seconds, is used up."""
+        started = saved = before = time.monotonic()
+        while self.spent < self._seconds and before - started < limit:
+            yield self.step
+            now = time.monotonic()
+            self.spent += min(LONGEST_STEP, now - before)
+            before = now
+            if now - saved > CHECKPOINT_EVERY:
+                self.save()
+                saved = now
+        if before > started:
+            self.save()
+
+    def descend(self, losses: dict[str, torch.Tensor]) -> None:
+        """Take one step down the sum of `losses`, and print their running means now and then."""
+        done = min(1.0, self.spent / self._seconds)
+        warm = min(1.0, (self.step + 1) / 100)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+        self._optimizer.step()
+        self.average.update_parameters(self.module)
+        self.step += 1
+        for name, loss in losses.items():
+            self._losses[name] = 0.98 * self._losses.get(name, float(loss.detach())) + 0.02 * float(loss.detach())
+        if self.step % 50 == 0:
+            told = " ".join(f"{name} {loss:.4f}" for name, loss in self._losses.items())
+            print(f"{self._path.stem}: step {self.step}, {self.spent:.0f} s of {self._seconds:.0f}: {told}", flush=True)

@@ -1,0 +1,115 @@
+"""Trains the text encoder: CLIP's form, small, and only as learned as the looks need.
+
+What a prompt asks for lies in its words' places; begin, end and padding say the same whatever the prompt, so that
+a word's weight and a blend of prompts work as on a large model.
+"""
+
+import gzip
+import random
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from scripts.train.looks import LOOKS
+from scripts.train.prompts import PHOTO, Writer
+from scripts.train.run import Run
+
+MERGES = 10_000
+"""Of CLIP's 48,894 merges, the most frequent ones come first."""
+
+WIDTH = 128
+LENGTH = 77
+BEGIN, END = "<|startoftext|>", "<|endoftext|>"
+
+
+def tokenizer() -> Any:  # transformers publishes no types
+    """Return CLIP's tokenizer with a shorter list of merges."""
+    from transformers import CLIPTokenizer
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    found = find_spec("open_clip")
+    if found is None or found.origin is None:
+        raise SystemExit("CLIP's list of merges is missing: pip install --no-deps open-clip-torch==3.3.0")
+    with gzip.open(Path(found.origin).parent / "bpe_simple_vocab_16e6.txt.gz", "rt", encoding="utf-8") as file:
+        merges = [tuple(line.split()) for line in file.read().split("\n")[1 : MERGES + 1]]
+    letters = list(bytes_to_unicode().values())
+    words = [*letters, *(letter + "</w>" for letter in letters), *("".join(pair) for pair in merges), BEGIN, END]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=LENGTH)
+
+
+class Reader(nn.Module):
+    """The text encoder, and what its training needs besides: a way to look at it, and a place for each look."""
+
+    def __init__(self, words: int) -> None:
+        from transformers import CLIPTextConfig, CLIPTextModel
+
+        super().__init__()
+        config = CLIPTextConfig(
+            vocab_size=words, hidden_size=WIDTH, intermediate_size=2 * WIDTH, projection_dim=WIDTH,
+            num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=LENGTH,
+            bos_token_id=words - 2, eos_token_id=words - 1, pad_token_id=words - 1,
+        )  # fmt: skip
+        self.encoder = CLIPTextModel(config)
+        self.quiet = nn.Parameter(torch.zeros(WIDTH))
+        """What places without a word say."""
+        self.look = nn.MultiheadAttention(WIDTH, 4, batch_first=True)
+        self.question = nn.Parameter(torch.randn(1, 1, WIDTH))
+        source = torch.Generator().manual_seed(0)
+        places = functional.normalize(torch.randn(len(LOOKS) + 1, WIDTH, generator=source), dim=-1)
+        self.register_buffer("places", places)
+
+    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what stands in each place [n, length, width], and what was made of it [n, width]."""
+        hidden = self.encoder(ids).last_hidden_state
+        seen, _ = self.look(self.question.expand(len(ids), -1, -1), hidden, hidden, need_weights=False)
+        return hidden, functional.normalize(seen[:, 0], dim=-1)
+
+
+def encode(tok: Any, prompts: list[str], length: int = LENGTH) -> Tensor:
+    """Token ids as the engine makes them: begin, text, end, padding.  # [n, length]"""
+    rows = []
+    for prompt in prompts:
+        text = tok(prompt, add_special_tokens=False).input_ids[: length - 2]
+        rows.append([tok.bos_token_id, *text] + [tok.eos_token_id] * (length - 1 - len(text)))
+    return torch.tensor(rows)
+
+
+def train(folder: Path, device: torch.device, *, seconds: float, limit: float, batch: int = 64) -> Reader:
+    """Train for `seconds` in all, `limit` of them now; return the averaged reader."""
+    torch.manual_seed(2)
+    tok = tokenizer()
+    writer = Writer.of(list(tok.get_vocab()))
+    run = Run(Reader(len(tok)).to(device), folder / "text.pt", seconds, rate=1.5e-3)
+    dice = random.Random(run.step)  # noqa: S311 - dice, not secrets
+    right = torch.zeros((), device=device)
+    for step in run.steps(limit):
+        looks = [dice.randrange(len(LOOKS) + 1) for _ in range(batch)]
+        # places past the prompt's end must be met too, but not at every step: they cost three times as much
+        ids = encode(tok, [writer.about(k, dice) for k in looks], LENGTH if step % 8 == 0 else 22).to(device)
+        hidden, seen = run.module(ids)
+        wanted = torch.tensor(looks, device=device)
+        silent = (ids == tok.eos_token_id) | (ids == tok.bos_token_id)
+        likeness = 12 * seen @ run.module.places.T
+        right = 0.98 * right + 0.02 * (likeness.argmax(-1) == wanted).float().mean()
+        run.descend({
+            "look": functional.cross_entropy(likeness, wanted),
+            "place": (1 - (seen * run.module.places[wanted]).sum(-1)).mean(),
+            "silence": (hidden - run.module.quiet)[silent].square().mean(),
+        })  # fmt: skip
+    if right > 0:
+        print(f"text: the look was found for {100 * float(right):.1f} % of the last prompts")
+    return run.average.module.eval().requires_grad_(requires_grad=False)
+
+
+@torch.inference_mode()
+def bank(reader: Reader, variants: int, device: torch.device, seed: int = 3) -> Tensor:
+    """Return encoded prompts by look; the last row is the empty prompt's.  # [looks + 1, variants, length, width]"""
+    tok = tokenizer()
+    writer, dice = Writer.of(list(tok.get_vocab())), random.Random(seed)  # noqa: S311 - dice, not secrets
+    rows = [encode(tok, [writer.about(k, dice) for _ in range(variants)]) for k in range(PHOTO + 1)]
+    return torch.stack([reader(row.to(device))[0] for row in rows]).clone()
