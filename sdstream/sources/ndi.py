@@ -24,6 +24,7 @@ from sdstream.sources.sound import Joint, Resampler
 from sdstream.sources.timeline import Timeline
 
 _PATIENCE = 0.25
+_TIME_OF_DAY = 10 / 1e-7  # a timecode within ten seconds of the time of sending is one
 _TICK = 1e-7  # NDI's timestamps count 100 ns
 _BT709, _LIMITED = 1, 1
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
@@ -153,7 +154,7 @@ class NdiSource:
 
     def _frame(self, video: Any, received: float) -> Frame:
         data = video.data  # a copy; each access makes another one
-        stamp, code, ratio = video.timestamp * _TICK, int(video.FourCC), video.picture_aspect_ratio
+        stamp, code, ratio = _when(video), int(video.FourCC), video.picture_aspect_ratio
         self._ndi.recv_free_video_v2(self._receiver, video)
         height, width = video.yres, video.xres
         picture = av.VideoFrame(width, height, "uyvy422" if code == _UYVY else "bgra")
@@ -175,7 +176,7 @@ class NdiSource:
         now = time.monotonic()
         self._facts["sound"] = f"{audio.sample_rate} Hz, {audio.no_channels} channels"
         samples = self._stereo(np.asarray(audio.data, np.float32), audio.sample_rate)
-        placed = self._timeline.place("sound", audio.timestamp * _TICK, now)
+        placed = self._timeline.place("sound", _when(audio), now)
         begin, samples = self._joint.fit(placed, samples)
         self._feed.ring.write(begin, samples)
         self._feed.counters.add("sound_blocks")
@@ -215,6 +216,16 @@ def _make_finder(ndi: Any, extra_ips: Sequence[str]) -> Any:
 
 def _seen(ndi: Any, finder: Any) -> list[NdiName]:
     return [NdiName(source.ndi_name or "", source.url_address or "") for source in ndi.find_get_current_sources(finder)]
+
+
+def _when(frame: Any) -> float:
+    """Return when a frame belongs, in seconds: its timecode, if that is a time of day, else when it was sent.
+
+    Picture and sound of one moment have one timecode, however they left; but some senders leave it at zero, and some
+    put a tape's timecode there, which the sound does not have.
+    """
+    stamp, code = float(frame.timestamp), float(frame.timecode)
+    return (code if abs(code - stamp) < _TIME_OF_DAY else stamp) * _TICK
 
 
 def _short(name: str) -> str:

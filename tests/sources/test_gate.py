@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import select
 import socket
 from contextlib import contextmanager
 
@@ -177,6 +178,20 @@ def test_the_source_hears_of_a_publication_that_ends():
             assert private.recv(3) == b"FLV"
         while private.recv(65536):
             pass
+
+
+def test_a_source_that_comes_late_need_not_wait_for_another_key_frame():
+    with opened() as (port, address), Client(port) as client:
+        assert client.publish("live", KEY) == START
+        client.socket.sendall(metadata(videocodecid=7.0) + HEADER + PICTURE)
+        with source_of(address) as private:
+            until(lambda: sent_and_heard(client, private), 10, "the held key frame", every=0.01)
+
+
+def sent_and_heard(client, private):
+    """Send a picture that is no key frame; tell whether the source has got anything."""
+    client.socket.sendall(media(VIDEO, 40, b"\x27\1\0\0\0delta"))
+    return select.select([private], [], [], 0.05)[0] and private.recv(3) == b"FLV"
 
 
 def test_the_private_door_opens_for_the_token_only():

@@ -87,6 +87,7 @@ def test_a_reader_that_comes_late_gets_the_newest_key_frame_and_what_followed():
     publication = Publication()
     announced = about(videocodecid=7.0)
     feed(publication, announced, AVC_HEADER, key(0), delta(40), key(80), delta(120), wanted=False)
+    publication.restart()
     started = feed(publication, delta(160))
     assert started.endswith(tags(key(80), delta(120), delta(160)))
 

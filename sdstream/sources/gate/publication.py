@@ -29,10 +29,11 @@ class Publication:
         """Messages left out because the reader was too slow."""
 
     def restart(self) -> None:
-        """The reader has gone: the next one begins at a key frame."""
+        """The reader has gone, or another one comes: it begins at a key frame."""
+        if self._started:
+            self._hold_nothing()
         self._started = self._skipping = False
         self._began = None
-        self._hold_nothing()
 
     def skip_to_key_frame(self) -> None:
         """The reader is behind: leave everything out until the next key frame."""
