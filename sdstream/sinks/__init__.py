@@ -1,5 +1,6 @@
 """Where pictures go: one file a kind, one protocol for all."""
 
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
@@ -13,9 +14,19 @@ def early_samples(kind: str) -> int:
     """Return how many samples before its picture a sink of this kind stamps the sound that it is given with it.
 
     Whoever watches a stream or a file goes by its stamps, so its sound may come later and be complete. Receivers of
-    the other kinds may play both as they come.
+    NDI may play both as they come, so there sound leaves as early as it can, with what it lags in its timecode.
     """
     return round(_STAMPED_EARLY * SAMPLE_RATE) if kind == "ffmpeg" else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When a picture and its sound belong."""
+
+    index: int
+    """Number of the due picture on the run's clock. A clock that was held up for long leaves numbers out."""
+    ahead: float = 0.0
+    """Seconds that the sound is ahead of the picture by pts; below 0 it comes late, and can be stamped so."""
 
 
 class Sink(Protocol):
@@ -29,7 +40,7 @@ class Sink(Protocol):
         """Close it; closing twice is harmless."""
         ...
 
-    def send(self, frame: Frame, sound: Samples) -> None:
+    def send(self, frame: Frame, sound: Samples, due: Due) -> None:
         """Send one picture of canvas size, and the sound that belongs to this tick of the clock.
 
         Called once for each due picture, in order, at the canvas rate. `sound` is (n, 2), silence where there is

@@ -13,6 +13,7 @@ from sdstream.ladder import Choice, Ladder, Rung
 from sdstream.log import get_logger
 from sdstream.mailbox import MailboxReader
 from sdstream.pacer import Pacer, Tick, samples_in
+from sdstream.sinks import Due
 from sdstream.sinks.registry import open_sink
 from sdstream.slate import make_slate
 from sdstream.stage import Context
@@ -56,10 +57,10 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, inpu
         clock = _Clock(context, canvas, inputs.epoch)
         context.ready()
         while context.running:
-            now, count = clock.wait()
+            now, index, count = clock.wait()
             choice = ladder.pick(now, inputs.live.take(), inputs.camera.take())
             sound = _sound_for(now, choice, count, inputs.sound)
-            sink.send(choice.frame, sound)
+            sink.send(choice.frame, sound, Due(index, inputs.sound.offset))
             clock.sent(choice)
             if choice.rung is Rung.LIVE:
                 inputs.latency.record(time.monotonic() - choice.frame.captured)
@@ -83,8 +84,8 @@ class _Clock:
         self._slack = 0.5 / canvas.fps
         self._tick = Tick(0, 0.0, 0)
 
-    def wait(self) -> tuple[float, int]:
-        """Sleep until the next picture is due; return the time then, and its number of sound samples."""
+    def wait(self) -> tuple[float, int, int]:
+        """Sleep until the next picture is due; return the time then, its number, and its sound samples' count."""
         tick = self._tick = self._pacer.next(time.monotonic())
         pause = tick.at - time.monotonic()
         if pause > 0:
@@ -92,7 +93,7 @@ class _Clock:
         if not self._counters.get("first"):
             self._counters.set("first", tick.index + 1)  # counted from 1: 0 is "nothing yet"
         self._counters.set("last", tick.index + 1)
-        return time.monotonic(), samples_in(tick.index, self._rate, SAMPLE_RATE)
+        return time.monotonic(), tick.index, samples_in(tick.index, self._rate, SAMPLE_RATE)
 
     def sent(self, choice: Choice) -> None:
         """Count a picture that has left."""

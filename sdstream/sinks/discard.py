@@ -3,6 +3,7 @@
 from typing import Self
 
 from sdstream.frame import Frame, Samples
+from sdstream.sinks import Due
 
 
 class DiscardSink:
@@ -15,7 +16,7 @@ class DiscardSink:
     def __exit__(self, *exc: object) -> None:
         """Close nothing."""
 
-    def send(self, frame: Frame, sound: Samples) -> None:
+    def send(self, frame: Frame, sound: Samples, due: Due) -> None:
         """Drop both."""
 
     def facts(self) -> dict[str, float]:

@@ -21,7 +21,7 @@ from sdstream.errors import ConfigError, Forbidden, Lost, SdstreamError, Unavail
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.log import get_logger
 from sdstream.redact import mask_url, redact
-from sdstream.sinks import early_samples, encoders
+from sdstream.sinks import Due, early_samples, encoders
 from sdstream.sinks.yuv import Yuv420, as_av_frame
 
 _GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: FLV carries the parameter sets in its header
@@ -38,8 +38,9 @@ class FfmpegSink:
         self._live = "://" in self._url
         self._convert = Yuv420(canvas.width, canvas.height, "i420")
         self._planes = self._convert.empty()
-        self._pictures = 0
-        self._samples = -early_samples("ffmpeg")  # what belongs before the first picture is dropped
+        self._first: int | None = None
+        self._early = early_samples("ffmpeg")
+        self._samples = -self._early  # what belongs before the first picture is dropped
         self._container: OutputContainer | None = None
 
     def __enter__(self) -> Self:
@@ -72,16 +73,16 @@ class FfmpegSink:
             with contextlib.suppress(av.FFmpegError):  # the reason is on its way up already
                 container.close()
 
-    def send(self, frame: Frame, sound: Samples) -> None:
+    def send(self, frame: Frame, sound: Samples, due: Due) -> None:
         """Encode and send. The sound goes first: FFmpeg holds a picture until it has seen later sound."""
         assert self._container is not None
         self._convert.convert(frame.pixels, self._planes)
         picture = as_av_frame(self._planes, self._canvas.height)
-        picture.pts = self._pictures
+        self._first = due.index if self._first is None else self._first
+        picture.pts = due.index - self._first
         picture.time_base = 1 / self._canvas.rate
-        self._pictures += 1
         with self._told("was lost"):
-            self._container.mux(self._sound(sound))
+            self._container.mux(self._sound(self._padded(sound, picture.pts)))
             self._container.mux(self._video.encode(picture))
 
     def facts(self) -> dict[str, float]:
@@ -157,6 +158,15 @@ class FfmpegSink:
         audio.codec_context.flags |= _GLOBAL_HEADER
         audio.codec_context.open()
         return audio
+
+    def _padded(self, sound: Samples, number: int) -> Samples:
+        """Put silence in front of `sound` for pictures that were left out, so that it keeps its place.
+
+        It is seconds at most: a sink that is held up for longer is taken for hung, and replaced.
+        """
+        due = int(number * SAMPLE_RATE / self._canvas.rate) - self._early
+        gap = due - self._samples
+        return np.concatenate((np.zeros((gap, 2), np.float32), sound)) if gap > 1 else sound
 
     def _sound(self, sound: Samples) -> list["av.Packet[av.AudioStream]"]:
         """Encode one block of sound; what belongs before the first picture is dropped."""

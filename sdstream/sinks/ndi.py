@@ -10,6 +10,7 @@ from sdstream.config.sinks import NdiSinkSettings
 from sdstream.errors import Unavailable
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.ndi_runtime import load_ndi
+from sdstream.sinks import Due
 from sdstream.sinks.yuv import Yuv420
 
 _TICKS = 10_000_000  # NDI's timecodes count 100 ns
@@ -25,8 +26,7 @@ class NdiSink:
         self._convert = Yuv420(canvas.width, canvas.height, "nv12")
         self._buffers = [self._convert.empty(), self._convert.empty()]
         self._sent = 0
-        self._samples = 0
-        self._began = 0
+        self._began = self._first = 0
         self._asked = 0.0
         self._facts: dict[str, float] = {}
         self._sender: Any = None
@@ -55,7 +55,7 @@ class NdiSink:
             self._ndi.send_destroy(self._sender)
             self._sender = None
 
-    def send(self, frame: Frame, sound: Samples) -> None:
+    def send(self, frame: Frame, sound: Samples, due: Due) -> None:
         """Send one picture and its sound. NDI never tells of receivers that go away, so nothing is raised.
 
         The asynchronous call owns its buffer until the next one, so two take turns. It is worth it: at 1280x720@30
@@ -63,12 +63,15 @@ class NdiSink:
         """
         planes = self._buffers[self._sent % 2]
         self._convert.convert(frame.pixels, planes)
-        self._send_audio(sound)
+        if not self._sent:
+            self._first = due.index
+        timecode = self._began + int((due.index - self._first) * _TICKS / self._rate)
+        self._send_audio(sound, timecode + round(due.ahead * _TICKS))
         video = self._video
         video.data = planes  # sets size and aspect from the array, which has the chroma below
         video.yres = self._convert.height
         video.picture_aspect_ratio = self._convert.width / self._convert.height
-        video.timecode = self._began + int(self._sent * _TICKS / self._rate)
+        video.timecode = timecode
         self._ndi.send_send_video_async_v2(self._sender, video)
         self._sent += 1
 
@@ -94,12 +97,14 @@ class NdiSink:
             self._rate.denominator,
         )
 
-    def _send_audio(self, sound: Samples) -> None:
-        """Send the block before its picture: a receiver that mixes waits for sound, never for pictures."""
+    def _send_audio(self, sound: Samples, timecode: int) -> None:
+        """Send the block before its picture: a receiver that mixes waits for sound, never for pictures.
+
+        Its timecode is that of the picture that it belongs to, which may have left already: OBS goes by timecodes.
+        """
         if not len(sound):
             return
         audio = self._audio
         audio.data = np.ascontiguousarray(sound.T)  # sets the number of channels and samples, and the stride
-        audio.timecode = self._began + self._samples * _TICKS // SAMPLE_RATE
+        audio.timecode = timecode
         self._ndi.send_send_audio_v3(self._sender, audio)
-        self._samples += len(sound)

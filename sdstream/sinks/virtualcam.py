@@ -13,6 +13,7 @@ from sdstream.config.sinks import VirtualcamSinkSettings
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame, Samples
 from sdstream.log import get_logger
+from sdstream.sinks import Due
 from sdstream.sinks.yuv import Yuv420
 
 
@@ -46,7 +47,7 @@ class VirtualcamSink:
         if sys.platform == "linux":
             self._tune(self._camera.device)
         black = np.zeros((*size[::-1], 3), np.uint8)
-        self.send(Frame(black, 0, 0.0, 0.0), np.zeros((0, 2), np.float32))
+        self.send(Frame(black, 0, 0.0, 0.0), np.zeros((0, 2), np.float32), Due(0))
         get_logger().info("virtual camera open", device=self._camera.device, backend=self._camera.backend)
         return self
 
@@ -56,9 +57,9 @@ class VirtualcamSink:
         if camera is not None:
             camera.close()
 
-    def send(self, frame: Frame, sound: Samples) -> None:
+    def send(self, frame: Frame, sound: Samples, due: Due) -> None:
         """Show one picture. pyvirtualcam tells of no failure; the sound is dropped."""
-        del sound
+        del sound, due
         self._convert.convert(frame.pixels, self._planes)
         self._camera.send(self._planes)
 

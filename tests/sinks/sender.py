@@ -15,6 +15,7 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sinks import AnySink
 from sdstream.errors import SdstreamError
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
+from sdstream.sinks import Due
 from sdstream.sinks.registry import open_sink
 from tests.parts import bars
 
@@ -37,7 +38,7 @@ def send(settings: dict[str, Any], seconds: float) -> dict[str, Any]:
             began = time.monotonic()
             for number in range(round(seconds * 30)):
                 now = time.monotonic()
-                sink.send(Frame(bars.draw(320, 180, number), number, now, now), tone(number))
+                sink.send(Frame(bars.draw(320, 180, number), number, now, now), tone(number), Due(number))
                 told["sent"] += 1
                 for fact, value in sink.facts().items():
                     told[fact] = max(told[fact], value) if fact in told else value

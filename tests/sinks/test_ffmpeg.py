@@ -10,7 +10,7 @@ from sdstream.config.sinks import FfmpegSinkSettings
 from sdstream.errors import ConfigError, Lost, Unavailable
 from sdstream.frame import SAMPLE_RATE, Frame
 from sdstream.pacer import samples_in
-from sdstream.sinks import early_samples, encoders
+from sdstream.sinks import Due, early_samples, encoders
 from sdstream.sinks.ffmpeg import FfmpegSink
 from tests.parts import bars
 from tests.parts.recording import Recording
@@ -33,7 +33,7 @@ def record(path, canvas=CANVAS, pictures=130, **more):
             phase += count
             tone = 0.25 * np.sin(at * 2 * np.pi * bars.TONE / SAMPLE_RATE)
             picture = Frame(bars.draw(canvas.width, canvas.height, number), number, 0.0, 0.0)
-            sink.send(picture, np.stack([tone, tone], 1).astype(np.float32))
+            sink.send(picture, np.stack([tone, tone], 1).astype(np.float32), Due(number))
     return path
 
 
@@ -135,7 +135,9 @@ def test_closing_twice_is_harmless(tmp_path):
     sink = FfmpegSink(settings(tmp_path / "show.mp4"), CANVAS)
     with sink:
         for number in range(10):
-            sink.send(Frame(bars.draw(320, 180, number), number, 0.0, 0.0), np.zeros((1600, 2), np.float32))
+            sink.send(
+                Frame(bars.draw(320, 180, number), number, 0.0, 0.0), np.zeros((1600, 2), np.float32), Due(number)
+            )
     sink.__exit__(None, None, None)
     assert Recording.read(tmp_path / "show.mp4").pictures
 
@@ -144,7 +146,7 @@ def test_sound_is_stamped_as_much_earlier_as_it_comes_later_than_its_picture(tmp
     with FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS) as sink:
         for number in range(60):
             sound = np.full((1600, 2), 0.5 if number == 30 else 0.0, np.float32)
-            sink.send(Frame(bars.draw(320, 180, number), number, 0.0, 0.0), sound)
+            sink.send(Frame(bars.draw(320, 180, number), number, 0.0, 0.0), sound, Due(number))
     with av.open(str(tmp_path / "show.mkv")) as container:
         blocks = [(frame.time, frame.to_ndarray()[0]) for frame in container.decode(audio=0)]
     loud = [
@@ -160,3 +162,17 @@ def test_auto_takes_an_encoder_that_has_encoded_a_picture():
 def test_an_encoder_that_does_not_exist_is_unavailable_and_says_why():
     with pytest.raises(Unavailable, match=r"h264_nope: .+; expected libx264"):
         encoders.choose("h264_nope")
+
+
+def test_pictures_that_the_clock_left_out_are_a_gap_in_time_and_silence(tmp_path):
+    left_out = 45
+    with FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS) as sink:
+        for number in [*range(30), *range(30 + left_out, 120)]:
+            sound = np.full((1600, 2), 0.5 if number == 90 else 0.0, np.float32)
+            sink.send(Frame(bars.draw(320, 180, number), number, 0.0, 0.0), sound, Due(number))
+    with av.open(str(tmp_path / "show.mkv")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+        container.seek(0)
+        loud = [frame.time for frame in container.decode(audio=0) if np.abs(frame.to_ndarray()[0]).max() > 0.3]
+    assert times[30] - times[29] == pytest.approx((left_out + 1) / 30, abs=2e-3)
+    assert loud[0] - times[0] == pytest.approx(90 / 30 - early_samples("ffmpeg") / SAMPLE_RATE, abs=0.03)

@@ -9,6 +9,7 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sinks import AnySink
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame
+from sdstream.sinks import Due
 from sdstream.sinks.registry import open_sink
 
 CANVAS = Canvas(width=64, height=48, fps=30)
@@ -29,7 +30,7 @@ def test_each_kind_of_setting_gets_its_sink(settings, name):
 
 def test_discard_takes_everything_and_tells_nothing():
     with open_sink(TypeAdapter(AnySink).validate_python({"kind": "discard"}), CANVAS) as sink:
-        sink.send(Frame(np.zeros((48, 64, 3), np.uint8), 1, 0.0, 0.0), np.zeros((1600, 2), np.float32))
+        sink.send(Frame(np.zeros((48, 64, 3), np.uint8), 1, 0.0, 0.0), np.zeros((1600, 2), np.float32), Due(0))
         assert sink.facts() == {}
 
 

@@ -8,6 +8,7 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sinks import VirtualcamSinkSettings
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame
+from sdstream.sinks import Due
 from sdstream.sinks.virtualcam import VirtualcamSink
 
 pyvirtualcam = pytest.importorskip("pyvirtualcam", reason="needs the virtualcam extra")
@@ -67,7 +68,7 @@ def test_elsewhere_the_driver_gets_size_rate_and_name_and_a_black_picture_at_onc
 def test_each_picture_is_sent_once_as_i420():
     with sink() as camera:
         for value in (0, 255, 0):
-            camera.send(Frame(np.full((48, 64, 3), value, np.uint8), 1, 0.0, 0.0), SILENCE)
+            camera.send(Frame(np.full((48, 64, 3), value, np.uint8), 1, 0.0, 0.0), SILENCE, Due(0))
     assert [int(picture[0]) for picture in Backend.opened[0].pictures] == [16, 16, 235, 16]
     assert {picture.size for picture in Backend.opened[0].pictures} == {64 * 48 * 3 // 2}
 

@@ -23,7 +23,7 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sinks import VirtualcamSinkSettings
 from sdstream.errors import SdstreamError
 from sdstream.frame import Frame
-from sdstream.sinks import v4l2
+from sdstream.sinks import Due, v4l2
 from sdstream.sinks.virtualcam import VirtualcamSink
 from sdstream.sinks.yuv import Yuv420
 
@@ -70,7 +70,7 @@ class Reader:
         deadline = time.monotonic() + 60
         number = 0
         while not self._ours.poll(1 / FPS) and time.monotonic() < deadline:
-            camera.send(Frame(PICTURES[number % len(PICTURES)], number, 0.0, 0.0), SILENCE)
+            camera.send(Frame(PICTURES[number % len(PICTURES)], number, 0.0, 0.0), SILENCE, Due(0))
             number += 1
         answer: dict[str, Any] = self._ours.recv() if self._ours.poll() else {"error": "no answer"}
         return answer
@@ -142,7 +142,7 @@ def byte_exact() -> dict[str, Any]:
 
 def after_close() -> dict[str, Any]:
     with sink() as camera:
-        camera.send(Frame(PICTURES[0], 1, 0.0, 0.0), SILENCE)
+        camera.send(Frame(PICTURES[0], 1, 0.0, 0.0), SILENCE, Due(0))
     output = v4l2.look(FIRST).output
     return {"output": output, "again": error(sink)}
 

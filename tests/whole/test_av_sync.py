@@ -1,5 +1,6 @@
 """Sound and picture of a real publisher leave together, measured in what a server or a file receives."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -7,10 +8,16 @@ import av
 import numpy as np
 import pytest
 
+from sdstream.errors import Unavailable
 from sdstream.frame import SAMPLE_RATE
+from sdstream.ndi_runtime import load_ndi
 from sdstream.sources.marker import read
+from tests.parts import network
+from tests.parts.daemon import Daemon
+from tests.parts.programs import running
 from tests.parts.publisher import Publisher
 from tests.parts.show import KEY, Show, free_port
+from tests.parts.wait import until
 
 pytestmark = pytest.mark.slow
 QUIET = 0.5
@@ -70,3 +77,35 @@ def test_sound_leaves_with_its_picture_also_after_the_source_restarted(tmp_path:
     first, second = found[5:12], found[-7:]
     assert abs(np.median(first)) <= TOLERANCE, found
     assert abs(np.median(second)) <= TOLERANCE, found
+
+
+@pytest.mark.ndi
+def test_sound_leaves_an_ndi_sender_with_its_picture(tmp_path: Path) -> None:
+    """Two daemons in a network of their own: RTMP to NDI, and NDI to a file, by the timecodes that OBS goes by."""
+    try:
+        load_ndi()
+    except Unavailable as missing:
+        pytest.skip(str(missing))
+    if reason := network.missing():
+        pytest.skip(reason)
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    out = tmp_path / "show.mkv"
+    common = {"version": 1, "canvas": {"width": 320, "height": 180}, "engine": {"kind": "passthrough"}}
+    gate = {"kind": "rtmp", "listen": "127.0.0.1:1935", "key": KEY}
+    first = {**common, "source": gate, "sinks": [{"kind": "ndi"}]}
+    file = {"kind": "ffmpeg", "url": str(out), "preset": "ultrafast"}
+    second = {**common, "source": {"kind": "ndi", "url": "127.0.0.1:5961"}, "sinks": [file]}
+    with network.private_network() as private:
+        publisher = private.command(sys.executable, "-m", "tests.parts.publisher", f"rtmp://127.0.0.1:1935/live/{KEY}")
+        with (
+            Daemon(tmp_path / "first", first, private) as sending,
+            Daemon(tmp_path / "second", second, private) as kept,
+        ):
+            until(lambda: sent.says("sink opened"), 30, "the sender is there")
+            with running(publisher, tmp_path / "publisher.log", cwd=Path(__file__).parents[2]):
+                until(lambda: kept.says("source is live"), 30, "its picture arrives")
+                time.sleep(18)  # eighteen beeps: the measurement takes as long as what it measures
+    found = offsets(out)
+    assert len(found) >= 12
+    assert abs(np.median(found[5:])) <= TOLERANCE, found
