@@ -28,6 +28,8 @@ class ControlNets:
         self.names = tuple(settings)
         self._dtype, self._device = unet.dtype, unet.device
         self._nets = [_load(name, one, unet) for name, one in settings.items()]
+        self._scaled_for: tuple[tuple[float, ...], ...] = ()
+        self._scales = torch.empty(0)
         self._conditions = [_condition(name, one, self._device) for name, one in settings.items()]
 
     def hint(self, pixels: Pixels) -> Tensor | None:
@@ -38,16 +40,18 @@ class ControlNets:
         on_device = torch.from_numpy(pictures).to(self._device)
         return on_device.permute(0, 3, 1, 2).to(self._dtype).div_(255)
 
-    def residuals(self, hints: Tensor, scales: Sequence[Sequence[float]], **call: Any) -> tuple[list[Tensor], Tensor]:
+    def residuals(self, hints: Tensor, scales: Sequence[tuple[float, ...]], **call: Any) -> tuple[list[Tensor], Tensor]:
         """Return what is added to the U-Net's down blocks and middle: the sum over nets, scaled row by row.
 
         `hints` is [rows, nets, 3, H, W]; `call` is what the U-Net gets too.
         """
         downs: list[Tensor] = []
         middle: Tensor | None = None
+        if tuple(scales) != self._scaled_for:
+            self._scaled_for = tuple(scales)
+            self._scales = torch.tensor(scales, dtype=self._dtype, device=self._device)  # [rows, nets]
         for place, net in enumerate(self._nets):
-            scale = torch.tensor([row[place] for row in scales], dtype=self._dtype, device=self._device)
-            scale = scale.view(-1, 1, 1, 1)
+            scale = self._scales[:, place].view(-1, 1, 1, 1)
             own_downs, own_middle = net(controlnet_cond=hints[:, place], return_dict=False, **call)
             scaled = [down * scale for down in own_downs]
             downs = [a + b for a, b in zip(downs, scaled, strict=True)] if downs else scaled

@@ -18,24 +18,31 @@ class NoiseCache:
         self._shape = shape
         self._device = torch.device(device)
         self._keep = keep
-        self._drawn: dict[tuple[int, int], Tensor] = {}
+        self._kept: dict[tuple[Seeds, Blend, int], Tensor] = {}
 
     def draw(self, seed: int, stages: int) -> Tensor:
         """Return the noise of one seed; its first stages do not depend on how many there are.  # [n, c, h, w]"""
-        key = (seed, stages)
-        if key not in self._drawn:
-            if len(self._drawn) >= self._keep:
-                del self._drawn[next(iter(self._drawn))]
-            source = torch.Generator("cpu").manual_seed(seed)
-            noise = [torch.randn(self._shape, generator=source) for _ in range(stages)]
-            self._drawn[key] = torch.stack(noise).to(self._device)
-        return self._drawn[key]
+        return self.mix(seed, "linear", stages)
 
     def mix(self, seeds: Seeds, blend: Blend, stages: int) -> Tensor:
-        """Return the blended noise of one or more seeds, at unit variance either way.  # [n, c, h, w]"""
-        if isinstance(seeds, int):
-            return self.draw(seeds, stages)
-        return mix_noise([(self.draw(part.seed, stages), part.weight) for part in seeds if part.weight > 0], blend)
+        """Return the noise of one or more seeds, at unit variance however blended.  # [n, c, h, w]
+
+        The same question gets the same tensor, as long as it is among the latest.
+        """
+        key = (seeds, blend, stages)
+        if key not in self._kept:
+            noise = self._work_out(seeds, blend, stages)
+            if len(self._kept) >= self._keep:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = noise
+        return self._kept[key]
+
+    def _work_out(self, seeds: Seeds, blend: Blend, stages: int) -> Tensor:
+        if not isinstance(seeds, int):
+            parts = [(self.draw(part.seed, stages), part.weight) for part in seeds if part.weight > 0]
+            return mix_noise(parts, blend)
+        source = torch.Generator("cpu").manual_seed(seeds)
+        return torch.stack([torch.randn(self._shape, generator=source) for _ in range(stages)]).to(self._device)
 
 
 def mix_noise(parts: Sequence[tuple[Tensor, float]], blend: Blend) -> Tensor:

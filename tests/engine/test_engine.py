@@ -108,9 +108,12 @@ def test_the_last_change_before_a_still_picture_is_shown_and_then_the_engine_res
     assert engine.session.unet.rows == rows
 
 
-def test_a_still_clip_costs_less_than_half_the_unet_rows(engine):
+@pytest.mark.parametrize(
+    "more", [{}, {"seed": ({"seed": 1}, {"seed": 2})}, {"prompt": ({"text": "oil"}, {"text": "ink"}), "blend": "slerp"}]
+)
+def test_a_still_clip_costs_less_than_half_the_unet_rows(engine, more):
     for _ in range(44):
-        engine(picture(1), Controls(steps=(32, 45)))
+        engine(picture(1), Controls(steps=(32, 45), **more))
     assert engine.session.unet.rows * 2.39 <= 44 * 2
 
 

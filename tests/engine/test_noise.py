@@ -20,11 +20,17 @@ def test_a_seed_is_drawn_once_and_its_first_stages_do_not_depend_on_how_many_the
     assert not torch.equal(cache.draw(7, 2)[0], cache.draw(7, 2)[1])
 
 
+def test_blended_noise_is_worked_out_once():
+    cache = NoiseCache(SHAPE)
+    seeds = (WeightedSeed(seed=1), WeightedSeed(seed=2))
+    assert cache.mix(seeds, "slerp", 2) is cache.mix(seeds, "slerp", 2)
+
+
 def test_the_cache_stays_small():
     cache = NoiseCache((1, 2, 2), keep=5)
     for seed in range(100):
         cache.draw(seed, 2)
-    assert len(cache._drawn) == 5
+    assert len(cache._kept) == 5
 
 
 @pytest.mark.parametrize("blend", ["linear", "slerp"])
