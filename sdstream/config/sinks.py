@@ -38,7 +38,7 @@ class FfmpegSinkSettings(SinkSettings):
     kind: Literal["ffmpeg"]
     """An RTMP server, or a file."""
     url: SecretStr
-    """rtmp:// or rtmps:// URL with its stream key, or a file name; an existing file is not overwritten."""
+    """rtmp:// or rtmps:// URL with its stream key, or a file name; a file is never overwritten."""
     format: str | None = Field(None, max_length=64)
     """FFmpeg output format; flv for rtmp, else guessed from the file's name."""
     encoder: Literal["auto", "libx264", "h264_nvenc"] = "auto"

@@ -52,7 +52,7 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, inpu
     """Send one picture for each tick of the canvas rate, for as long as the stage runs."""
     cv2.setNumThreads(1)  # a fade is a millisecond of work; a pool of threads would cost the engine its cores
     ladder = Ladder(make_slate(canvas.width, canvas.height, air.slate), air.hold, air.fade)
-    with open_sink(settings, canvas) as sink:
+    with open_sink(settings, canvas, again=context.counters.get("first") > 0) as sink:
         get_logger().info("sink opened", kind=settings.kind)
         clock = _Clock(context, canvas, inputs.epoch)
         context.ready()

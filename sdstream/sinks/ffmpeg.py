@@ -5,6 +5,7 @@ sign of life and replaces the process. PyAV 19 gives up by itself after `timeout
 """
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -31,7 +32,9 @@ _SAMPLE = Fraction(1, SAMPLE_RATE)
 class FfmpegSink:
     """One server or file. It never reopens by itself: it raises, and the stage starts anew with a key frame."""
 
-    def __init__(self, settings: FfmpegSinkSettings, canvas: Canvas) -> None:
+    def __init__(self, settings: FfmpegSinkSettings, canvas: Canvas, *, again: bool = False) -> None:
+        """`again`: a file of this name is this run's own, left by a process that is gone."""
+        self._again = again
         self._settings = settings
         self._canvas = canvas
         self._url = settings.url.get_secret_value()
@@ -50,8 +53,8 @@ class FfmpegSink:
         file exists, Forbidden when the file may not be written, ConfigError for a format that FFmpeg does not know.
         """
         encoder = encoders.choose(self._settings.encoder)
-        if not self._live and Path(self._url).exists():
-            raise Unavailable(f"{self._url} exists and is not overwritten; move it away, or name another file")
+        if not self._live:
+            self._url = self._free_file()
         self._container = self._open()
         self._add_streams(self._container, encoder)
         with self._told("cannot be opened"):
@@ -88,6 +91,16 @@ class FfmpegSink:
     def facts(self) -> dict[str, float]:
         """Know nothing: a server tells nothing of its viewers."""
         return {}
+
+    def _free_file(self) -> str:
+        """Return the file to write: what was asked for, or after a restart the next number of it (show-2.mkv)."""
+        wanted = Path(self._url)
+        if not wanted.exists():
+            return self._url
+        if not self._again:
+            raise Unavailable(f"{wanted} exists and is not overwritten; move it away, or name another file")
+        numbered = (wanted.with_stem(f"{wanted.stem}-{number}") for number in itertools.count(2))
+        return str(next(path for path in numbered if not path.exists()))
 
     def _open(self) -> OutputContainer:
         settings = self._settings

@@ -11,8 +11,11 @@ from sdstream.config.sinks import (
 from sdstream.sinks import Sink
 
 
-def open_sink(settings: AnySink, canvas: Canvas) -> Sink:
-    """Return the sink for `settings`, not yet entered: `with open_sink(…) as sink`."""
+def open_sink(settings: AnySink, canvas: Canvas, *, again: bool = False) -> Sink:
+    """Return the sink for `settings`, not yet entered: `with open_sink(…) as sink`.
+
+    `again`: this run has sent by it before, from a process that is gone.
+    """
     match settings:
         case VirtualcamSinkSettings():
             from sdstream.sinks.virtualcam import VirtualcamSink
@@ -25,7 +28,7 @@ def open_sink(settings: AnySink, canvas: Canvas) -> Sink:
         case FfmpegSinkSettings():
             from sdstream.sinks.ffmpeg import FfmpegSink
 
-            return FfmpegSink(settings, canvas)
+            return FfmpegSink(settings, canvas, again=again)
         case DiscardSinkSettings():
             from sdstream.sinks.discard import DiscardSink
 

@@ -176,3 +176,12 @@ def test_pictures_that_the_clock_left_out_are_a_gap_in_time_and_silence(tmp_path
         loud = [frame.time for frame in container.decode(audio=0) if np.abs(frame.to_ndarray()[0]).max() > 0.3]
     assert times[30] - times[29] == pytest.approx((left_out + 1) / 30, abs=2e-3)
     assert loud[0] - times[0] == pytest.approx(90 / 30 - early_samples("ffmpeg") / SAMPLE_RATE, abs=0.03)
+
+
+def test_after_a_restart_a_file_goes_on_under_the_next_number(tmp_path):
+    (tmp_path / "show.mkv").write_bytes(b"what the first process wrote")
+    for _ in range(2):
+        with FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS, again=True) as sink:
+            sink.send(Frame(bars.draw(320, 180, 0), 0, 0.0, 0.0), np.zeros((1600, 2), np.float32), Due(0))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["show-2.mkv", "show-3.mkv", "show.mkv"]
+    assert (tmp_path / "show.mkv").read_bytes() == b"what the first process wrote"

@@ -99,7 +99,7 @@ def test_sound_leaves_an_ndi_sender_with_its_picture(tmp_path: Path) -> None:
     with network.private_network() as private:
         publisher = private.command(sys.executable, "-m", "tests.parts.publisher", f"rtmp://127.0.0.1:1935/live/{KEY}")
         with (
-            Daemon(tmp_path / "first", first, private) as sending,
+            Daemon(tmp_path / "first", first, private) as sent,
             Daemon(tmp_path / "second", second, private) as kept,
         ):
             until(lambda: sent.says("sink opened"), 30, "the sender is there")
