@@ -46,16 +46,16 @@ class Pipeline:
         """Ask the run to end; safe from a signal handler and from another thread."""
         self._stopping.set()
 
-    def run(self, seconds: float | None = None, on_status: Callable[[Report], None] | None = None) -> Report:
+    def run(self, seconds: float | None = None, each_second: Callable[["Pipeline"], None] | None = None) -> Report:
         """Run until `seconds` are over, a signal comes, `stop` is called, or a stage cannot go on.
 
-        `on_status` is called about once a second. What happens on air raises nothing: see `Report.reason`.
+        `each_second` is called about so often. What happens on air raises nothing: see `Report.reason`.
         """
         with self._signals():
             try:
                 for stage in self._wiring.stages:
                     stage.start(time.monotonic())
-                self._watch(seconds, on_status)
+                self._watch(seconds, each_second)
             finally:
                 self._shut_down()
         return self.report()
@@ -68,17 +68,17 @@ class Pipeline:
         """Return the process of each stage that has one now, by stage name."""
         return {stage.name: stage.pid for stage in self._wiring.stages if stage.pid is not None}
 
-    def _watch(self, seconds: float | None, on_status: Callable[[Report], None] | None) -> None:
+    def _watch(self, seconds: float | None, each_second: Callable[["Pipeline"], None] | None) -> None:
         until = float("inf") if seconds is None else self._began + seconds
-        next_status = self._began + 1.0
+        next_call = self._began + 1.0
         while not self._stopping.is_set() and not self._reason:
             now = time.monotonic()
             if now >= until:
                 return
             self._look_after_stages(now)
-            if on_status is not None and now >= next_status:
-                on_status(self.report())
-                next_status = now + 1.0
+            if each_second is not None and now >= next_call:
+                each_second(self)
+                next_call = now + 1.0
             sentinels = [stage.sentinel for stage in self._wiring.stages if stage.sentinel is not None]
             multiprocessing.connection.wait(sentinels, min(_TURN, max(0.0, until - now)))
 

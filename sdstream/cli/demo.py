@@ -20,7 +20,6 @@ from sdstream.cli.options import Json, Quiet, Verbose
 if TYPE_CHECKING:
     from sdstream.config.schema import Config
     from sdstream.pipeline import Pipeline
-    from sdstream.report import Report
 
 CANVAS = "{width: 640, height: 360, fps: 30}"
 """Small enough for publisher, daemon and both encoders to keep up on two old cores."""
@@ -70,7 +69,7 @@ def demo(
         print(f"{told}Recording to {recording}.", file=sys.stderr)
     pipeline = Pipeline(_config(recording, environment), logs)
     with _publisher(environment):
-        report = pipeline.run(None, _ending(pipeline, seconds, quiet))
+        report = pipeline.run(None, _ending(seconds, quiet))
     if not report.source.frames and not report.exit_code:
         raise Unavailable(f"no picture came from the publisher within {PATIENCE:.0f} s; see why: sdstream demo -v")
     finish(report, json)
@@ -87,15 +86,16 @@ def _config(recording: Path, environment: dict[str, str]) -> "Config":
     return loads(_SHOW, "demo", overrides, environment)
 
 
-def _ending(pipeline: "Pipeline", seconds: float, quiet: bool) -> "Callable[[Report], None]":
+def _ending(seconds: float, quiet: bool) -> "Callable[[Pipeline], None]":
     """Return what ends the run `seconds` after its first picture, and tells how it goes until then."""
     from sdstream.cli.run import follow
 
     tell = follow()
     first: float | None = None
 
-    def on_status(report: "Report") -> None:
+    def each_second(pipeline: "Pipeline") -> None:
         nonlocal first
+        report = pipeline.report()
         if first is None and report.source.frames:
             first = report.seconds
         if report.seconds >= (PATIENCE if first is None else first + seconds):
@@ -103,7 +103,7 @@ def _ending(pipeline: "Pipeline", seconds: float, quiet: bool) -> "Callable[[Rep
         if not quiet:
             tell(report)
 
-    return on_status
+    return each_second
 
 
 @contextmanager

@@ -28,6 +28,7 @@ def run(
 ) -> None:
     """Put a configuration on air, until Ctrl-C (a second one leaves at once) or for --for SECONDS."""
     from sdstream import log
+    from sdstream.cli.watch import Watch
     from sdstream.config.load import load
     from sdstream.pipeline import Pipeline
     from sdstream.stage import LogChoice
@@ -35,8 +36,17 @@ def run(
     logs = LogChoice("debug" if verbose else "error" if quiet else "info", log_json)
     log.configure(logs.level, json=logs.json)
     settings = load(config, overrides or ())
-    report = Pipeline(settings, logs).run(seconds, None if quiet else follow(in_log=log_json))
-    finish(report, json)
+    watch = Watch(config, overrides or (), settings)
+    tell = None if quiet else follow(in_log=log_json)
+
+    def each_second(pipeline: Pipeline) -> None:
+        controls = watch.news()
+        if controls is not None:
+            pipeline.controls.set(controls)
+        if tell:
+            tell(pipeline.report())
+
+    finish(Pipeline(settings, logs).run(seconds, each_second), json)
 
 
 def finish(report: "Report", json: bool) -> None:
