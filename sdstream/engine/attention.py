@@ -74,7 +74,7 @@ class PromptAttention:
         """Attend; the names are diffusers' protocol."""
         del encoder_hidden_states, attention_mask, temb
         assert self._layer.current is not None, "PromptCache.select comes before the U-Net"
-        k, v = (t.expand(len(hidden_states), -1, -1, -1) for t in self._layer.current)
+        k, v = self._layer.current
         q = _heads(attn, attn.to_q(hidden_states))
         return _out(attn, F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
@@ -104,8 +104,8 @@ class PromptCache:
                 if embedding not in layer.kept:
                     layer.kept[embedding] = self._work_out(layer.attention, embedding)
             pairs = [layer.kept[embedding] for embedding in chosen]
-            same = all(embedding is chosen[0] for embedding in chosen)
-            layer.current = pairs[0] if same else (torch.cat([k for k, _ in pairs]), torch.cat([v for _, v in pairs]))
+            # Copied for every row, though most share a prompt: a compiled U-Net starts anew when a shape changes.
+            layer.current = torch.cat([k for k, _ in pairs]), torch.cat([v for _, v in pairs])
             for embedding in list(layer.kept)[: max(0, len(layer.kept) - self._keep)]:
                 del layer.kept[embedding]
         self._rows = chosen
