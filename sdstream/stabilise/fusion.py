@@ -26,14 +26,17 @@ def fusion_system(difference: np.ndarray, trust: np.ndarray, weights: Weights) -
     P: (L + lam m + pull) z = lam m R + L_m R, where L_m is the Laplacian with edge weights beta min(m_i,
     m_j).
     """
-    held = weights.lam * trust
-    b = held * difference
+    held, kept = weights.lam * trust, weights.beta * trust
     across = weights.beta * np.minimum(trust[:, 1:], trust[:, :-1])
-    flux = across * (difference[:, :, 1:] - difference[:, :, :-1])
-    b[:, :, 1:] += flux
-    b[:, :, :-1] -= flux
     down = weights.beta * np.minimum(trust[1:], trust[:-1])
-    flux = down * (difference[:, 1:] - difference[:, :-1])
-    b[:, 1:] += flux
-    b[:, :-1] -= flux
-    return System(c=held + np.float32(weights.pull), b=b, guess=(weights.beta * trust) * difference)
+    b, guess = np.empty_like(difference), np.empty_like(difference)
+    for r, right, first in zip(difference, b, guess, strict=True):  # plane by plane: each fits into the cache
+        np.multiply(held, r, out=right)
+        np.multiply(kept, r, out=first)
+        flux = across * (r[:, 1:] - r[:, :-1])
+        right[:, 1:] += flux
+        right[:, :-1] -= flux
+        flux = down * (r[1:] - r[:-1])
+        right[1:] += flux
+        right[:-1] -= flux
+    return System(c=held + np.float32(weights.pull), b=b, guess=guess)
