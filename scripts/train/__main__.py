@@ -60,7 +60,8 @@ class Workshop:
         """Encode once; a later call reads what this one wrote."""
         path = self.told.work / "latents.pt"
         if not path.exists():
-            kept = encode_all(self.cache, self.cache.ready(held_out=False), self._autoencoder(), self.device)
+            numbers = self.cache.ready(held_out=False)[: self.told.photos]
+            kept = encode_all(self.cache, numbers, self._autoencoder(), self.device)
             torch.save({"photos": kept.photos.cpu(), "looks": kept.looks.cpu()}, path)
         kept = torch.load(path, map_location=self.device, weights_only=True)
         return Latents(kept["photos"], kept["looks"])
@@ -78,6 +79,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20, help="training budget of each part, over all calls")
     parser.add_argument("--limit", type=float, default=1e6, help="minutes that each part may train in this call")
     parser.add_argument("--pictures", type=int, default=24, help="held-out pictures to measure on")
+    parser.add_argument("--photos", type=int, help="photos that the U-Net sees, all by default")
     parser.add_argument("--threads", type=int, default=2)
     told = parser.parse_args()
     torch.set_num_threads(told.threads)

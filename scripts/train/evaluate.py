@@ -126,18 +126,24 @@ def _slopes(picture: Picture) -> NDArray[np.float32]:
 
 
 def structure(cache: Cache, model: Path, count: int) -> dict[str, object]:
-    """Correlation of edge strength (Sobel after a blur of 1 px) with the camera's, for the model and the teacher."""
-    ours, theirs = [], []
+    """Correlation of edge strength (Sobel after a blur of 1 px) with the camera's: model, teacher, and targets."""
+    teacher = Teacher()
+    kept: dict[str, list[float]] = {"model, one step": [], "model, two steps": [], "teacher": [], "target": []}
     with painter(model, 256) as paints:
         for i in cache.ready(held_out=True)[:count]:
             picture = np.array(cache.targets[i, 0])
-            camera = _slopes(picture)
+            camera = _slopes(picture).ravel()
             for k, look in enumerate(LOOKS, start=1):
                 if isinstance(look.paint, int):
-                    output = paints.paint(picture, asking(look.name))
-                    ours.append(np.corrcoef(camera.ravel(), _slopes(output).ravel())[0, 1])
-                    theirs.append(np.corrcoef(camera.ravel(), _slopes(np.array(cache.targets[i, k])).ravel())[0, 1])
-    return {"model": round(float(np.mean(ours)), 3), "teacher_with_detail": round(float(np.mean(theirs)), 3)}
+                    pictures = {
+                        "model, one step": paints.paint(picture, asking(look.name)),
+                        "model, two steps": paints.paint(picture, asking(look.name, TWO)),
+                        "teacher": teacher.paint(picture, look.paint, detail=0),
+                        "target": np.array(cache.targets[i, k]),
+                    }
+                    for who, output in pictures.items():
+                        kept[who].append(float(np.corrcoef(camera, _slopes(output).ravel())[0, 1]))
+    return {who: round(float(np.mean(values)), 3) for who, values in kept.items()}
 
 
 def steady(cache: Cache, model: Path, looks: tuple[str, ...], count: int = 4) -> dict[str, object]:
@@ -149,9 +155,10 @@ def steady(cache: Cache, model: Path, looks: tuple[str, ...], count: int = 4) ->
             whole = np.array(cache.targets[i, 0])
             views = [np.ascontiguousarray(whole[2 * n : 2 * n + 192, 3 * n : 3 * n + 192]) for n in range(8)]
             for name in looks:
-                look = LOOKS[NAMES.index(name)]
+                style = LOOKS[NAMES.index(name)].paint
+                assert isinstance(style, int), f"{name} is not the teacher's"
                 errors["model"].append(_warp([paints.paint(view, asking(name, TWO)) for view in views]))
-                errors["teacher"].append(_warp([look.target(view, teacher) for view in views]))
+                errors["teacher"].append(_warp([teacher.paint(view, style, detail=0) for view in views]))
     means = {who: float(np.mean(values)) for who, values in errors.items()}
     return {
         "looks": list(looks),

@@ -68,7 +68,7 @@ def encode_all(cache: Cache, numbers: list[int], autoencoder: Any, device: torch
             encoded = autoencoder.encode(torch.cat([*relit, tensor[1:]])).latents
         photos.append(encoded[:RELIT].half())
         looks.append(encoded[RELIT:].half())
-        if done % 50 == 0:
+        if done % 25 == 0:
             print(f"encoded {done} of {len(numbers)}", flush=True)
     return Latents(torch.stack(photos).clone(), torch.stack(looks).clone())
 

