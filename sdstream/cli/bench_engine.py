@@ -1,6 +1,5 @@
 """`sdstream bench engine` and `bench paper`: the engine alone, and the paper's tables on this machine."""
 
-import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -113,19 +112,7 @@ def _steps(text: str, known: Sequence[int]) -> list[int]:
 
 
 def _show(bench: "Bench", tables: "dict[str, list[Row]]", plot: Path | None, as_json: bool) -> None:
-    import torch
-
-    on_gpu = bench.model.device.type == "cuda"
-    facts: Row = {
-        "sdstream": __version__,
-        "model": bench.model_name,
-        "size": f"{bench.settings.width}x{bench.settings.height}",
-        "device": torch.cuda.get_device_name(bench.model.device) if on_gpu else platform.processor() or "cpu",
-        "dtype": str(bench.model.unet.dtype).removeprefix("torch."),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "gpu_bytes": torch.cuda.max_memory_allocated(bench.model.device) if on_gpu else None,
-    }
+    facts: Row = {"sdstream": __version__, **bench.facts()}
     if plot is not None:
         from sdstream.engine.figures import draw_tables
 

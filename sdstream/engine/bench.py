@@ -1,6 +1,7 @@
 """What `sdstream bench engine` and `bench paper` measure: tables of rows, each a mapping of column to value."""
 
 import itertools
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,20 @@ class Bench:
     def session(self, **settings: object) -> Session:
         """Return a fresh engine around the model."""
         return Session(self.model, self.settings.model_copy(update=settings), lambda: 0.0)
+
+    def facts(self) -> Row:
+        """Return what was measured, and on what."""
+        device = self.model.device
+        on_gpu = device.type == "cuda"
+        return {
+            "model": self.model_name,
+            "size": f"{self.settings.width}x{self.settings.height}",
+            "device": torch.cuda.get_device_name(device) if on_gpu else platform.processor() or "cpu",
+            "dtype": str(self.model.unet.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "gpu_bytes": torch.cuda.max_memory_allocated(device) if on_gpu else None,
+        }
 
     def moving(self, count: int = 8) -> list[Pixels]:
         """Return pictures of something that moves by a twentieth of the width a frame."""
