@@ -1,11 +1,14 @@
 """Where the sweeps are done: numpy on one core, or torch on a GPU."""
 
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 from sdstream.errors import Unavailable
 from sdstream.relax.red_black import RedBlack, Sweeps
+
+if TYPE_CHECKING:
+    from sdstream.relax.red_black_torch import RedBlackTorch
 
 Device = Literal["cpu", "cuda"]
 """As in `StabiliseSettings.device`."""
@@ -28,6 +31,32 @@ def open_solver(device: Device, height: int, width: int, count: int) -> Solver:
     """Return a solver for pictures of three channels and `count` sweeps a frame. Raises Unavailable."""
     if device == "cpu":
         return RedBlack(height, width, 3)
+    return _gpu_solver(height, width, count)
+
+
+def gpu_seconds(side: int, count: int, runs: int = 100) -> float:
+    """Return the median seconds of one solve on the GPU, measured by its own events. Raises Unavailable."""
+    solver = _gpu_solver(side, side, count)
+    import torch
+
+    rng = np.random.default_rng(0)
+    b, x = rng.standard_normal((2, 3, side, side)).astype(np.float32)
+    solver.load(np.full((side, side), 0.01, np.float32), b, x)
+    omega = torch.tensor(1.8, device="cuda")
+    solver.launch(omega)  # compiles and captures
+    times = []
+    for _ in range(runs):
+        begin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        begin.record()
+        solver.launch(omega)
+        end.record()
+        end.synchronize()
+        times.append(begin.elapsed_time(end) / 1e3)
+    return float(np.median(times))
+
+
+def _gpu_solver(height: int, width: int, count: int) -> "RedBlackTorch":
     try:
         import torch
 
@@ -36,4 +65,4 @@ def open_solver(device: Device, height: int, width: int, count: int) -> Solver:
         raise Unavailable("stabilising on a GPU needs torch: pip install 'sdstream[diffusion]'") from error
     if not torch.cuda.is_available():
         raise Unavailable("stabilising on a GPU needs CUDA, and torch sees none; try: sdstream doctor")
-    return RedBlackTorch(height, width, 3, count, device)
+    return RedBlackTorch(height, width, 3, count, "cuda")

@@ -60,10 +60,18 @@ def test_a_clip_gives_square_rgb_pictures_and_a_missing_one_is_named(tmp_path) -
 
 def test_the_command_prints_a_table_or_json_and_draws_a_sheet(tmp_path, capsys) -> None:
     sheet = tmp_path / "sheet.png"
-    bench_picture.picture("synthetic", frames=4, size=64, sweeps=16, seed=0, sheet=sheet, as_json=True)
+    bench_picture.picture("synthetic", frames=4, size=64, sweeps=16, sheet=sheet, gpu=False, as_json=True)
     out = json.loads(capsys.readouterr().out)
     assert [score["name"] for score in out["scores"]][:3] == ["raw", "mean", "flow mean"]
     assert out["scores"][0]["error"] is None
     assert cv2.imread(str(sheet)).shape == (7 * 64, 3 * 64, 3)
-    bench_picture.picture("synthetic", frames=4, size=64, sweeps=16, seed=0, sheet=None, as_json=False)
+    bench_picture.picture("synthetic", frames=4, size=64, sweeps=16, sheet=None, gpu=False, as_json=False)
     assert "E_warp, fused / raw" in capsys.readouterr().out
+
+
+def test_the_command_refuses_a_gpu_that_is_not_there() -> None:
+    torch = pytest.importorskip("torch", reason="the torch path needs the [diffusion] extra")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(Unavailable, match="CUDA"):
+        bench_picture.picture("synthetic", frames=4, size=64, sweeps=16, sheet=None, gpu=True, as_json=False)
