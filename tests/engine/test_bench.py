@@ -35,6 +35,7 @@ def test_the_profile_adds_up_to_the_whole():
     assert sum(row["share"] for row in rows) == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_paper_makes_its_tables_and_a_figure(tmp_path):
     file = tmp_path / "paper.png"
     result = bench(

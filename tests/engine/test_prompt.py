@@ -47,5 +47,5 @@ def test_deep_nesting_takes_no_recursion_and_no_overflow(prompt):
     assert "x" not in prompt or max(abs(weight) for _, weight in parse_weights(prompt)) == WEIGHT_LIMIT
 
 
-def test_ten_megabytes_are_split_without_a_quadratic_wait():
-    assert parse_weights("(" * 5_000_000 + "x" * 5_000_000) == [("(" * 5_000_000 + "x" * 5_000_000, 1.0)]
+def test_two_megabytes_are_split_without_a_quadratic_wait():
+    assert parse_weights("(" * 1_000_000 + "x" * 1_000_000) == [("(" * 1_000_000 + "x" * 1_000_000, 1.0)]
