@@ -190,3 +190,12 @@ def test_steps_that_do_not_fit_the_stages_are_a_bug():
     batch, _ = make(2)
     with pytest.raises(Bug, match="3 steps"):
         batch.push(latents(1)[0], Recipe(sampling((1, 2, 3), Guidance()), (0, 0)))
+
+
+def test_frames_that_differ_in_their_seed_alone_keep_their_own_noise():
+    batch, _ = make(3)
+    recipes = [Recipe(sampling((10, 20, 30), Guidance("none"), seed=seed), (0.1, 0.2)) for seed in (1, 2)]
+    z = latents(6)
+    outputs = [batch.push(z[k], recipes[k % 2]) for k in range(6)]
+    for k in range(4):
+        assert_same(outputs[k + 2], z[k], recipes[k % 2])
