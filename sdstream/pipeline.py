@@ -17,7 +17,7 @@ from sdstream.config.schema import Config
 from sdstream.errors import ConfigError, Forbidden, Lost, Unavailable
 from sdstream.log import get_logger
 from sdstream.report import Report
-from sdstream.stage import Failure, LogChoice
+from sdstream.stage import Ending, Failure, LogChoice
 from sdstream.wiring import Wiring
 
 STOP_WITHIN = 2.0
@@ -66,7 +66,7 @@ class Pipeline:
 
     def pids(self) -> dict[str, int]:
         """Return the process of each stage that has one now, by stage name."""
-        return {stage.name: stage.pid for stage in self._wiring.stages if stage.pid is not None}
+        return {stage.name: pid for stage in self._wiring.stages if (pid := stage.pid) is not None}
 
     def _watch(self, seconds: float | None, each_second: Callable[["Pipeline"], None] | None) -> None:
         until = float("inf") if seconds is None else self._began + seconds
@@ -95,8 +95,11 @@ class Pipeline:
         facts = {"stage": failure.stage, "how": failure.ending.value, "reason": failure.message}
         log = get_logger()
         log.warning("stage ended", **facts)
-        if failure.was_ready or failure.stage in self._proven or failure.exit_code == Lost.exit_code:
-            return  # it has worked, or it waits for something: it may come back, however long that takes
+        waits = failure.exit_code == Lost.exit_code or (
+            failure.ending is Ending.HANG and failure.stage != self._wiring.engine.name  # for a server that is silent
+        )
+        if failure.was_ready or failure.stage in self._proven or waits:
+            return  # it may come back, however long that takes
         self._failed[failure.stage] = tries = self._failed.get(failure.stage, 0) + 1
         if failure.exit_code not in _FOR_GOOD and tries < TRIES:
             return
@@ -113,7 +116,8 @@ class Pipeline:
         for stage in self._wiring.stages:
             stage.stop()
         for stage in reversed(self._wiring.stages):
-            stage.join(deadline)
+            if trouble := stage.join(deadline):
+                get_logger().warning("stage did not end well", stage=stage.name, reason=trouble)
         self._wiring.close()
 
     @contextmanager
@@ -125,9 +129,7 @@ class Pipeline:
 
         def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
             if self._stopping.is_set():
-                for stage in self._wiring.stages:
-                    stage.join(0.0)
-                os._exit(128 + number)
+                os._exit(128 + number)  # the stages die with us; we may be in the middle of waiting for one
             self.stop()
 
         before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

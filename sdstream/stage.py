@@ -28,6 +28,11 @@ _BEAT, _READY = "beat", "ready"
 BACKOFF = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the first, second, … restart in a row; a stage that ran for 10 s starts from the front again."""
 _SETTLED = 10.0
+_AWAY = 1.0
+"""Seconds between two looks after which the supervisor was held up itself (Ctrl-Z, a paused container): then silence
+says nothing about the stages, which were held up with it."""
+_LAST_WORDS = 4000
+"""Characters of an error that the supervisor hears: a longer text would not fit the pipe that nobody reads yet."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,8 @@ class Stage:
     _started: float = 0.0
     _failed_in_a_row: int = 0
     _next_start: float = field(default=0.0)
+    _looked: float = 0.0
+    _woken: float = 0.0
 
     @property
     def name(self) -> str:
@@ -126,8 +133,9 @@ class Stage:
 
     @property
     def pid(self) -> int | None:
-        """Process id, or None between two processes."""
-        return self._process.pid if self._process else None
+        """Process id, or None between two processes; other threads may ask."""
+        process = self._process
+        return process.pid if process else None
 
     @property
     def ready(self) -> bool:
@@ -140,39 +148,50 @@ class Stage:
         return self._process.sentinel if self._process else None
 
     def start(self, now: float) -> None:
-        """Start a process."""
+        """Start a process. Raises OSError when the system has no room for one."""
         self.context.restarted()
+        self._started = self._looked = now
         self._report, theirs = _SPAWN.Pipe(duplex=False)
         hold, self._lifeline = _SPAWN.Pipe(duplex=False)
-        self._process = _SPAWN.Process(
+        process = _SPAWN.Process(
             target=_main,
             args=(self.context, self.body, self.args, self.niceness, self.logs, theirs, hold),
             name=self.name,
             daemon=True,
         )
-        self._process.start()
-        theirs.close()
-        hold.close()
-        self._started = now
+        try:
+            process.start()
+            self._process = process
+        finally:
+            theirs.close()
+            hold.close()
 
     def poll(self, now: float) -> Failure | None:
         """Look after the process: start it when its time has come, kill it when it hangs; tell of an end."""
         if self._process is None:
-            if now >= self._next_start:
-                self.restarts += 1
-                self.start(now)
-            return None
-        if self._process.exitcode is None:
-            quiet = now - self.context.counters.get(_BEAT)
-            limit = self.hang_after if self.ready else self.open_deadline
-            if quiet <= limit:
-                if now - self._started > _SETTLED:
-                    self._failed_in_a_row = 0
-                return None
+            return self._start_again(now) if now >= self._next_start else None
+        if self._process.exitcode is not None:
+            return self._ended(now, self._process.exitcode)
+        self._woken = now if now - self._looked > _AWAY else self._woken
+        self._looked = now
+        quiet = now - max(self._woken, self.context.counters.get(_BEAT))
+        if quiet > (self.hang_after if self.ready else self.open_deadline):
             self._process.kill()
             self._process.join(1.0)
             return self._fail(now, Ending.HANG, f"no sign of life for {quiet:.1f} s", 70)
-        code = self._process.exitcode
+        if now - self._started > _SETTLED:
+            self._failed_in_a_row = 0
+        return None
+
+    def _start_again(self, now: float) -> Failure | None:
+        self.restarts += 1
+        try:
+            self.start(now)
+        except OSError as error:  # no memory, no process or no file left: the others go on, and it may pass
+            return self._fail(now, Ending.ERROR, f"no process could be started: {error}", 70)
+        return None
+
+    def _ended(self, now: float, code: int) -> Failure:
         message, exit_code = self._last_words()
         if message:
             return self._fail(now, Ending.ERROR, message, exit_code)
@@ -182,15 +201,22 @@ class Stage:
         """Ask the process to end; `join` waits for it."""
         self.context.stop()
 
-    def join(self, deadline: float) -> None:
-        """Wait until `deadline` for the process to end, then kill it. Harmless when there is none."""
+    def join(self, deadline: float) -> str:
+        """Wait until `deadline` for the process to end, then kill it; return what went wrong, or "".
+
+        Harmless when there is no process.
+        """
         if self._process is None:
-            return
+            return ""
         self._process.join(max(0.0, deadline - time.monotonic()))
         if self._process.exitcode is None:
             self._process.kill()
             self._process.join(1.0)
+            trouble = "it did not end in time and was killed"
+        else:
+            trouble, _ = self._last_words()
         self._close()
+        return trouble
 
     def _fail(self, now: float, ending: Ending, message: str, exit_code: int) -> Failure:
         failure = Failure(self.name, ending, message, exit_code, self.ready)
@@ -202,19 +228,20 @@ class Stage:
     def _last_words(self) -> tuple[str, int]:
         """Return the error that the process sent before it ended, or "" and 70."""
         if self._report is not None and self._report.poll():
-            try:
+            with contextlib.suppress(EOFError, OSError):  # OSError: it died in the middle of its words
                 message, exit_code = self._report.recv()
-            except EOFError:
-                return "", 70
-            return str(message), int(exit_code)
+                return str(message), int(exit_code)
         return "", 70
 
     def _close(self) -> None:
         for end in (self._report, self._lifeline):
             if end is not None:
                 end.close()
-        self._process.close()
-        self._process = self._report = self._lifeline = None
+        process, self._process, self._report, self._lifeline = self._process, None, None, None
+        # A killed process that is inside a driver, or that gives back a lot of memory, is not gone at once. It runs
+        # no more of our code, and multiprocessing reaps it when it starts another one.
+        if process is not None and process.exitcode is not None:
+            process.close()
 
 
 def _name_of(code: int) -> str:
@@ -245,11 +272,11 @@ def _main(
     try:
         body(context, *args)
     except SdstreamError as error:
-        report.send((str(error), error.exit_code))
+        report.send((str(error)[:_LAST_WORDS], error.exit_code))
         os._exit(error.exit_code)
     except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor hears of it and starts another
         log.get_logger().exception("stage failed")
-        report.send((f"{type(error).__name__}: {error}", 70))
+        report.send((f"{type(error).__name__}: {error}"[:_LAST_WORDS], 70))
         os._exit(70)
     os._exit(0)  # no finalisers: a native thread that will not end must not hold up the show
 

@@ -34,6 +34,10 @@ def break_down(context: Context) -> None:
     raise ZeroDivisionError("a bug")
 
 
+def say_much(context: Context) -> None:
+    raise Unavailable("compiler said: " + "x" * 1_000_000)
+
+
 def stage(body, **settings: float) -> Stage:
     return Stage(Context("test", stage_counters(("turns",))), body, **settings)
 
@@ -119,6 +123,59 @@ def test_a_killed_process_is_replaced_and_counters_go_on(started) -> None:
     before = watched.context.counters.get("turns")
     assert wait_for(lambda: watched.poll(time.monotonic()) is None and watched.context.counters.get("turns") > before)
     assert watched.restarts == 1
+
+
+def test_a_process_that_outlives_its_kill_does_not_hold_up_the_others(started, monkeypatch) -> None:
+    """One that is inside a driver, or gives back a graphics card's memory, is not gone at once."""
+    watched = started(hang, hang_after=0.3)
+    assert wait_for(lambda: watched.ready)
+    kill, stuck = watched._process.kill, watched._process  # a driver that holds a process cannot be had in a test
+    monkeypatch.setattr(stuck, "kill", lambda: None)
+    assert first_failure(watched).ending is Ending.HANG
+    assert watched.pid is None
+    kill()
+    stuck.join(5)
+
+
+def test_a_very_long_error_still_arrives(started) -> None:
+    """A pipe holds 64 KiB, and nobody reads it before the process has ended."""
+    failure = first_failure(started(say_much))
+    assert failure.ending is Ending.ERROR
+    assert failure.message.startswith("compiler said: xxx")
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(started, monkeypatch) -> None:
+    watched = started(crash)
+    assert first_failure(watched).ending is Ending.CRASH
+
+    def no_room(process: object) -> None:
+        raise BlockingIOError("no process left")
+
+    with monkeypatch.context() as full:
+        full.setattr("multiprocessing.context.SpawnProcess.start", no_room)
+        assert "no process left" in first_failure(watched).message
+    assert wait_for(lambda: watched.poll(time.monotonic()) is None and watched.pid is not None)
+
+
+def test_a_supervisor_that_was_held_up_itself_takes_nobody_for_hung(started) -> None:
+    """After Ctrl-Z and `fg`, or when a container goes on, all have been silent for as long."""
+    watched = started(beat, hang_after=2.0)
+    assert wait_for(lambda: watched.ready and watched.poll(time.monotonic()) is None)
+    os.kill(watched.pid, signal.SIGSTOP)
+    time.sleep(2.5)
+    assert watched.poll(time.monotonic()) is None
+    assert first_failure(watched).ending is Ending.HANG  # it is still stopped, and now that is its own fault
+
+
+def test_what_went_wrong_at_the_end_is_told(started) -> None:
+    fine, stuck, broken = started(beat), started(hang), started(refuse)
+    for each in (fine, stuck):
+        assert wait_for(lambda each=each: each.ready)
+        each.stop()
+    now = time.monotonic()
+    assert broken.join(now + 20) == "no such camera: plug it in"
+    assert fine.join(now + 20) == ""
+    assert "killed" in stuck.join(now)
 
 
 def test_restarts_in_a_row_wait_longer_and_longer() -> None:
