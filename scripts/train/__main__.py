@@ -1,6 +1,10 @@
-"""python -m scripts.train: paint the targets, train the parts, write the model; goes on where it was cut off."""
+"""python -m scripts.train: paint the targets, train the parts, write the model; goes on where it was cut off.
+
+On a machine with few cores, `torchrun --nproc-per-node 2 -m scripts.train unet` shares the batches out.
+"""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +87,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     told = parser.parse_args()
     torch.set_num_threads(told.threads)
+    if "WORLD_SIZE" in os.environ:
+        torch.distributed.init_process_group("gloo")
     workshop = Workshop(told)
     for part in told.parts:
         workshop.do(part)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import distributed, nn
 
 CHECKPOINT_EVERY = 120.0
 """Seconds between checkpoints."""
@@ -31,8 +31,16 @@ class Run:
         trained = [p for p in module.parameters() if p.requires_grad]
         self._optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.99), weight_decay=decay)
         self._losses: dict[str, float] = {}
+        self._before = 0.0
+        self._workers = distributed.get_world_size() if distributed.is_initialized() else 1
+        self._leads = self.worker[0] == 0
         if path.exists():
             self._resume()
+
+    @property
+    def worker(self) -> tuple[int, int]:
+        """This worker's number, and how many there are."""
+        return (0 if self._workers == 1 else distributed.get_rank()), self._workers
 
     def _resume(self) -> None:
         kept = torch.load(self._path, map_location="cpu", weights_only=True)
@@ -43,6 +51,8 @@ class Run:
 
     def save(self) -> None:
         """Write a checkpoint; a run that is killed meanwhile keeps the one before."""
+        if not self._leads:
+            return
         fresh = self._path.with_suffix(".new")
         state = {"module": self.module.state_dict(), "average": self.average.state_dict()}
         state |= {"optimizer": self._optimizer.state_dict(), "step": self.step, "spent": self.spent}
@@ -51,16 +61,15 @@ class Run:
 
     def steps(self, limit: float) -> Iterator[int]:
         """Yield step numbers until the budget, or this call's `limit` in seconds, is used up."""
-        started = saved = before = time.monotonic()
-        while self.spent < self._seconds and before - started < limit:
+        end = min(self._seconds, self.spent + limit)
+        started = saved = self.spent
+        self._before = time.monotonic()
+        while self.spent < end:
             yield self.step
-            now = time.monotonic()
-            self.spent += min(LONGEST_STEP, now - before)
-            before = now
-            if now - saved > CHECKPOINT_EVERY:
+            if self.spent - saved > CHECKPOINT_EVERY:
                 self.save()
-                saved = now
-        if before > started:
+                saved = self.spent
+        if self.spent > started:
             self.save()
 
     def descend(self, losses: dict[str, torch.Tensor]) -> None:
@@ -71,12 +80,27 @@ class Run:
             group["lr"] = self._rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
         self._optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
+        self._agree()
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         self._optimizer.step()
         self.average.update_parameters(self.module)
         self.step += 1
         for name, loss in losses.items():
             self._losses[name] = 0.98 * self._losses.get(name, float(loss.detach())) + 0.02 * float(loss.detach())
-        if self.step % 50 == 0:
+        if self.step % 50 == 0 and self._leads:
             told = " ".join(f"{name} {loss:.4f}" for name, loss in self._losses.items())
             print(f"{self._path.stem}: step {self.step}, {self.spent:.0f} s of {self._seconds:.0f}: {told}", flush=True)
+
+    def _agree(self) -> None:
+        """Count the time of this step; with several workers, take the mean of it and of all gradients."""
+        now = time.monotonic()
+        self.spent += min(LONGEST_STEP, now - self._before)
+        self._before = now
+        if self._workers == 1:
+            return
+        slopes = [p.grad for p in self.module.parameters() if p.grad is not None]
+        flat = torch.cat([*(slope.flatten() for slope in slopes), torch.tensor([self.spent])]) / self._workers
+        distributed.all_reduce(flat)
+        self.spent = float(flat[-1])  # so that all workers end at the same step
+        for slope, mean in zip(slopes, flat[:-1].split([slope.numel() for slope in slopes]), strict=True):
+            slope.copy_(mean.view_as(slope))

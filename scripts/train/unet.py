@@ -53,12 +53,14 @@ def train(
     model.set_attn_processor(Shortened())
     run = Run(model, folder / "unet.pt", seconds, rate=1.2e-3)
     levels = Levels(device)
-    sampler = Sampler(latents, bank, levels, run.step)
+    worker, workers = run.worker
+    torch.manual_seed(4 + run.step + worker)
+    sampler = Sampler(latents, bank, levels, run.step + worker)
     carried: Batch | None = None
     for step in run.steps(limit):
         # whole pictures now and then: normalisation and attention should not get used to small cuttings
         whole = step % 6 == 5
-        fresh = sampler.draw(2, 32) if whole else sampler.draw(PAIRS, 16)
+        fresh = sampler.draw(max(1, 2 // workers), 32) if whole else sampler.draw(PAIRS // workers, 16)
         parts = [fresh] if whole or carried is None else [fresh, carried]
         answers = _answer(run.module, parts, levels)
         losses = [_losses(part, answer, levels) for part, answer in zip(parts, answers, strict=True)]
@@ -68,7 +70,7 @@ def train(
             for name in losses[0]
         })  # fmt: skip
         if not whole:
-            carried = fresh.onward(answers[0].detach(), levels, ONWARD)
+            carried = fresh.onward(answers[0].detach(), levels, ONWARD // workers)
     return run.average.module.eval().requires_grad_(requires_grad=False)
 
 
