@@ -126,6 +126,10 @@ class Cue(Control):
     """Seconds of the crossfade to it."""
 
 
+STEADINESS = {"off": 0.0, "light": 0.4, "steady": 0.8, "frozen": 0.95}
+"""Named places of the steadiness slider."""
+
+
 class Controls(Control):
     """Everything that may change while on air."""
 
@@ -161,6 +165,13 @@ class Controls(Control):
     """Scale of each ControlNet that the engine loaded; one not named here has scale 1."""
     region: Region = Region()
     """Which part of the picture is restyled."""
+    steadiness: Literal["off", "light", "steady", "frozen"] | Annotated[float, Field(ge=0, le=1)] = "off"
+    """How firmly the restyled picture follows the camera's motion instead of flickering: a preset or 0 to 1."""
+
+    @property
+    def firmness(self) -> float:
+        """`steadiness` as a number."""
+        return STEADINESS[self.steadiness] if isinstance(self.steadiness, str) else self.steadiness
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -25,6 +25,8 @@ class EngineReport:
     dropped: int
     restarts: int
     fps: float
+    flicker: float | None
+    """What flickers in the last picture: E_warp (see docs), RMS grey levels; None while it is not steadied."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def table(report: Report) -> str:
         f"ran {report.seconds:.1f} s" + (f"; ended because {report.reason}" if report.reason else ""),
         f"source   {source.frames} frames, {source.dropped} dropped, {source.reopens} reopened, {source.state}",
         f"engine   {engine.frames} frames, {engine.fps:.1f} fps, {engine.skipped} skipped as still, "
-        f"{engine.dropped} dropped, {engine.restarts} restarts",
+        f"{engine.dropped} dropped, {engine.restarts} restarts{_flicker(engine)}",
     ]
     head = f"{'sink':<14}{'due':>7}{'sent':>7}{'share':>8}{'live':>7}{'held':>6}{'camera':>8}{'slate':>7}{'late':>6}"
     lines.append(head + f"{'restarts':>10}{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}")
@@ -116,3 +118,7 @@ def _milliseconds(values: Percentiles) -> str:
 
 def _ms(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.1f}"
+
+
+def _flicker(engine: EngineReport) -> str:
+    return "" if engine.flicker is None else f", flicker {engine.flicker:.1f} grey levels"

@@ -1,5 +1,7 @@
 """Reads the counters of a run's stages into a report. It only reads: the counters belong to the stages."""
 
+import math
+
 from sdstream.ladder import Rung
 from sdstream.report import EngineReport, Report, SinkReport, SourceReport
 from sdstream.sinks.body import FACTS
@@ -35,12 +37,14 @@ def _engine(wiring: Wiring) -> EngineReport:
     counters = wiring.engine.context.counters
     span = counters.get("last_at") - counters.get("first_at")
     shown = counters.count("rendered")
+    flicker = counters.get("flicker")
     return EngineReport(
         frames=counters.count("frames"),
         skipped=counters.count("skipped"),
         dropped=counters.count("dropped"),
         restarts=wiring.engine.restarts,
         fps=(shown - 1) / span if span > 0 else 0.0,
+        flicker=flicker if shown and math.isfinite(flicker) else None,
     )
 
 

@@ -12,6 +12,7 @@ from sdstream.config.base import Settings
 from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.config.sinks import AnySink
 from sdstream.config.sources import AnySource
+from sdstream.config.stabilise_settings import StabiliseSettings
 from sdstream.controls import Controls
 
 
@@ -76,6 +77,8 @@ class Config(Settings):
     """Where the picture comes from."""
     engine: AnyEngine = DiffusionSettings()
     """What restyles it."""
+    stabilise: StabiliseSettings = StabiliseSettings()
+    """How the picture is held steady; `controls.steadiness` says how firmly."""
     controls: Controls = Controls()
     """What may change while on air: prompt, strength, guidance."""
     sinks: tuple[AnySink, ...] = Field(min_length=1, max_length=16)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sdstream.stabilise.settings import Weights
+from sdstream.stabilise.weights import Weights
 
 
 @dataclass(frozen=True)

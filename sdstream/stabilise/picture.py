@@ -11,11 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from sdstream.config.stabilise_settings import StabiliseSettings
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 from sdstream.stabilise.averages import FlowMean, PlainMean
 from sdstream.stabilise.motion import agreement, dense_flow, grid, warp
-from sdstream.stabilise.settings import StabiliseSettings
 from sdstream.stabilise.stabiliser import Stabiliser
 from sdstream.stabilise.synthetic import KnownMotion, Scene
 

@@ -9,11 +9,12 @@ from typing import Self
 import cv2
 import numpy as np
 
+from sdstream.config.stabilise_settings import StabiliseSettings
 from sdstream.frame import Pixels
-from sdstream.stabilise.settings import REFERENCE_SIDE, StabiliseSettings
 from sdstream.stabilise.solver import open_solver
 from sdstream.stabilise.stabiliser import picture_of, planes_of, state_file
 from sdstream.stabilise.tuning import OmegaTuner
+from sdstream.stabilise.weights import REFERENCE_SIDE
 
 SCREENING = 0.005
 """Pull of the correction towards zero inside the region, at 256 pixels."""

@@ -8,12 +8,13 @@ from typing import Self
 import cv2
 import numpy as np
 
+from sdstream.config.stabilise_settings import StabiliseSettings
 from sdstream.frame import Pixels
 from sdstream.stabilise.fusion import fusion_system
 from sdstream.stabilise.motion import Motion, MotionFinder, warp
-from sdstream.stabilise.settings import REFERENCE_SIDE, StabiliseSettings, weights
 from sdstream.stabilise.solver import open_solver
 from sdstream.stabilise.tuning import OmegaTuner
+from sdstream.stabilise.weights import REFERENCE_SIDE, weights
 
 CUT_TRUST = 0.25
 """Mean trust under which two camera pictures are taken for two shots: nothing of the old one is kept."""
@@ -93,6 +94,11 @@ class Stabiliser:
             self._held, self.last = planes_of(styled), Steadied()
             return styled
         return self._fuse(styled, motion, self._held, steadiness, explore=not late)
+
+    @property
+    def flicker(self) -> float:
+        """E_warp of the latest call in grey levels; NaN when nothing was fused."""
+        return self.last.e_warp
 
     def solve_error(self) -> float:
         """Return the RMS in grey levels between the last fusion's correction and its exact solution. For benchmarks."""

@@ -5,8 +5,8 @@ import pytest
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
+from sdstream.config.stabilise_settings import StabiliseSettings
 from sdstream.stabilise.region import SCREENING, RegionComposite
-from sdstream.stabilise.settings import StabiliseSettings
 from sdstream.stabilise.stand_in import StandInStyle
 from sdstream.stabilise.synthetic import Scene
 
