@@ -3,6 +3,7 @@
 Secrets never get here: settings hold them in types that print themselves as stars.
 """
 
+import contextlib
 import logging
 import os
 import sys
@@ -37,9 +38,27 @@ def configure(level: str = "info", *, json: bool = False, out: TextIO | None = N
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(out),
+        logger_factory=lambda *_: _Lines(out),
         cache_logger_on_first_use=True,
     )
+
+
+class _Lines:
+    """Writes lines for as long as somebody reads them: a reader that is gone must not end the show."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, line: str) -> None:
+        """Write one line, as a whole."""
+        try:
+            self._out.write(line + "\n")
+            self._out.flush()
+        except OSError:
+            with contextlib.suppress(OSError, ValueError):  # else Python tries again as it ends, and fails
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+
+    debug = info = warning = error = critical = write
 
 
 def bind(**facts: object) -> None:

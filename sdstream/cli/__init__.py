@@ -1,5 +1,6 @@
 """The command line: one file a verb. Only here may anything be printed, and results alone go to standard output."""
 
+import os
 import sys
 import traceback
 
@@ -11,6 +12,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; end with 0, 2, 69, 70, 77 or 78, and for an error with one message and no traceback."""
+    _open_missing_files()
     # Stage processes import this module too, through the entry script: what is heavy stays inside.
     from sdstream.cli.app import app
 
@@ -24,6 +26,18 @@ def main() -> None:
         if {"-v", "--verbose"} & set(sys.argv):
             traceback.print_exc()
         _end(f"a bug in sdstream: {type(error).__name__}: {error}; run again with -v for the trace", Bug.exit_code)
+
+
+def _open_missing_files() -> None:
+    """Open the standard files that the caller closed (`2>&-`), for nobody.
+
+    Else the next sockets and shared memories get their numbers, and what a library prints is written into those.
+    """
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(spare, True)
+    os.close(spare)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _status(error: SdstreamError) -> int:

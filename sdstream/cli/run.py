@@ -1,5 +1,6 @@
 """`sdstream run`: put a configuration on air."""
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Callable
@@ -73,7 +74,8 @@ def _status_line(report: "Report") -> None:
     from sdstream.report import status_line
 
     width = shutil.get_terminal_size().columns - 1
-    print(f"\r\x1b[K{status_line(report)[:width]}", end="", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # the terminal is gone; the show is not
+        print(f"\r\x1b[K{status_line(report)[:width]}", end="", file=sys.stderr, flush=True)
 
 
 def _status_log() -> "Callable[[Report], None]":

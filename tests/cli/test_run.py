@@ -51,3 +51,26 @@ def test_a_run_goes_on_without_an_optional_sink_whose_device_is_missing(tmp_path
     assert answer.returncode == 0
     assert "optional sink left out" in answer.stderr
     assert "discard" in answer.stdout
+
+
+def test_a_log_that_nobody_reads_any_more_does_not_end_the_run(tmp_path: Path):
+    file = tmp_path / "show.yaml"
+    file.write_text(SHOW + "sinks: [{kind: discard}]}")
+    command = [sys.executable, "-m", "sdstream", "run", str(file), "--for", "6", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    process.stderr.close()
+    assert process.stdout is not None
+    with process.stdout as out:
+        report = json.loads(out.read())
+    assert process.wait(30) == 0
+    assert report["sinks"][0]["restarts"] == 0
+    assert report["sinks"][0]["sent"] > 0
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_standard_files_do_not_end_the_run(tmp_path: Path, closed: str):
+    file = tmp_path / "show.yaml"
+    file.write_text(SHOW + "sinks: [{kind: discard}]}")
+    shell = f'exec "{sys.executable}" -m sdstream run "{file}" --for 5 {closed}'
+    assert subprocess.run(["sh", "-c", shell], timeout=60, check=False).returncode == 0
