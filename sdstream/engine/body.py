@@ -14,6 +14,10 @@ from sdstream.mailbox import MailboxReader, MailboxWriter
 from sdstream.stage import Context
 from sdstream.stats import Counters, Histogram
 
+_STALE = 1.0
+"""Seconds before the engine was there in which a picture may have come that it still takes: what is older is of a
+source that has gone meanwhile, and would flash up as live."""
+
 COUNTERS = ("frames", *(outcome.value for outcome in Outcome), "dropped", "first_at", "last_at", "flicker")
 """`frames` came in, and each had one of the outcomes; `dropped` were replaced by newer ones before the engine was
 free. `first_at` and `last_at`: monotonic seconds of the first and the last new picture. `flicker`: see
@@ -51,14 +55,15 @@ def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: Eng
         get_logger().info("engine loaded", kind=settings.kind)
         finisher = Finisher(engine, steady, (canvas.width, canvas.height))
         context.ready()
+        oldest = time.monotonic() - _STALE
         while context.running:
             frame = ports.camera.take(0.2)
-            if frame is None:
+            if frame is None or frame.posted < oldest:
                 continue
-            late, dropped = ports.camera.dropped > dropped, ports.camera.dropped
-            picture = finisher.restyle(frame, ports.controls.get(), late=late)
+            missed, dropped = ports.camera.dropped - dropped, ports.camera.dropped
+            picture = finisher.restyle(frame, ports.controls.get(), late=missed > 0)
             context.counters.set("flicker", finisher.flicker)
-            _count(context.counters, engine.last_outcome, ports.camera.dropped)
+            _count(context.counters, engine.last_outcome, missed)
             if picture is not None:
                 ports.output.put(picture)
                 ports.latency.record(time.monotonic() - frame.posted)
@@ -67,7 +72,7 @@ def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: Eng
 def _count(counters: Counters, outcome: Outcome, dropped: int) -> None:
     counters.add("frames")
     counters.add(outcome.value)
-    counters.set("dropped", dropped)
+    counters.add("dropped", dropped)
     if outcome is Outcome.RENDERED:
         now = time.monotonic()
         counters.set("last_at", now)
