@@ -39,7 +39,8 @@ class Workshop:
         elif part == "unet":
             self._unet(seconds=told.minutes * 60)
         elif part == "export":
-            export.write(told.model, self.cache, self._autoencoder(), self._text(), self._unet())
+            parts = (self._autoencoder(), self._text(), self._unet())
+            export.write(told.model, self.cache, told.work, told.machine, parts)
         elif part == "evaluate":
             clips = sorted(file for file in told.clips.iterdir() if file.suffix in (".mkv", ".mp4", ".webm"))
             evaluate.evaluate(self.cache, told.model, clips, told.report / "evaluation.json", told.pictures)
@@ -82,6 +83,7 @@ def main() -> None:
     parser.add_argument("--report", type=Path, default=Path("docs/model"), help="where the evaluation goes")
     parser.add_argument("--minutes", type=float, default=20, help="training budget of each part, over all calls")
     parser.add_argument("--limit", type=float, default=1e6, help="minutes that each part may train in this call")
+    parser.add_argument("--machine", default="a machine not named", help="what to say in the model card")
     parser.add_argument("--pictures", type=int, default=24, help="held-out pictures to measure on")
     parser.add_argument("--photos", type=int, help="photos that the U-Net sees, all by default")
     parser.add_argument("--threads", type=int, default=2)

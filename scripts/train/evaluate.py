@@ -34,14 +34,11 @@ class Painter:
     def paint(self, picture: Picture, controls: Controls) -> Picture:
         """Run one picture through all its steps."""
         self._engine.reset()
-        self._engine(picture, controls)
-        done = self._engine.flush()
-        if done:
-            return done[-1]
-        self._engine.reset()
         result = self._engine(picture, controls)
-        assert result is not None
-        return result
+        done = self._engine.flush()
+        output = done[-1] if done else result
+        assert output is not None
+        return output
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from scripts.train.cache import Cache
 from scripts.train.latents import SCHEDULE
 from scripts.train.looks import FALLBACK, LOOKS
@@ -17,8 +19,9 @@ LIMIT = 25 * 2**20
 """Bytes that the whole folder may have: it travels in the wheel."""
 
 
-def write(folder: Path, cache: Cache, autoencoder: Any, reader: Reader, unet: Any) -> None:
-    """Write the model into `folder`, which is replaced."""
+def write(folder: Path, cache: Cache, work: Path, machine: str, parts: tuple[Any, Reader, Any]) -> None:
+    """Write autoencoder, text reader and U-Net into `folder`, which is replaced."""
+    autoencoder, reader, unet = parts
     from diffusers import LCMScheduler
 
     shutil.rmtree(folder, ignore_errors=True)
@@ -28,20 +31,33 @@ def write(folder: Path, cache: Cache, autoencoder: Any, reader: Reader, unet: An
     tokenizer().save_pretrained(folder / "tokenizer")
     LCMScheduler(**SCHEDULE).save_pretrained(folder / "scheduler")
     index = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": version("diffusers")}
-    parts = {
+    classes = {
         "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["sdstream", "AutoencoderShuffle"],
         "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
         "scheduler": ["diffusers", "LCMScheduler"],
     }  # fmt: skip
-    _json(folder / "model_index.json", index | parts)
+    _json(folder / "model_index.json", index | classes)
     looks = [{"name": look.name, "words": list(look.words)} for look in LOOKS]
     _json(folder / "looks.json", {"fallback": FALLBACK, "looks": looks})
     (folder / "CREDITS.md").write_text(credits_of(cache), encoding="utf-8")
     shutil.copytree(HERE / "papers", folder, dirs_exist_ok=True)
+    card = folder / "README.md"
+    card.write_text(card.read_text("utf-8").replace("{{TRAINING}}", training(work, machine)), encoding="utf-8")
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     print(f"{folder}: {size / 2**20:.1f} MiB")
     if size > LIMIT:
         raise SystemExit(f"{folder} has {size} bytes, more than {LIMIT}")
+
+
+def training(work: Path, machine: str) -> str:
+    """Say how long each part was trained, as its checkpoint tells."""
+    rows = []
+    for part, name in (("autoencoder", "Autoencoder"), ("text", "Text encoder"), ("unet", "U-Net")):
+        kept = torch.load(work / f"{part}.pt", map_location="cpu", weights_only=True)
+        rows.append(f"| {name} | {kept['step']:,} | {kept['spent'] / 60:.0f} |")
+    seen = len(torch.load(work / "latents.pt", map_location="cpu", weights_only=True, mmap=True)["photos"])
+    head = f"On {machine}; the U-Net saw {seen} of the photos, each in all looks:\n\n| part | steps | minutes |"
+    return "\n".join([head, "| --- | --- | --- |", *rows])
 
 
 def credits_of(cache: Cache) -> str:
