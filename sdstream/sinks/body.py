@@ -20,9 +20,10 @@ from sdstream.stage import Context
 from sdstream.stats import Histogram
 
 FACTS = ("connections", "on_program", "on_preview")
-COUNTERS = ("first", "last", "sent", "late", "rung", "audio_offset", *(rung.value for rung in Rung), *FACTS)
-"""`first` and `last`: numbers of the first and the last due picture, so that a process that was away still owes
-what fell due meanwhile. `audio_offset`: seconds that the sound is ahead of the picture that it leaves with."""
+COUNTERS = ("opened", "first", "last", "sent", "late", "rung", "audio_offset", *(rung.value for rung in Rung), *FACTS)
+"""`opened`: how often a process of this sink began to open it. `first` and `last`: numbers of the first and the last
+due picture, so that a process that was away still owes what fell due meanwhile. `audio_offset`: seconds that the sound
+is ahead of the picture that it leaves with."""
 
 
 class Sound(Protocol):
@@ -52,7 +53,8 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, inpu
     """Send one picture for each tick of the canvas rate, for as long as the stage runs."""
     cv2.setNumThreads(1)  # a fade is a millisecond of work; a pool of threads would cost the engine its cores
     ladder = Ladder(make_slate(canvas.width, canvas.height, air.slate), air.hold, air.fade)
-    with open_sink(settings, canvas, again=context.counters.get("first") > 0) as sink:
+    context.counters.add("opened")  # beforehand: from here on, what is found there may be our own
+    with open_sink(settings, canvas, again=context.counters.get("opened") > 1) as sink:
         get_logger().info("sink opened", kind=settings.kind)
         clock = _Clock(context, canvas, inputs.epoch)
         context.ready()

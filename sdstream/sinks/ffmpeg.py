@@ -27,6 +27,7 @@ from sdstream.sinks.yuv import Yuv420, as_av_frame
 
 _GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: FLV carries the parameter sets in its header
 _SAMPLE = Fraction(1, SAMPLE_RATE)
+_LONGEST_GAP = 10.0  # seconds that may be left out within one file or connection
 
 
 class FfmpegSink:
@@ -54,11 +55,14 @@ class FfmpegSink:
         """
         encoder = encoders.choose(self._settings.encoder)
         if not self._live:
-            self._url = self._free_file()
-        self._container = self._open()
-        self._add_streams(self._container, encoder)
-        with self._told("cannot be opened"):
-            self._container.start_encoding()  # connects: a wrong key shall fail here, not at the first picture
+            self._url = self._make_file()
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._remove_empty_file)
+            self._container = self._open()
+            self._add_streams(self._container, encoder)
+            with self._told("cannot be opened"):
+                self._container.start_encoding()  # connects: a wrong key shall fail here, not at the first picture
+            undo.pop_all()
         get_logger().info("output open", url=mask_url(self._url), encoder=encoder)
         return self
 
@@ -75,6 +79,7 @@ class FfmpegSink:
         else:
             with contextlib.suppress(av.FFmpegError):  # the reason is on its way up already
                 container.close()
+            self._remove_empty_file()
 
     def send(self, frame: Frame, sound: Samples, due: Due) -> None:
         """Encode and send. The sound goes first: FFmpeg holds a picture until it has seen later sound."""
@@ -92,15 +97,33 @@ class FfmpegSink:
         """Know nothing: a server tells nothing of its viewers."""
         return {}
 
-    def _free_file(self) -> str:
-        """Return the file to write: what was asked for, or after a restart the next number of it (show-2.mkv)."""
+    def _make_file(self) -> str:
+        """Make the file that was asked for, or after a restart the next number of it (show-2.mkv), and return it.
+
+        Another output may be given the same name at the same moment, so it is made here and now.
+        """
         wanted = Path(self._url)
-        if not wanted.exists():
-            return self._url
-        if not self._again:
-            raise Unavailable(f"{wanted} exists and is not overwritten; move it away, or name another file")
-        numbered = (wanted.with_stem(f"{wanted.stem}-{number}") for number in itertools.count(2))
-        return str(next(path for path in numbered if not path.exists()))
+        for number in itertools.count(1):
+            path = wanted if number == 1 else wanted.with_stem(f"{wanted.stem}-{number}")
+            try:
+                path.touch(exist_ok=False)
+                break
+            except FileExistsError as error:
+                if not self._again:
+                    raise Unavailable(
+                        f"{wanted} exists and is not overwritten; move it away, or name another file"
+                    ) from error
+            except OSError as error:
+                kind = Forbidden if isinstance(error, PermissionError) else Unavailable
+                raise kind(f"output {path} cannot be opened: {error.strerror}; {self._advice(error)}") from error
+        return str(path)
+
+    def _remove_empty_file(self) -> None:
+        """Leave no empty files behind: with a full disk there would be one for each try."""
+        if not self._live:
+            with contextlib.suppress(OSError):
+                if not Path(self._url).stat().st_size:
+                    Path(self._url).unlink()
 
     def _open(self) -> OutputContainer:
         settings = self._settings
@@ -175,10 +198,12 @@ class FfmpegSink:
     def _padded(self, sound: Samples, number: int) -> Samples:
         """Put silence in front of `sound` for pictures that were left out, so that it keeps its place.
 
-        It is seconds at most: a sink that is held up for longer is taken for hung, and replaced.
+        Raises Lost when that would be long: the machine slept, or the process was stopped. A new start is better.
         """
         due = int(number * SAMPLE_RATE / self._canvas.rate) - self._early
         gap = due - self._samples
+        if gap > _LONGEST_GAP * SAMPLE_RATE:
+            raise Lost(f"output {mask_url(self._url)} was held up for {gap / SAMPLE_RATE:.0f} s; it begins anew")
         return np.concatenate((np.zeros((gap, 2), np.float32), sound)) if gap > 1 else sound
 
     def _sound(self, sound: Samples) -> list["av.Packet[av.AudioStream]"]:
@@ -207,7 +232,7 @@ class FfmpegSink:
             return Lost
         return Forbidden if isinstance(error, PermissionError) else Unavailable
 
-    def _advice(self, error: av.FFmpegError) -> str:
+    def _advice(self, error: Exception) -> str:
         if not self._live:
             return "expected a folder that exists, may be written to and has room"
         if isinstance(error, ConnectionRefusedError):

@@ -14,7 +14,7 @@ from sdstream.sinks import Sink
 def open_sink(settings: AnySink, canvas: Canvas, *, again: bool = False) -> Sink:
     """Return the sink for `settings`, not yet entered: `with open_sink(…) as sink`.
 
-    `again`: this run has sent by it before, from a process that is gone.
+    `again`: this run has opened it before, or tried to, from a process that is gone.
     """
     match settings:
         case VirtualcamSinkSettings():

@@ -185,3 +185,31 @@ def test_after_a_restart_a_file_goes_on_under_the_next_number(tmp_path):
             sink.send(Frame(bars.draw(320, 180, 0), 0, 0.0, 0.0), np.zeros((1600, 2), np.float32), Due(0))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["show-2.mkv", "show-3.mkv", "show.mkv"]
     assert (tmp_path / "show.mkv").read_bytes() == b"what the first process wrote"
+
+
+def test_of_two_outputs_with_one_name_only_one_gets_the_file(tmp_path):
+    """Both start at the same moment, and neither has written anything yet."""
+    first, second = (FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS) for _ in range(2))
+    first._url = first._make_file()  # where a process may be when the other one begins
+    with pytest.raises(Unavailable, match="exists and is not overwritten"):
+        second.__enter__()
+
+
+def test_an_output_that_cannot_be_opened_leaves_no_empty_file(tmp_path):
+    with pytest.raises(ConfigError):
+        FfmpegSink(settings(tmp_path / "show.mkv", preset="no-such-preset"), CANVAS).__enter__()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(Unavailable, match=r"away/show\.mkv cannot be opened: .*expected a folder that exists"):
+        FfmpegSink(settings(tmp_path / "away" / "show.mkv"), CANVAS).__enter__()
+
+
+def test_after_a_long_sleep_it_begins_anew(tmp_path):
+    """An hour of silence would be 1.4 GB of samples at once."""
+    with FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS) as sink:
+        picture, sound = Frame(bars.draw(320, 180, 0), 0, 0.0, 0.0), np.zeros((1600, 2), np.float32)
+        sink.send(picture, sound, Due(0))
+        with pytest.raises(Lost, match="held up for 3600 s"):
+            sink.send(picture, sound, Due(3600 * 30))
