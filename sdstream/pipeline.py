@@ -37,6 +37,7 @@ class Pipeline:
         self._wiring = Wiring(config, logs or LogChoice(), self._began)
         self.controls = self._wiring.controls
         """What the engine follows; set it to change the show while on air."""
+        self._ended: float | None = None
         self._stopping = threading.Event()
         self._failed: dict[str, int] = {}
         self._proven: set[str] = set()
@@ -61,8 +62,9 @@ class Pipeline:
         return self.report()
 
     def report(self) -> Report:
-        """Return the numbers so far."""
-        return tally.take(self._wiring, time.monotonic() - self._began, self._exit_code, self._reason)
+        """Return the numbers so far; what the stages take to close is not part of the run."""
+        until = time.monotonic() if self._ended is None else self._ended
+        return tally.take(self._wiring, until - self._began, self._exit_code, self._reason)
 
     def pids(self) -> dict[str, int]:
         """Return the process of each stage that has one now, by stage name."""
@@ -112,7 +114,8 @@ class Pipeline:
 
     def _shut_down(self) -> None:
         """Ask every stage to end, then make it so."""
-        deadline = time.monotonic() + STOP_WITHIN
+        self._ended = time.monotonic()
+        deadline = self._ended + STOP_WITHIN
         for stage in self._wiring.stages:
             stage.stop()
         for stage in reversed(self._wiring.stages):

@@ -3,6 +3,7 @@
 import math
 
 from sdstream.ladder import Rung
+from sdstream.pacer import CATCH_UP
 from sdstream.report import EngineReport, Report, SinkReport, SourceReport
 from sdstream.sinks.body import FACTS
 from sdstream.sources.body import DROPS, STATES
@@ -14,6 +15,8 @@ def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -
     source = wiring.source.context.counters
     drops = {name: source.count(name) for name in DROPS}
     drops["engine busy"] = wiring.engine.context.counters.count("dropped")
+    present = math.floor(seconds * wiring.rate) + 1  # as the sinks count: from 1
+    patience = math.ceil(CATCH_UP * wiring.rate)
     sound = wiring.ring.span()[1] > 0 and bool(wiring.sinks)
     return Report(
         seconds=seconds,
@@ -24,7 +27,7 @@ def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -
             state=STATES[source.count("state")],
         ),
         engine=_engine(wiring),
-        sinks=tuple(_sink(parts) for parts in wiring.sinks),
+        sinks=tuple(_sink(parts, present, patience) for parts in wiring.sinks),
         audio_offset=wiring.sinks[0].stage.context.counters.get("audio_offset") if sound else None,
         drops={name: count for name, count in drops.items() if count},
         latency={"source": wiring.source_latency.summary(), "engine": wiring.engine_latency.summary()},
@@ -48,11 +51,13 @@ def _engine(wiring: Wiring) -> EngineReport:
     )
 
 
-def _sink(parts: SinkParts) -> SinkReport:
+def _sink(parts: SinkParts, present: int, patience: int) -> SinkReport:
+    """Read one sink; it owes what is due at `present` when it is more than `patience` pictures behind: it is away."""
     counters = parts.stage.context.counters
     rungs = {rung.value: counters.count(rung.value) for rung in Rung}
     rungs_sent = sum(rungs.values())
     first, last = counters.count("first"), counters.count("last")
+    last = present if present - last > patience else last
     return SinkReport(
         kind=parts.settings.kind,
         name=parts.name,

@@ -44,6 +44,7 @@ class Wiring:
     def __init__(self, config: Config, logs: LogChoice, epoch: float) -> None:
         """`epoch` is the start of the run (monotonic seconds). Raises Unavailable if a port is taken."""
         self._config, self._logs, self._epoch = config, logs, epoch
+        self.rate = config.canvas.rate
         size, count = config.canvas.width * config.canvas.height * 3, len(config.sinks)
         self.controls = LiveControls(config.controls)
         self.ring = AudioRing()
