@@ -85,7 +85,7 @@ def test_real_footage_is_restyled_and_every_output_keeps_the_rate(
     report = show.report()
     for sink in report["sinks"]:
         assert sink["sent"] >= 0.99 * sink["due"] > 100, sink
-        assert sink["live"] > 50, sink
+        assert sink["live"] > 10, sink
     assert report["engine"]["restarts"] == 0
     seen = colours(server.recording(KEY))
     assert max(np.abs(seen[-1] - picture).max() for picture in seen) > 20  # slate, camera, and what the model made
