@@ -102,7 +102,8 @@ def parse(text: str, name: str, *, option: bool = False) -> tuple[Node | None, l
         mark = error.problem_mark or error.context_mark
         where = reader.where(mark.line, mark.column) if mark else Where(name)
         wrong = ", ".join(part for part in (error.problem, error.context) if part)
-        line = text.splitlines()[mark.line] if mark and mark.line < text.count("\n") + 1 else ""
+        lines = text.splitlines()
+        line = lines[mark.line] if mark and mark.line < len(lines) else ""  # it may be the end of the text
         raise YamlError(Mistake(where, "", f"not YAML: {wrong}{_hint(line)}")) from error
     except ReaderError as error:
         before = text[: error.position]

@@ -120,3 +120,9 @@ def test_any_value_anywhere_is_either_taken_or_a_config_error(path: str, value: 
     good = "version: 1\nsource: {kind: testsrc}\nsinks: [{kind: discard}]\n"
     message = told(good, f"{path}={json.dumps(value)}")
     assert message is None or "--set" in message
+
+
+@pytest.mark.parametrize("text", ["a: {b: 1\n", "a: [1,\n", 'a: "b\n', "a: {\n\n"])
+def test_what_is_not_closed_at_the_end_is_a_mistake_and_not_a_bug(text: str):
+    with pytest.raises(YamlError, match="not YAML"):
+        parse(text, "show.yaml")
