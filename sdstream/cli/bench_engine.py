@@ -44,7 +44,7 @@ def engine(
 ) -> None:
     """Measure every guidance mode at each number of steps: speed, U-Net rows, memory."""
     from sdstream.engine import bench as measure
-    from sdstream.engine.models import quiet
+    from sdstream.engine.component import quiet
 
     chosen = _steps(steps, tuple(measure.STEP_LISTS))
     with quiet():
@@ -67,7 +67,7 @@ def paper(
 ) -> None:
     """Measure the paper's tables: Stream Batch, residual guidance, each part off in turn, the similarity filter."""
     from sdstream.engine import bench as measure
-    from sdstream.engine.models import quiet
+    from sdstream.engine.component import quiet
 
     wanted = [part.strip() for part in only.split(",") if part.strip()]
     with quiet():

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from sdstream.engine.models import Model, quiet
+from sdstream.engine.component import quiet
+from sdstream.engine.models import Model
 from sdstream.frame import Pixels
 
 

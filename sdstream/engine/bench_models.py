@@ -7,7 +7,8 @@ import torch
 
 from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.controls import Blend, Prompt
-from sdstream.engine.models import Model, choose_device, choose_dtype, load, quiet
+from sdstream.engine.component import quiet
+from sdstream.engine.models import Model, choose_device, choose_dtype, load
 from sdstream.engine.prompt import Embedding
 from sdstream.engine.schedule import NoiseTable
 from sdstream.engine.text import TextEncoder

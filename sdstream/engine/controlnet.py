@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from sdstream.config.engine_settings import ControlNetSettings
+from sdstream.engine.component import component
 from sdstream.engine.files import locate, read_config
-from sdstream.engine.models import component
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 

@@ -13,8 +13,8 @@ import torch
 
 from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.controls import Region
+from sdstream.engine.component import component
 from sdstream.engine.files import locate
-from sdstream.engine.models import component
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sdstream.controls import Blend, Prompt
 from sdstream.engine import blend as blending
+from sdstream.engine.component import LoadErrors, component
 from sdstream.engine.prompt import Embedding, parse_weights
 from sdstream.errors import Unavailable
 from sdstream.log import get_logger
@@ -37,8 +38,6 @@ class TextEncoder:
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, *, pooled: bool) -> "TextEncoder":
         """Load the text encoders of a diffusers folder; raises Unavailable."""
         from transformers import CLIPTextModel, CLIPTextModelWithProjection
-
-        from sdstream.engine.models import component
 
         towers = []
         for suffix, kind in (("", CLIPTextModel), ("_2", CLIPTextModelWithProjection)):
@@ -129,8 +128,6 @@ def _ids(tower: _Tower, parts: list[tuple[str, float]]) -> list[tuple[int, float
 
 def _tokenizer(folder: Path) -> Any:  # transformers publishes no types
     from transformers import CLIPTokenizer
-
-    from sdstream.engine.models import LoadErrors
 
     if not folder.is_dir():
         raise Unavailable(f"tokenizer: {folder} is missing; pull or copy the model again")

@@ -8,9 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from sdstream.errors import Unavailable
-from sdstream.ndi_runtime import load_ndi
-from tests.parts import network, nginx_rtmp
+from tests.parts import ndi, network, nginx_rtmp
 from tests.parts.daemon import Daemon
 from tests.parts.network import Network
 from tests.parts.wait import until
@@ -73,10 +71,8 @@ def test_a_stalled_server_of_one_output_harms_no_other_and_is_published_to_again
 
 @pytest.mark.ndi
 def test_an_ndi_source_that_comes_back_on_another_port_is_found_again(private: Network, tmp_path: Path) -> None:
-    try:
-        load_ndi()
-    except Unavailable as missing:
-        pytest.skip(str(missing))
+    if reason := ndi.missing():
+        pytest.skip(reason)
     source = {"kind": "ndi", "name": "sdstream away", "extra_ips": ["127.0.0.1"]}
     daemon = Daemon(tmp_path, config(source), private, "--json")
     with daemon:
@@ -96,10 +92,8 @@ def test_an_ndi_source_that_comes_back_on_another_port_is_found_again(private: N
 
 @pytest.mark.ndi
 def test_an_ndi_source_that_is_frozen_is_a_stall_and_goes_on_when_it_wakes(private: Network, tmp_path: Path) -> None:
-    try:
-        load_ndi()
-    except Unavailable as missing:
-        pytest.skip(str(missing))
+    if reason := ndi.missing():
+        pytest.skip(reason)
     daemon = Daemon(tmp_path, config({"kind": "ndi", "url": "127.0.0.1:5961"}), private, "--json")
     with sender(private, 120.0, kind="ndi", name="sdstream frozen") as sending, daemon:
         until(lambda: daemon.says("source is live"), 30, "it is live")

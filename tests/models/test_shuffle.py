@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sdstream.engine.models import component
+from sdstream.engine.component import component
 from sdstream.engine.pixels import Autoencoder
 from sdstream.engine.shuffle import AutoencoderShuffle
 

@@ -5,24 +5,18 @@ import pytest
 from sdstream.config.schema import Canvas
 from sdstream.config.sinks import NdiSinkSettings
 from sdstream.errors import Unavailable
-from sdstream.ndi_runtime import load_ndi
 from sdstream.sinks.ndi import NdiSink
-from tests.parts import network
+from tests.parts import ndi, network
 from tests.sinks.processes import sender, talker
 
 pytestmark = pytest.mark.ndi
 
 CANVAS = Canvas(width=320, height=180, fps=30)
-FIRST_PORT = 5961
 
 
 @pytest.fixture(scope="module")
 def private():
-    try:
-        load_ndi()
-    except Unavailable as missing:
-        pytest.skip(str(missing))
-    if reason := network.missing():
+    if reason := ndi.missing():
         pytest.skip(reason)
     with network.private_network() as made:
         yield made
@@ -33,7 +27,7 @@ def both(private):
     """What a sender and a receiver, which are two processes, tell of each other."""
     with (
         sender(private, 4.0, kind="ndi", name="sdstream test") as sending,
-        talker(private, "tests.sinks.receiver", str(FIRST_PORT), "60") as receiving,
+        talker(private, "tests.sinks.receiver", str(ndi.FIRST_SENDER), "60") as receiving,
     ):
         return sending.told(), receiving.told()
 

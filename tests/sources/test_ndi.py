@@ -12,8 +12,7 @@ import pytest
 
 from sdstream.config.sources import NdiSourceSettings
 from sdstream.errors import Unavailable
-from sdstream.ndi_runtime import load_ndi
-from tests.parts import network
+from tests.parts import ndi, network
 from tests.parts.wait import until
 from tests.sources.running import running
 
@@ -38,11 +37,7 @@ def test_a_missing_runtime_ends_the_stage_and_says_what_to_install(monkeypatch):
 
 @pytest.fixture
 def private():
-    try:
-        load_ndi()
-    except Unavailable as missing:
-        pytest.skip(str(missing))
-    if reason := network.missing():
+    if reason := ndi.missing():
         pytest.skip(reason)
     with network.private_network() as made:
         yield made

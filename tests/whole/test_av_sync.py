@@ -8,11 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from sdstream.errors import Unavailable
 from sdstream.frame import SAMPLE_RATE
-from sdstream.ndi_runtime import load_ndi
 from sdstream.sources.marker import read
-from tests.parts import network
+from tests.parts import ndi, network
 from tests.parts.daemon import Daemon
 from tests.parts.programs import running
 from tests.parts.publisher import Publisher
@@ -82,11 +80,7 @@ def test_sound_leaves_with_its_picture_also_after_the_source_restarted(tmp_path:
 @pytest.mark.ndi
 def test_sound_leaves_an_ndi_sender_with_its_picture(tmp_path: Path) -> None:
     """Two daemons in a network of their own: RTMP to NDI, and NDI to a file, by the timecodes that OBS goes by."""
-    try:
-        load_ndi()
-    except Unavailable as missing:
-        pytest.skip(str(missing))
-    if reason := network.missing():
+    if reason := ndi.missing():
         pytest.skip(reason)
     (tmp_path / "first").mkdir()
     (tmp_path / "second").mkdir()

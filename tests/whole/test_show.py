@@ -12,9 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from sdstream.errors import Unavailable
-from sdstream.ndi_runtime import load_ndi
-from tests.parts import network, nginx_rtmp
+from tests.parts import ndi, network, nginx_rtmp
 from tests.parts.daemon import Daemon
 from tests.parts.network import Network
 from tests.parts.wait import until
@@ -22,17 +20,12 @@ from tests.parts.wait import until
 pytestmark = [pytest.mark.slow, pytest.mark.ndi, pytest.mark.rtmp]
 KEY = "k3y-of-a-show"
 CANVAS = {"width": 320, "height": 180, "fps": 25}
-SECOND_SENDER = 5962  # where NDI puts the second sender of a machine
 PASSTHROUGH = {"version": 1, "canvas": CANVAS, "engine": {"kind": "passthrough"}}
 
 
 @pytest.fixture
 def private() -> Iterator[Network]:
-    try:
-        load_ndi()
-    except Unavailable as missing:
-        pytest.skip(str(missing))
-    if reason := network.missing() or nginx_rtmp.missing():
+    if reason := ndi.missing() or nginx_rtmp.missing():
         pytest.skip(reason)
     with network.private_network() as made:
         yield made
@@ -61,7 +54,7 @@ def test_real_footage_is_restyled_and_every_output_keeps_the_rate(
         "rtmp": {"kind": "ffmpeg", "url": f"rtmp://127.0.0.1:1936/live/{KEY}", "preset": "ultrafast"},
         "ndi": {"kind": "ndi", "name": "sdstream footage"},
     }
-    taken_by = {"rtmp": gate, "ndi": {"kind": "ndi", "url": f"127.0.0.1:{SECOND_SENDER}"}}
+    taken_by = {"rtmp": gate, "ndi": {"kind": "ndi", "url": f"127.0.0.1:{ndi.SECOND_SENDER}"}}
     footage = {"kind": "ffmpeg", "url": str(clips / "05_cartoon_big_buck_bunny.mp4"), "loop": True}
     engine = {"model": str(model), "width": 64, "height": 64, "device": "cpu"}
     controls = {"steps": [10, 45], "similarity": {"mode": "off"}}
