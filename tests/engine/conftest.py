@@ -1,9 +1,16 @@
 """Tiny random models, made once a run."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from sdstream.engine.diffusion import DiffusionEngine
+    from tests.engine.playing import Clock
+
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that asks the hub is wrong, and must fail at once
 
@@ -27,3 +34,19 @@ def tiny_xl_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.engine.tiny_model import make_tiny_model
 
     return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny_xl", xl=True)
+
+
+@pytest.fixture
+def clock() -> "Clock":
+    from tests.engine.playing import Clock
+
+    return Clock()
+
+
+@pytest.fixture
+def engine(tiny_model: Path, clock: "Clock") -> "Iterator[DiffusionEngine]":
+    from sdstream.engine.diffusion import DiffusionEngine
+    from tests.engine.playing import settings
+
+    with DiffusionEngine(settings(tiny_model), clock) as opened:
+        yield opened

@@ -1,8 +1,5 @@
 """The diffusion engine from pictures to pictures, on a tiny random model loaded from disk."""
 
-import gc
-import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,49 +12,7 @@ from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.outcome import Outcome
 from sdstream.engine.pixels import Autoencoder, fit, to_pixels
 from sdstream.errors import Bug, Unavailable
-from sdstream.frame import Pixels
-
-ALWAYS = {"similarity": {"mode": "off"}}
-
-
-def picture(seed: int, size: tuple[int, int] = (64, 64)) -> Pixels:
-    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-def settings(folder: Path, **more: object) -> DiffusionSettings:
-    return DiffusionSettings(model=str(folder), width=64, height=64, device="cpu", **more)
-
-
-@pytest.fixture
-def engine(tiny_model: Path, clock: Clock) -> Iterator[DiffusionEngine]:
-    with DiffusionEngine(settings(tiny_model), clock) as opened:
-        yield opened
-
-
-def alone(folder: Path, frame: Pixels, controls: Controls) -> Pixels:
-    """What one frame becomes with nothing before or after it."""
-    with DiffusionEngine(settings(folder, batching=False)) as engine:
-        result = engine(frame, controls)
-    assert result is not None
-    return result
-
-
-def assert_alike(a: Pixels | None, b: Pixels | None) -> None:
-    assert a is not None
-    assert b is not None
-    assert int(np.abs(a.astype(int) - b.astype(int)).max()) <= 1  # a rounding of one level
+from tests.engine.playing import ALWAYS, alone, assert_alike, picture, settings
 
 
 @pytest.mark.parametrize("steps", [(30,), (32, 45), (5, 20, 30, 40)])
@@ -248,58 +203,6 @@ def test_pixels_are_normalised_once_however_bright(tiny_model, low, high):
 def test_scaling_keeps_a_flat_colour():
     frame = np.full((70, 130, 3), (10, 120, 240), np.uint8)
     assert np.array_equal(fit(frame, 64, 64), np.full((64, 64, 3), (10, 120, 240), np.uint8))
-
-
-def storm(dice: random.Random) -> Controls:
-    """Any controls at all."""
-    words = ["oil", "(ink:1.4)", "[night]", "ערב", "((((", "a:b", "🎨", ""]
-    prompt = lambda: " ".join(dice.choices(words, k=dice.randint(0, 30)))  # noqa: E731 - three uses, one line
-    several = tuple({"text": prompt(), "weight": dice.uniform(0.1, 2)} for _ in range(dice.randint(1, 3)))
-    return Controls(
-        prompt=dice.choice([prompt(), several]),
-        negative_prompt=prompt(),
-        blend=dice.choice(["linear", "slerp"]),
-        seed=dice.choice([dice.randrange(1000), ({"seed": dice.randrange(9)}, {"seed": 20, "weight": 0.3})]),
-        seed_blend=dice.choice(["linear", "slerp"]),
-        steps=tuple(sorted(dice.sample(range(50), dice.randint(1, 4)))),
-        renoise=dice.random() < 0.5,
-        guidance={
-            "mode": dice.choice(["none", "full", "self_negative", "onetime_negative"]),
-            "scale": dice.uniform(0, 3),
-            "delta": dice.uniform(0, 1.5),
-        },
-        cross_frame_attention=dice.random() < 0.5,
-        transition=dice.choice([0.0, 0.0, 0.5]),
-        similarity={"mode": dice.choice(["stochastic", "threshold", "off"])},
-    )
-
-
-def live_tensors() -> int:
-    gc.collect()
-    return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
-
-
-@pytest.mark.slow
-def test_a_storm_of_a_thousand_changes_raises_nothing_and_leaks_nothing(engine, clock):
-    dice = random.Random(0)
-    counts = []
-    for k in range(1000):
-        clock.now += 0.03
-        result = engine(picture(k % 7), storm(dice))
-        assert result is None or result.shape == (64, 64, 3)
-        if k % 200 == 199:
-            counts.append(live_tensors())
-    assert max(counts[1:]) <= counts[0] * 1.5
-
-
-def test_a_short_storm_raises_nothing(engine, clock):
-    dice = random.Random(1)
-    outcomes = set()
-    for k in range(60):
-        clock.now += 0.03
-        engine(picture(k % 3), storm(dice))
-        outcomes.add(engine.last_outcome)
-    assert Outcome.RENDERED in outcomes
 
 
 def test_an_autoencoder_of_another_model_is_refused_before_going_on_air(tiny_model, tmp_path):
