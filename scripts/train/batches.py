@@ -11,12 +11,16 @@ from scripts.train.latents import Latents, Levels
 BLENDED, WEIGHTED, EMPTY, HALFWAY = 0.12, 0.12, 0.1, 0.2
 """Shares of the pairs: two prompts blended, words with weights, no prompt, and inputs that are partly styled."""
 
+FIRST = 6
+"""First of the 50 timesteps that training meets."""
+
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows [2 n, ...]; rows i and n + i show one scene, `move` (down, right) latents apart.
+    """Rows [2 n, ...]; rows i and n + i have one prompt and one timestep.
 
-    The noise stays in its place while the scene moves, as it does on air.
+    With a `move` (down, right) they show one scene, that many latents apart, and the noise stays in its place while
+    the scene moves, as it does on air. Without one they show two.
     """
 
     clean: Tensor
@@ -31,7 +35,7 @@ class Batch:
     tokens: Tensor
     level: Tensor
     noise: Tensor
-    move: tuple[int, int]
+    move: tuple[int, int] | None
 
     def ahead(self, levels: Levels) -> Tensor:
         """How far on the way the answer should be: each step goes a share of what is left, by its timestep."""
@@ -58,9 +62,14 @@ class Batch:
             clean=answer[chosen],
             reached=self.ahead(levels)[chosen],
             level=later.clamp(max=len(levels) - 1).repeat(2),
-            noise=torch.randn_like(self.noise[:pairs]).repeat(2, 1, 1, 1),
+            noise=_noise(self.noise[chosen], self.move),
             **fields,
         )
+
+
+def _noise(like: Tensor, move: tuple[int, int] | None) -> Tensor:
+    noise = torch.randn_like(like)
+    return noise if move is None else noise[: len(like) // 2].repeat(2, 1, 1, 1)
 
 
 def _column(numbers: Tensor) -> Tensor:
@@ -77,34 +86,31 @@ class Sampler:
         self._dice = np.random.default_rng([5, seed])
         self._device = bank.device
 
-    def draw(self, pairs: int, side: int) -> Batch:
-        """Draw pairs of cuttings, `side` latents wide."""
-        whole = self._latents.photos.shape[-1]
-        move = tuple(int(n) for n in self._dice.integers(-min(3, whole - side), min(3, whole - side) + 1, 2))
+    def draw(self, pairs: int, side: int, *, moving: bool) -> Batch:
+        """Draw pairs of cuttings, `side` latents wide, of one scene that moves or of two."""
+        most = min(3, self._latents.photos.shape[-1] - side)
+        down, right = (int(n) for n in self._dice.integers(-most, most + 1, 2))
+        move = (down, right) if moving else None
         kinds = self._dice.integers(0, self._latents.looks.shape[1], (pairs, 2))
         seen, photo, first, second = self._cut(kinds, side, move)
         share, amount, prompted, tokens = self._ask(kinds)
         look = photo + amount * (share * first + (1 - share) * second - photo)
         start = self._columns(np.where(self._dice.random(pairs) < HALFWAY, self._dice.random(pairs), 0.0))
-        level = (len(self._levels) * self._dice.random(pairs) ** 0.75).astype(np.int64)
-        noise = torch.randn(pairs, *photo.shape[1:], device=self._device)
+        # the very noisiest timesteps leave nothing to learn from, and few shows start there
+        level = (FIRST + (len(self._levels) - FIRST) * self._dice.random(pairs) ** 0.9).astype(np.int64)
         return Batch(
             clean=seen + start * (look - seen), photo=photo, look=look, reached=start, prompted=prompted,
             tokens=tokens.repeat(2, 1, 1), level=torch.from_numpy(level).to(self._device).repeat(2),
-            noise=noise.repeat(2, 1, 1, 1), move=(move[0], move[1]),
+            noise=_noise(photo, move), move=move,
         )  # fmt: skip
 
-    def _cut(self, kinds: np.ndarray, side: int, move: tuple[int, ...]) -> list[Tensor]:
-        """Cut photo as seen (under some light), photo, first and second look out; the moved halves come after."""
-        whole = self._latents.photos.shape[-1]
+    def _cut(self, kinds: np.ndarray, side: int, move: tuple[int, int] | None) -> list[Tensor]:
+        """Cut photo as seen (under some light), photo, first and second look out, for both halves of the batch."""
         rows: list[list[Tensor]] = [[], [], [], []]
-        scenes = []
-        for first, second in kinds:
-            photo = int(self._dice.integers(self._latents.count))
-            corner = [int(self._dice.integers(max(0, -m), whole - side - max(0, m) + 1)) for m in move]
-            scenes.append((photo, int(first), int(second), corner))
-        for down, right in ((0, 0), move):
-            for photo, first, second, (top, left) in scenes:
+        here = self._scenes(len(kinds), side, move or (0, 0))
+        there = self._scenes(len(kinds), side, (0, 0)) if move is None else here
+        for scenes, (down, right) in ((here, (0, 0)), (there, move or (0, 0))):
+            for (photo, top, left), (first, second) in zip(scenes, kinds, strict=True):
                 part = np.s_[:, top + down : top + down + side, left + right : left + right + side]
                 light = int(self._dice.integers(self._latents.photos.shape[1]))
                 rows[0].append(self._latents.photos[photo, light][part])
@@ -112,6 +118,14 @@ class Sampler:
                 rows[2].append(self._latents.looks[photo, first][part])
                 rows[3].append(self._latents.looks[photo, second][part])
         return [torch.stack(row).to(self._device).float() for row in rows]
+
+    def _scenes(self, count: int, side: int, move: tuple[int, int]) -> list[tuple[int, int, int]]:
+        """Choose photos, and a top left corner in each that leaves room for the move."""
+        whole = self._latents.photos.shape[-1]
+        corners = [
+            [int(self._dice.integers(max(0, -m), whole - side - max(0, m) + 1)) for m in move] for _ in range(count)
+        ]
+        return [(int(self._dice.integers(self._latents.count)), top, left) for top, left in corners]
 
     def _ask(self, kinds: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Choose prompts: the first look's share, how far its words pull, whether there are any, and the tokens."""

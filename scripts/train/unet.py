@@ -28,7 +28,7 @@ STEADY = 0.3
 
 
 def make() -> Any:  # diffusers publishes no types
-    """Return an untrained U-Net: 7 million weights; it attends to the prompt below the top, to itself at the bottom.
+    """Return an untrained U-Net: 7 million weights; it attends to the prompt everywhere, to itself at the bottom.
 
     Attention to itself sees as many places as the picture has, and the pictures on air are larger than those of the
     training: at the bottom it matters least and costs least.
@@ -38,8 +38,8 @@ def make() -> Any:  # diffusers publishes no types
     return UNet2DConditionModel(
         in_channels=autoencoder.CHANNELS, out_channels=autoencoder.CHANNELS, block_out_channels=SIZES,
         layers_per_block=1, norm_num_groups=16, cross_attention_dim=WIDTH, attention_head_dim=4,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        down_block_types=("CrossAttnDownBlock2D",) * 3,
+        up_block_types=("CrossAttnUpBlock2D",) * 3,
         only_cross_attention=(True, True, False), mid_block_only_cross_attention=False,
     ).to(memory_format=torch.channels_last)  # fmt: skip
 
@@ -51,7 +51,7 @@ def train(
     torch.manual_seed(4)
     model = make().to(device)
     model.set_attn_processor(Shortened())
-    run = Run(model, folder / "unet.pt", seconds, rate=1.2e-3)
+    run = Run(model, folder / "unet.pt", seconds, rate=1.6e-3)
     levels = Levels(device)
     worker, workers = run.worker
     torch.manual_seed(4 + run.step + worker)
@@ -60,7 +60,8 @@ def train(
     for step in run.steps(limit):
         # whole pictures now and then: normalisation and attention should not get used to small cuttings
         whole = step % 6 == 5
-        fresh = sampler.draw(max(1, 2 // workers), 32) if whole else sampler.draw(PAIRS // workers, 16)
+        pairs, side = (2, 32) if whole else (PAIRS, 16)
+        fresh = sampler.draw(max(1, pairs // workers), side, moving=step % 3 == 0)
         parts = [fresh] if whole or carried is None else [fresh, carried]
         answers = _answer(run.module, parts, levels)
         losses = [_losses(part, answer, levels) for part, answer in zip(parts, answers, strict=True)]
@@ -119,12 +120,12 @@ def shorten(tokens: Tensor) -> Tensor:
 
 
 def _losses(batch: Batch, answer: Tensor, levels: Levels) -> dict[str, Tensor]:
+    target = {"target": (answer - batch.target(levels)).square().mean()}
+    if batch.move is None:
+        return target | {"steady": answer.new_zeros(())}
     down, right = batch.move
     here, there = answer.chunk(2)
     height, width = answer.shape[-2:]
     same = here[..., max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)]
     moved = there[..., max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)]
-    return {
-        "target": (answer - batch.target(levels)).square().mean(),
-        "steady": STEADY * (same - moved).square().mean(),
-    }
+    return target | {"steady": STEADY * (same - moved).square().mean()}
