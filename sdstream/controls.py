@@ -111,8 +111,11 @@ class Region(Control):
 
     mode: Literal["everything", "person", "background", "mask"] = "everything"
     """`mask` takes the picture named by `engine.mask`; person and background need a segmentation model."""
+    edge: Literal["feather", "seamless"] = "feather"
+    """`feather` fades between the two pictures; `seamless` makes the restyled part meet the camera picture without
+    a rim (a screened membrane: its own colours stay inside), and costs more."""
     feather: float = Field(0.02, ge=0, le=0.5)
-    """Width of the soft edge, as a share of the picture's height."""
+    """Width of the soft edge of `feather`, as a share of the picture's height."""
 
 
 class Cue(Control):

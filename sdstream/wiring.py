@@ -13,6 +13,7 @@ from sdstream.sinks import body as sink_body
 from sdstream.sinks import early_samples
 from sdstream.sources import body as source_body
 from sdstream.sources.gate import Gate, open_gate, run_gate
+from sdstream.stabilise.region import RegionComposite
 from sdstream.stabilise.stabiliser import Stabiliser
 from sdstream.stage import Context, LogChoice, Stage, stage_counters
 from sdstream.stats import Histogram
@@ -116,6 +117,7 @@ class Wiring:
             output=self._live.writer(),
             controls=self.controls,
             steady=Stabiliser(self._config.stabilise),
+            compose=RegionComposite(self._config.stabilise),
             latency=self.engine_latency,
         )
         settings = self._config.engine

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 
 from sdstream.config.schema import AnyEngine, Canvas, PassthroughSettings
-from sdstream.engine.finish import Engine, Finisher, Steady
+from sdstream.engine.finish import Compose, Engine, Finisher, Steady
 from sdstream.engine.outcome import Outcome
 from sdstream.live_controls import LiveControls
 from sdstream.log import get_logger
@@ -32,11 +32,12 @@ class EnginePorts:
     output: MailboxWriter
     controls: LiveControls
     steady: Steady
+    compose: Compose
     latency: Histogram
     """From a camera frame's arrival to its picture's departure."""
 
 
-def open_engine(settings: AnyEngine) -> Engine:
+def open_engine(settings: AnyEngine, compose: Compose) -> Engine:
     """Return the engine that `settings` ask for, not yet loaded."""
     if isinstance(settings, PassthroughSettings):
         from sdstream.engine.passthrough import Passthrough
@@ -44,14 +45,14 @@ def open_engine(settings: AnyEngine) -> Engine:
         return Passthrough()
     from sdstream.engine.diffusion import DiffusionEngine
 
-    return DiffusionEngine(settings)
+    return DiffusionEngine(settings, compose=compose)
 
 
 def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: EnginePorts) -> None:
     """Restyle the newest camera frame, again and again, for as long as the stage runs."""
     cv2.setNumThreads(1)  # scaling is a millisecond of work; a pool of threads would take the model's cores
     dropped = 0
-    with open_engine(settings) as engine, ports.steady as steady:
+    with ports.steady as steady, ports.compose as compose, open_engine(settings, compose) as engine:
         get_logger().info("engine loaded", kind=settings.kind)
         finisher = Finisher(engine, steady, (canvas.width, canvas.height))
         context.ready()

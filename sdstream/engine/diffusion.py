@@ -8,6 +8,7 @@ import torch
 
 from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.controls import Controls
+from sdstream.engine.finish import Compose
 from sdstream.engine.models import compile_model, load
 from sdstream.engine.outcome import Outcome
 from sdstream.engine.session import Session
@@ -21,7 +22,14 @@ class DiffusionEngine:
     Not for several threads. `last_outcome` and `last_age` speak of the last call.
     """
 
-    def __init__(self, settings: DiffusionSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: DiffusionSettings,
+        clock: Callable[[], float] = time.monotonic,
+        compose: Compose | None = None,
+    ) -> None:
+        """`compose` is what regions with a seamless edge are made with; without it they are refused."""
+        self._compose = compose
         self._settings = settings
         self._clock = clock
         self._session: Session | None = None
@@ -30,7 +38,7 @@ class DiffusionEngine:
         model = load(self._settings)
         if self._settings.acceleration == "compile":
             compile_model(model)
-        self._session = Session(model, self._settings, self._clock)
+        self._session = Session(model, self._settings, self._clock, self._compose)
         try:
             with torch.inference_mode():
                 self._session.warm_up()

@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from sdstream.controls import TIMESTEPS, Controls
 from sdstream.engine.outcome import Outcome
@@ -57,6 +58,22 @@ class Steady(Protocol):
     @property
     def flicker(self) -> float:
         """E_warp of the last call in grey levels; NaN when it had nothing to compare with."""
+        ...
+
+
+class Compose(Protocol):
+    """Puts a restyled region into the camera picture without a rim (see `stabilise.region`)."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(self, *exc: object) -> None:
+        """Keep what was learned; closing twice is harmless."""
+        ...
+
+    def __call__(self, live: Pixels, styled: Pixels, region: npt.NDArray[np.bool_]) -> Pixels:
+        """Return `live` with `styled` where `region` (h, w) is true, the two made to meet at its rim."""
         ...
 
 

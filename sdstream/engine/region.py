@@ -15,6 +15,7 @@ from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.controls import Region
 from sdstream.engine.component import component
 from sdstream.engine.files import locate
+from sdstream.engine.finish import Compose
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 
@@ -25,13 +26,16 @@ Mask = npt.NDArray[np.float32]
 class Regions:
     """Masks for the modes that the settings make possible."""
 
-    def __init__(self, settings: DiffusionSettings, device: torch.device) -> None:
+    def __init__(self, settings: DiffusionSettings, device: torch.device, compose: Compose | None = None) -> None:
+        self._compose = compose
         self._size = (settings.width, settings.height)
         self._picture = _read(settings.mask, self._size) if settings.mask else None
         self._people = People(settings.segmentation_model, device) if settings.segmentation_model else None
 
     def check(self, region: Region) -> None:
-        """Raise Unavailable if the settings gave nothing to make this region's mask from."""
+        """Raise Unavailable if the settings gave nothing to make this region of."""
+        if region.edge == "seamless" and self._compose is None:
+            raise Unavailable("controls.region.edge: seamless needs the stabiliser, which this engine was not given")
         if region.mode == "mask" and self._picture is None:
             raise Unavailable("controls.region.mode: mask needs engine.mask, a picture that is white where to restyle")
         if region.mode in ("person", "background") and self._people is None:
@@ -44,6 +48,8 @@ class Regions:
         """Put the restyled part over the camera picture; both have the engine's size."""
         if region.mode == "everything":
             return styled
+        if region.edge == "seamless" and self._compose is not None:
+            return self._compose(camera, styled, self._mask(camera, region) > 0.5)
         mask = feather(self._mask(camera, region), region.feather)[..., None]
         mixed = camera + mask * (styled.astype(np.float32) - camera)
         return cast(Pixels, np.rint(mixed).astype(np.uint8))

@@ -12,6 +12,7 @@ import torch
 from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.controls import Controls, Region, Similarity
 from sdstream.engine.controlnet import ControlNets
+from sdstream.engine.finish import Compose
 from sdstream.engine.lora import Loras
 from sdstream.engine.models import Model
 from sdstream.engine.noise import NoiseCache
@@ -42,7 +43,13 @@ class _Entered:
 class Session:
     """One model and one stream of pictures; not for several threads. All calls run in inference mode."""
 
-    def __init__(self, model: Model, settings: DiffusionSettings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        settings: DiffusionSettings,
+        clock: Callable[[], float],
+        compose: Compose | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._autoencoder = Autoencoder(model.autoencoder)
@@ -51,7 +58,7 @@ class Session:
         self._text = model.text
         self._loras = Loras({"unet": model.unet, **model.text.parts}, settings.loras)
         self._controlnets = ControlNets(settings.controlnets, model.unet)
-        self._regions = Regions(settings, model.device)
+        self._regions = Regions(settings, model.device, compose)
         self._new_recipes = partial(Recipes, model.table, model.text, self._noise, self._controlnets.names)
         self._recipes = self._new_recipes()
         self._filter = SimilarityFilter(random.Random(settings.random_seed))  # noqa: S311 - dice, not secrets

@@ -15,6 +15,7 @@ from sdstream.engine.body import COUNTERS, EnginePorts, run_engine
 from sdstream.frame import Frame
 from sdstream.live_controls import LiveControls
 from sdstream.mailbox import Mailbox, MailboxReader, MailboxWriter
+from sdstream.stabilise.region import RegionComposite
 from sdstream.stabilise.stabiliser import Stabiliser
 from sdstream.stage import Context
 from sdstream.stats import Histogram
@@ -39,9 +40,13 @@ class House:
     def process(self) -> Iterator[None]:
         """Run a new engine, as a restarted stage does, for as long as the block."""
         self.context = Context("alone", self.context.counters)
-        steady = Stabiliser(StabiliseSettings())
         ports = EnginePorts(
-            self._boxes[0].reader(0), self._boxes[1].writer(), LiveControls(Controls()), steady, Histogram()
+            camera=self._boxes[0].reader(0),
+            output=self._boxes[1].writer(),
+            controls=LiveControls(Controls()),
+            steady=Stabiliser(StabiliseSettings()),
+            compose=RegionComposite(StabiliseSettings()),
+            latency=Histogram(),
         )
         arguments = self.context, PassthroughSettings(kind="passthrough"), CANVAS, ports
         thread = threading.Thread(target=run_engine, args=arguments)

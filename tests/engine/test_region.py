@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.stabilise_settings import StabiliseSettings
 from sdstream.controls import Controls, Region
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.region import feather
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
+from sdstream.stabilise.region import RegionComposite
 
 
 def picture(seed: int) -> Pixels:
@@ -100,3 +102,23 @@ def test_a_segmentation_model_without_people_is_refused(tiny_model, tmp_path):
     chosen = settings(tiny_model, segmentation_model=str(tmp_path))
     with pytest.raises(Unavailable, match="person"), DiffusionEngine(chosen):
         pass
+
+
+def test_a_seamless_edge_meets_the_camera_picture_at_the_rim(tiny_model, mask):
+    smooth = cv2.resize(picture(3)[::16, ::16], (64, 64), interpolation=cv2.INTER_CUBIC)
+    shows = {"steps": (10,), "similarity": {"mode": "off"}}
+
+    def step_at_the_rim(edge: str) -> float:
+        region = Region(mode="mask", feather=0, edge=edge)
+        compose = RegionComposite(StabiliseSettings())
+        with compose, DiffusionEngine(settings(tiny_model, mask=mask), compose=compose) as engine:
+            shown = engine(smooth, Controls(**shows, region=region)).astype(float)
+        assert (shown[:, 33:] == smooth[:, 33:]).all()
+        return float(np.abs(shown[:, 31] - shown[:, 32]).mean())
+
+    assert step_at_the_rim("seamless") < 0.5 * step_at_the_rim("feather")
+
+
+def test_a_seamless_edge_without_the_stabiliser_is_refused(tiny_model, mask):
+    with DiffusionEngine(settings(tiny_model, mask=mask)) as engine, pytest.raises(Unavailable, match="seamless"):
+        engine(picture(0), Controls(region=Region(mode="mask", edge="seamless")))
