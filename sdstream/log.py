@@ -39,7 +39,7 @@ def configure(level: str = "info", *, json: bool = False, out: TextIO | None = N
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=lambda *_: _Lines(out),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # a logger made before must follow too; lines are few
     )
 
 
