@@ -5,13 +5,10 @@ process. `Context` is its view of the house; `Stage` is the supervisor's view of
 """
 
 import contextlib
-import ctypes
 import enum
 import multiprocessing
 import os
 import signal
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,6 +19,7 @@ from typing import Any
 from sdstream import log
 from sdstream.errors import SdstreamError
 from sdstream.stats import Counters
+from sdstream.tether import born_deaf, tie
 
 _SPAWN = multiprocessing.get_context("spawn")
 _BEAT, _READY = "beat", "ready"
@@ -160,7 +158,8 @@ class Stage:
             daemon=True,
         )
         try:
-            process.start()
+            with born_deaf():
+                process.start()
             self._process = process
         finally:
             theirs.close()
@@ -261,10 +260,7 @@ def _main(
     lifeline: Connection,
 ) -> None:
     """Run a body in its process: the first of the two places that may catch everything."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _die_with_parent_even_if_stuck()
-    threading.Thread(target=_die_with_parent, args=(lifeline,), daemon=True, name="lifeline").start()
+    tie(lifeline)
     if hasattr(os, "nice"):  # not on Windows
         os.nice(niceness)
     log.configure(logs.level, json=logs.json)
@@ -279,16 +275,3 @@ def _main(
         report.send((f"{type(error).__name__}: {error}"[:_LAST_WORDS], 70))
         os._exit(70)
     os._exit(0)  # no finalisers: a native thread that will not end must not hold up the show
-
-
-def _die_with_parent(lifeline: Connection) -> None:
-    """End this process when the supervisor is gone, however it went: its end of the pipe closes."""
-    with contextlib.suppress(EOFError, OSError):
-        lifeline.recv()
-    os._exit(0)
-
-
-def _die_with_parent_even_if_stuck() -> None:
-    """Have Linux kill this process with the thread that started it: a native call may hold the interpreter for ever."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))  # PR_SET_PDEATHSIG; elsewhere the lifeline must do

@@ -138,3 +138,12 @@ def test_a_publisher_that_never_comes_leaves_the_slate_on_air(tmp_path: Path, da
     report = json.loads(out)
     assert report["source"]["state"] != "live"
     assert all(sink["slate"] == sink["sent"] > 0 for sink in report["sinks"])
+
+
+@pytest.mark.parametrize("wait", [0.6, 0.9, 1.2, 1.6])
+def test_ctrl_c_while_it_starts_ends_it_without_a_trace(tmp_path: Path, daemon: Start, wait: float) -> None:
+    process = daemon(GOOD)
+    time.sleep(wait)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=20)
+    assert "Traceback" not in (tmp_path / "log").read_text()

@@ -1,0 +1,46 @@
+"""Ties a stage's process to its supervisor: Ctrl-C is the supervisor's to judge, and its death is everybody's."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+
+_FOR_THE_SUPERVISOR = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def born_deaf() -> Iterator[None]:
+    """Start processes in this block that hear no Ctrl-C until `tie` is called: it would break their imports off."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # multiprocessing would start it now, and unblock these signals after that
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_SUPERVISOR)  # a child inherits what is blocked
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def tie(lifeline: Connection) -> None:
+    """Make this process ignore the terminal, and end when the other end of `lifeline` closes."""
+    for number in _FOR_THE_SUPERVISOR:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FOR_THE_SUPERVISOR)
+    if sys.platform == "linux":
+        # A native call may hold the interpreter for ever; then only the kernel can end this process with the thread
+        # that started it (PR_SET_PDEATHSIG). Elsewhere the thread below must do.
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True, name="lifeline").start()
+
+
+def _end_with(lifeline: Connection) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        lifeline.recv()
+    os._exit(0)
