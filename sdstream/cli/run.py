@@ -1,9 +1,11 @@
 """`sdstream run`: put a configuration on air."""
 
 import contextlib
+import os
 import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,6 +14,7 @@ from sdstream.cli.options import ConfigFile, Json, LogJson, Overrides, Quiet, Se
 from sdstream.cli.say import say, say_json
 
 if TYPE_CHECKING:
+    from sdstream.config.schema import Config
     from sdstream.report import Report
 
 STATUS_EVERY = 10
@@ -47,7 +50,16 @@ def run(
         if tell:
             tell(pipeline.report())
 
-    finish(Pipeline(settings, logs).run(seconds, each_second), json)
+    finish(Pipeline(remembering(settings), logs).run(seconds, each_second), json)
+
+
+def remembering(config: "Config") -> "Config":
+    """Return `config` with a place for what the stabiliser learns: a run begins where the last one ended."""
+    if config.stabilise.state is not None:
+        return config
+    base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "state"
+    stabilise = config.stabilise.model_copy(update={"state": Path(base) / "sdstream"})
+    return config.model_copy(update={"stabilise": stabilise})
 
 
 def finish(report: "Report", json: bool) -> None:

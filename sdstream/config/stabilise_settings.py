@@ -24,4 +24,4 @@ class StabiliseSettings(Settings):
     """Number that the learner's exploration is drawn from."""
 
     state: Path | None = None
-    """Folder in which what was learned is kept between runs; without it, every run starts from the theory."""
+    """Folder in which what was learned is kept between runs; by default one of the user's (XDG_STATE_HOME)."""

@@ -39,7 +39,7 @@ class RegionComposite:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Keep what was learned; closing twice is harmless. Raises OSError where the state's folder is not writable."""
+        """Keep what was learned; closing twice is harmless."""
         if self._shape:
             self._tuner.save(durable=True)
             self._shape, self._correction = (), None

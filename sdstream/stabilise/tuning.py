@@ -81,10 +81,14 @@ class OmegaTuner:
         return cost
 
     def save(self, *, durable: bool) -> None:
-        """Keep what was learned, if there is a place for it. Raises OSError."""
-        if self._path is not None:
+        """Keep what was learned, if there is a place for it; a full disk is told of, and ends no show."""
+        if self._path is None:
+            return
+        try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             states.save(self._path, _KIND, self._learner.state(), durable=durable)
+        except OSError as error:
+            get_logger().warning("learned omegas not kept", path=str(self._path), reason=str(error))
 
     def _restored(self) -> bool:
         if self._path is None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sdstream.cli.run import remembering
 from sdstream.cli.watch import Watch
 from sdstream.config.load import load
 
@@ -69,3 +70,10 @@ def test_overrides_of_the_command_line_stay_in_force(file: Path) -> None:
     watching = watch(file, "controls.seed=7")
     file.write_text(TEXT.replace("PROMPT", "watercolour"))
     assert watching.news().seed == 7
+
+
+def test_what_the_stabiliser_learns_has_a_place_of_the_users(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/somewhere")
+    assert remembering(load(file)).stabilise.state == Path("/somewhere/sdstream")
+    named = load(file, ["stabilise.state=/elsewhere"])
+    assert remembering(named) == named

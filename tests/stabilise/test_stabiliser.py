@@ -233,3 +233,12 @@ def test_a_gpu_that_is_not_there_is_named_and_not_replaced_in_silence() -> None:
     camera, styled = shots(1)[0]
     with Stabiliser(StabiliseSettings(device="cuda")) as stabiliser, pytest.raises(Unavailable, match="CUDA"):
         stabiliser(camera, styled, steadiness=0.8)
+
+
+def test_a_folder_that_cannot_be_written_is_told_of_and_ends_nothing(tmp_path, capsys) -> None:
+    (tmp_path / "file").write_text("in the way")
+    camera, styled = np.full((2, 64, 64, 3), 90, np.uint8)
+    with Stabiliser(StabiliseSettings(sweeps=8, state=tmp_path / "file" / "folder")) as stabiliser:
+        for _ in range(3):
+            stabiliser(camera, styled, steadiness=0.8)
+    assert "learned omegas not kept" in "".join(capsys.readouterr())
