@@ -21,7 +21,7 @@ class Run:
     def __init__(self, module: nn.Module, path: Path, seconds: float, rate: float, decay: float = 0.01) -> None:
         self.module = module
         self.average = torch.optim.swa_utils.AveragedModel(
-            module, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+            module, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
         )
         self.step = 0
         self.spent = 0.0

@@ -51,7 +51,7 @@ def train(
     torch.manual_seed(4)
     model = make().to(device)
     model.set_attn_processor(Shortened())
-    run = Run(model, folder / "unet.pt", seconds, rate=1.6e-3)
+    run = Run(model, folder / "unet.pt", seconds, rate=2e-3)
     levels = Levels(device)
     worker, workers = run.worker
     torch.manual_seed(4 + run.step + worker)

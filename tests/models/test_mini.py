@@ -71,8 +71,9 @@ def test_credits_name_a_licence_in_every_row():
     assert all(row.split("|")[3].strip() for row in rows)
 
 
-def test_an_empty_prompt_leaves_the_camera_picture(engine, camera):
-    assert apart(paint(engine, camera, "", (40,)), camera) < 14
+@pytest.mark.parametrize("look", ["starry", "oil", "sepia", "gameboy"])
+def test_an_empty_prompt_stays_nearer_to_the_camera_than_a_look(engine, camera, look):
+    assert apart(paint(engine, camera, "", (32,)), camera) < 0.7 * apart(paint(engine, camera, look, (32,)), camera)
 
 
 @pytest.mark.parametrize("look", ["starry", "neon", "blueprint", "engraving"])
