@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 CANVAS = "{width: 640, height: 360, fps: 30}"
 """Small enough for publisher, daemon and both encoders to keep up on two old cores."""
 
-PATIENCE = 60.0
-"""Seconds until the publisher's first picture; the show is as long as was asked for from there."""
+PATIENCE = 90.0
+"""Seconds until the first restyled picture; the show is as long as was asked for from there."""
 
 _PUBLISHER = f"""
 version: 1
@@ -39,6 +39,8 @@ _SHOW = f"""
 version: 1
 canvas: {CANVAS}
 source: {{kind: rtmp, key: "${{SDSTREAM_DEMO_KEY}}"}}
+engine: {{model: mini, width: 256, height: 256}}
+controls: {{prompt: "thick oil painting", steps: [28]}}
 sinks:
   - {{kind: ffmpeg}}
   - {{kind: ndi, name: sdstream-demo, optional: true}}
@@ -53,7 +55,7 @@ def demo(
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show the whole way on this machine: a publisher, RTMP, the daemon, and a recording; no model, no network."""
+    """Show the whole way on this machine: a publisher, RTMP, the bundled model, and a recording; no network."""
     from sdstream import log
     from sdstream.cli.run import finish
     from sdstream.errors import Unavailable
@@ -65,8 +67,7 @@ def demo(
     recording = output or Path(time.strftime("sdstream-demo-%Y%m%d-%H%M%S.mkv"))
     environment = {"SDSTREAM_DEMO_KEY": secrets.token_urlsafe(16), "SDSTREAM_DEMO_PORT": str(_free_port())}
     if not quiet:
-        told = "" if _bundled() else "No model is bundled yet: the picture goes through untouched.\n"
-        print(f"{told}Recording to {recording}.", file=sys.stderr)
+        print(f"Recording to {recording}.", file=sys.stderr)
     pipeline = Pipeline(_config(recording, environment), logs)
     with _publisher(environment):
         report = pipeline.run(None, _ending(seconds, quiet))
@@ -79,7 +80,6 @@ def _config(recording: Path, environment: dict[str, str]) -> "Config":
     from sdstream.config.load import loads
 
     overrides = [
-        f"engine={'{model: mini}' if _bundled() else '{kind: passthrough}'}",
         f"source.listen=127.0.0.1:{environment['SDSTREAM_DEMO_PORT']}",
         f"sinks.0.url={dumps(str(recording))}",
     ]
@@ -96,7 +96,7 @@ def _ending(seconds: float, quiet: bool) -> "Callable[[Pipeline], None]":
     def each_second(pipeline: "Pipeline") -> None:
         nonlocal first
         report = pipeline.report()
-        if first is None and report.source.frames:
+        if first is None and any(sink.live for sink in report.sinks):
             first = report.seconds
         if report.seconds >= (PATIENCE if first is None else first + seconds):
             pipeline.stop()
@@ -123,12 +123,6 @@ def _publisher(environment: dict[str, str]) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def _bundled() -> bool:
-    from sdstream.engine.files import BUNDLED
-
-    return (BUNDLED / "mini").is_dir()
 
 
 def _free_port() -> int:

@@ -8,6 +8,7 @@ import cv2
 from sdstream.config.schema import AnyEngine, Canvas, PassthroughSettings
 from sdstream.engine.finish import Compose, Engine, Finisher, Steady
 from sdstream.engine.outcome import Outcome
+from sdstream.errors import Unavailable
 from sdstream.live_controls import LiveControls
 from sdstream.log import get_logger
 from sdstream.mailbox import MailboxReader, MailboxWriter
@@ -38,12 +39,18 @@ class EnginePorts:
 
 
 def open_engine(settings: AnyEngine, compose: Compose) -> Engine:
-    """Return the engine that `settings` ask for, not yet loaded."""
+    """Return the engine that `settings` ask for, not yet loaded. Raises Unavailable without the extra it needs."""
     if isinstance(settings, PassthroughSettings):
         from sdstream.engine.passthrough import Passthrough
 
         return Passthrough()
-    from sdstream.engine.diffusion import DiffusionEngine
+    try:
+        from sdstream.engine.diffusion import DiffusionEngine
+    except ModuleNotFoundError as error:
+        raise Unavailable(
+            f"the diffusion engine needs {error.name}, which is not installed: pip install 'sdstream[diffusion]', "
+            "or use engine: {kind: passthrough}"
+        ) from error
 
     return DiffusionEngine(settings, compose=compose)
 

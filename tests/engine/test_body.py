@@ -1,5 +1,6 @@
 """The engine's process, in a thread of the test."""
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -8,10 +9,12 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.config.schema import Canvas, PassthroughSettings
 from sdstream.config.stabilise_settings import StabiliseSettings
 from sdstream.controls import Controls
-from sdstream.engine.body import COUNTERS, EnginePorts, run_engine
+from sdstream.engine.body import COUNTERS, EnginePorts, open_engine, run_engine
+from sdstream.errors import Unavailable
 from sdstream.frame import Frame
 from sdstream.live_controls import LiveControls
 from sdstream.mailbox import Mailbox, MailboxReader, MailboxWriter
@@ -97,3 +100,11 @@ def test_dropped_pictures_are_counted_across_restarts(house: House) -> None:
     with house.process():
         assert house.show(1) is not None
     assert house.context.counters.count("dropped") == 40
+
+
+def test_without_torch_the_diffusion_engine_names_the_extra(monkeypatch) -> None:
+    compose = RegionComposite(StabiliseSettings())
+    monkeypatch.delitem(sys.modules, "sdstream.engine.diffusion", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(Unavailable, match=r"torch.*sdstream\[diffusion\]"):
+        open_engine(DiffusionSettings(), compose)
