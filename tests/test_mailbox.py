@@ -1,23 +1,22 @@
+import json
 import multiprocessing
 import os
-import random
+import subprocess
+import sys
 import time
 from multiprocessing.sharedctypes import RawArray
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sdstream.errors import Bug
 from sdstream.frame import Frame
-from sdstream.mailbox import Mailbox, MailboxReader, MailboxWriter
+from sdstream.mailbox import Mailbox
+from tests.parts.mailbox_killer import SHAPE, SIZE, picture, read_for_ever, write_for_ever
 
 SPAWN = multiprocessing.get_context("spawn")
-SHAPE = (36, 64, 3)
-SIZE = 36 * 64 * 3
-
-
-def picture(seq: int) -> Frame:
-    return Frame(np.full(SHAPE, seq % 251, np.uint8), seq, seq / 30, seq / 30 + 1)
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -91,60 +90,22 @@ def test_a_new_writer_goes_on_where_the_last_one_stopped(box: Mailbox) -> None:
     assert reader.take().seq == 2
 
 
-def _write_for_ever(writer: MailboxWriter) -> None:
-    seq = 0
-    while True:
-        seq += 1
-        writer.put(picture(seq))
-
-
-def _read_for_ever(reader: MailboxReader, marks: RawArray) -> None:
-    while True:
-        got = reader.take(1.0)
-        if got is not None:
-            marks[0] += 1
-            marks[1] += bool((got.pixels != got.seq % 251).any())
-
-
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_thousand_random_kills_tear_no_picture_and_stop_nobody() -> None:
-    """Readers and writers are forked here, not spawned: a thousand interpreter starts would take minutes."""
-    fork = multiprocessing.get_context("fork")
-    box, dice = Mailbox(SIZE, readers=2), random.Random(1)
-    marks = [RawArray("q", 2) for _ in range(2)]
-    jobs = [
-        lambda: fork.Process(target=_write_for_ever, args=(box.writer(),), daemon=True),
-        lambda: fork.Process(target=_read_for_ever, args=(box.reader(0), marks[0]), daemon=True),
-        lambda: fork.Process(target=_read_for_ever, args=(box.reader(1), marks[1]), daemon=True),
-    ]
-    running = [job() for job in jobs]
-    for process in running:
-        process.start()
-    for _ in range(1000):
-        time.sleep(dice.random() * 0.01)
-        victim = dice.randrange(3)
-        running[victim].kill()
-        running[victim].join()
-        running[victim] = jobs[victim]()
-        running[victim].start()
-    before = [mark[0] for mark in marks]
-    time.sleep(0.5)
-    after = [mark[0] for mark in marks]
-    for process in running:
-        process.kill()
-        process.join()
-    assert all(mark[1] == 0 for mark in marks)
-    assert all(late > early for early, late in zip(before, after, strict=True))
-    box.close()
+    """In a small process of its own, which forks its victims: a thousand interpreter starts would take minutes."""
+    command = [sys.executable, "-m", "tests.parts.mailbox_killer", "1000"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=True).stdout
+    found = json.loads(told)
+    assert found["torn"] == [0, 0]
+    assert all(late > early for early, late in zip(found["before"], found["after"], strict=True))
 
 
 def test_the_ends_work_in_spawned_processes_and_leave_nothing_behind() -> None:
     shm = "/dev/shm"
     before = set(os.listdir(shm)) if os.path.isdir(shm) else set()
     box, marks = Mailbox(SIZE, readers=1), RawArray("q", 2)
-    writer = SPAWN.Process(target=_write_for_ever, args=(box.writer(),), daemon=True)
-    reader = SPAWN.Process(target=_read_for_ever, args=(box.reader(0), marks), daemon=True)
+    writer = SPAWN.Process(target=write_for_ever, args=(box.writer(),), daemon=True)
+    reader = SPAWN.Process(target=read_for_ever, args=(box.reader(0), marks), daemon=True)
     writer.start()
     reader.start()
     deadline = time.monotonic() + 20
