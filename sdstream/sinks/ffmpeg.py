@@ -6,6 +6,8 @@ sign of life and replaces the process. PyAV 19 gives up by itself after `timeout
 
 import contextlib
 import itertools
+import math
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +29,7 @@ from sdstream.sinks.yuv import Yuv420, as_av_frame
 
 _GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: FLV carries the parameter sets in its header
 _SAMPLE = Fraction(1, SAMPLE_RATE)
+_AAC_DELAY = 2 * 1024  # samples: a frame that fills, and one that the encoder looks ahead
 _LONGEST_GAP = 10.0  # seconds that may be left out within one file or connection
 
 
@@ -44,6 +47,8 @@ class FfmpegSink:
         self._planes = self._convert.empty()
         self._first: int | None = None
         self._early = early_samples("ffmpeg")
+        self._held: deque[list[av.Packet[av.VideoStream]]] = deque()
+        self._hold = math.ceil((self._early + _AAC_DELAY) / SAMPLE_RATE * canvas.rate - 1)
         self._samples = -self._early  # what belongs before the first picture is dropped
         self._container: OutputContainer | None = None
 
@@ -74,7 +79,8 @@ class FfmpegSink:
         if not any(exc):
             with self._told("failed at its end"):
                 container.mux(self._audio.encode(None))
-                container.mux(self._video.encode(None))
+                for packets in (*self._held, self._video.encode(None)):
+                    container.mux(packets)
                 container.close()
         else:
             with contextlib.suppress(av.FFmpegError):  # the reason is on its way up already
@@ -82,7 +88,12 @@ class FfmpegSink:
             self._remove_empty_file()
 
     def send(self, frame: Frame, sound: Samples, due: Due) -> None:
-        """Encode and send. The sound goes first: FFmpeg holds a picture until it has seen later sound."""
+        """Encode and send.
+
+        FFmpeg holds a picture until it has seen later sound, and then sends what it held in one burst, of which a
+        receiver that wants the newest drops all but one. So pictures are held here until their sound is there for
+        sure, and leave one a tick.
+        """
         assert self._container is not None
         self._convert.convert(frame.pixels, self._planes)
         picture = as_av_frame(self._planes, self._canvas.height)
@@ -91,7 +102,9 @@ class FfmpegSink:
         picture.time_base = 1 / self._canvas.rate
         with self._told("was lost"):
             self._container.mux(self._sound(self._padded(sound, picture.pts)))
-            self._container.mux(self._video.encode(picture))
+            self._held.append(self._video.encode(picture))
+            if len(self._held) > self._hold:
+                self._container.mux(self._held.popleft())
 
     def facts(self) -> dict[str, float]:
         """Know nothing: a server tells nothing of its viewers."""

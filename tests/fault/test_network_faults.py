@@ -63,6 +63,7 @@ def test_a_stalled_server_of_one_output_harms_no_other_and_is_published_to_again
                 worker.resume()
             opened = daemon.log.read_text().count("output open")
             until(lambda: daemon.log.read_text().count("output open") > opened, 30, "it is published to again")
+            until(lambda: recording.stat().st_size > 30_000_000, 45, "twelve more seconds are sent")
         report = daemon.report()
     assert_healthy(report["sinks"][0])
     assert report["sinks"][1]["restarts"] >= 1
