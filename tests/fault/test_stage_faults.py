@@ -38,7 +38,7 @@ def test_when_the_engine_hangs_it_is_replaced() -> None:
 
 
 def test_when_the_source_crashes_the_slate_shows_until_it_is_back() -> None:
-    with Show(TESTSRC) as show:
+    with Show(TESTSRC, air={"hold": 0.1}) as show:  # it is back too soon for a longer one to run out
         before = show.showing("live").sinks[0]
         for _ in range(3):
             show.signal("source", signal.SIGKILL)
