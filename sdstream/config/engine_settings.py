@@ -40,7 +40,13 @@ class DiffusionSettings(Settings):
     kind: Literal["diffusion"] = "diffusion"
     """The diffusion engine."""
     model: ModelName = "mini"
-    """The bundled `mini`, a folder in diffusers layout, or a hub id."""
+    """The bundled `mini`, a folder in diffusers layout, a hub id, or a Stable Diffusion 1.x, 2.x or XL checkpoint in
+    one `.safetensors` file."""
+    configs: ModelName | None = None
+    """For a model in one file: a folder in diffusers layout, or a hub id, with its configs and tokenizer. Without it,
+    what lies beside the file is read; parts that neither has are the standard ones of the architecture."""
+    prediction: Literal["auto", "epsilon", "v_prediction", "sample"] = "auto"
+    """What the model predicts; `auto` reads it from the model's own files."""
     task: Literal["img2img", "txt2img"] = "img2img"
     """Restyle the camera picture, or paint from the prompt alone."""
     width: Side = 512

@@ -1,15 +1,20 @@
 """Loads one part of a model (U-Net, autoencoder, text encoder, …) strictly: every weight must be there and fit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
 
 from sdstream.engine.files import weights
 from sdstream.errors import Unavailable
 
 LoadErrors: tuple[type[Exception], ...] = (
     OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, ArithmeticError, AssertionError,
+    SafetensorError,
 )  # fmt: skip
 """What diffusers and transformers raise on a model that is not what it says."""
 
@@ -18,18 +23,59 @@ def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # 
     """Load one component and insist that every weight is there and fits; raises Unavailable."""
     if all(".fp16." in file.name for file in weights(folder, what)):
         options["variant"] = "fp16"
-    try:
-        with quiet():
-            model, told = kind.from_pretrained(
-                folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
-            )
-    except LoadErrors as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise Unavailable(f"{what}: {folder} cannot be loaded: {reason}") from error
+    with loading(f"{what}: {folder}"):
+        model, told = kind.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
+        )
     for problem in ("missing_keys", "mismatched_keys", "error_msgs"):
         if told.get(problem):
             first = sorted(map(str, told[problem]))[0]
             raise Unavailable(f"{what}: {folder} does not fit its config.json: {problem.replace('_', ' ')}: {first}")
+    return _frozen(model)
+
+
+@contextmanager
+def loading(where: str) -> Iterator[None]:
+    """Turn what goes wrong inside into Unavailable; `where` begins the message."""
+    try:
+        with quiet():
+            yield
+    except LoadErrors as error:
+        raise Unavailable(f"{where} cannot be loaded: {_reason(error)}") from error
+
+
+def empty(make: Callable[[], Any]) -> Any:  # any module
+    """Make a module without room for its weights, to be filled."""
+    from accelerate import init_empty_weights  # type: ignore[import-untyped]  # publishes no types
+
+    with init_empty_weights():
+        return make()
+
+
+def fill(model: Any, weights: Mapping[str, Tensor], dtype: torch.dtype) -> Any:  # any module
+    """Give an empty module its weights: all that it has, no others, each of its shape; raises ValueError."""
+    _compare(model.state_dict(), weights)
+    model.load_state_dict({name: tensor.to(dtype) for name, tensor in weights.items()}, assign=True)
+    return _frozen(model)
+
+
+def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    if missing := expected.keys() - found.keys():
+        raise ValueError(f"{min(missing)} is missing")
+    if others := found.keys() - expected.keys():
+        raise ValueError(f"{min(others)} is not in its architecture")
+    for name, tensor in found.items():
+        if tensor.shape != expected[name].shape:
+            raise ValueError(f"{name} is {list(tensor.shape)}, and its config wants {list(expected[name].shape)}")
+        if not tensor.is_floating_point():
+            raise ValueError(f"{name} is of {tensor.dtype}, which is no kind of weight")
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _frozen(model: Any) -> Any:
     freeze: Callable[[bool], object] = model.requires_grad_
     freeze(False)
     return model.eval()

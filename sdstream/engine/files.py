@@ -1,8 +1,11 @@
 """Where models lie on disk, and whether their files may be opened: safetensors only, with a sane header."""
 
 import json
+import math
 import re
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,15 @@ _SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U1
 _SIZES |= {"I32": 4, "U32": 4, "F32": 4, "F64": 8, "I64": 8, "U64": 8}
 
 
-def locate(name: str, what: str) -> Path:
-    """Return the folder or file that `name` means: bundled, on disk, or fetched from the hub.
+CONFIGS = ("*.json", "README.md", "*/*.json", "*/*.txt")
+MODEL = (*CONFIGS, "*/*.safetensors")
+"""Not the files at the top: beside a model's folders lie the same weights once more, as one file."""
+COMPONENT = (*MODEL, "*.safetensors")
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt")
+
+
+def locate(name: str, what: str, wanted: Sequence[str] = COMPONENT) -> Path:
+    """Return the folder or file that `name` means: bundled, on disk, or fetched from the hub (`wanted` of it).
 
     Raises Unavailable where there is none; `what` says in the message what was looked for.
     """
@@ -31,22 +41,19 @@ def locate(name: str, what: str) -> Path:
     if (bundled := BUNDLED / name).is_dir() and name.isidentifier():
         return bundled
     if HUB_ID.match(name) and not path.is_absolute():
-        return _from_hub(name, what)
+        return _from_hub(name, what, wanted)
     raise Unavailable(
-        f"{what} {name!r} was not found: expected a folder in diffusers layout or a hub id "
+        f"{what} {name!r} was not found: expected a folder in diffusers layout, a .safetensors file or a hub id "
         "such as stabilityai/sd-turbo; try `sdstream models list`"
     )
 
 
-def _from_hub(name: str, what: str) -> Path:
+def _from_hub(name: str, what: str, wanted: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    wanted = ["*.json", "README.md", "*/*.json", "*/*.txt", "*/*.safetensors"]
-    if what != "model":  # beside a model's folders lie the same weights once more, as one file
-        wanted.append("*.safetensors")
     try:
-        return Path(snapshot_download(name, allow_patterns=wanted))
+        return Path(snapshot_download(name, allow_patterns=list(wanted)))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise Unavailable(
@@ -82,30 +89,38 @@ def weights(folder: Path, what: str) -> list[Path]:
     return found
 
 
-def check_safetensors(file: Path) -> None:
+@dataclass(frozen=True)
+class Header:
+    """What a safetensors file says that it holds."""
+
+    shapes: dict[str, tuple[int, ...]]
+    """Of each tensor."""
+    metadata: dict[str, str]
+
+
+def check_safetensors(file: Path) -> Header:
     """Read a safetensors header and hold it against the file's size; raises Unavailable if they do not fit."""
     try:
-        _check_header(file)
-    except (OSError, ValueError, KeyError, TypeError, struct.error, RecursionError) as error:
+        return _check_header(file)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error, RecursionError) as error:
         raise Unavailable(f"{file} is no whole safetensors file: {error}; pull or copy it again") from error
 
 
-def _check_header(file: Path) -> None:
+def _check_header(file: Path) -> Header:
     size = file.stat().st_size
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
         if length > min(HEADER_LIMIT, size - 8):
             raise ValueError(f"its header claims {length} bytes, and the file has {size}")
-        header = json.loads(stream.read(length))
-    header.pop("__metadata__", None)
+        entries = json.loads(stream.read(length))
+    metadata = {str(key): str(value) for key, value in (entries.pop("__metadata__", None) or {}).items()}
     end = 0
-    for name, entry in header.items():
+    for name, entry in entries.items():
         start, stop = entry["data_offsets"]
-        count = 1
-        for side in entry["shape"]:
-            count *= side
+        count = math.prod(entry["shape"])
         if not 0 <= start <= stop or stop - start != count * _SIZES[entry["dtype"]]:
             raise ValueError(f"tensor {name!r} does not fit its place")
         end = max(end, stop)
     if end != size - 8 - length:
         raise ValueError(f"it should hold {8 + length + end} bytes and holds {size}")
+    return Header({name: tuple(entry["shape"]) for name, entry in entries.items()}, metadata)

@@ -1,4 +1,4 @@
-"""Loads a model in diffusers layout, strictly: a file that is missing, cut short or of another shape is named."""
+"""Loads a model, a folder or one file, strictly: what is missing, cut short or of another shape is named."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.engine.checkpoint import Checkpoint
 from sdstream.engine.component import component
-from sdstream.engine.files import locate, read_config
+from sdstream.engine.files import CONFIGS, MODEL, locate, read_config
 from sdstream.engine.schedule import NoiseTable
 from sdstream.engine.text import TextEncoder
 from sdstream.errors import Unavailable
@@ -70,10 +71,11 @@ def load(settings: DiffusionSettings) -> Model:
     """Load what the settings name; raises Unavailable with the file and the reason."""
     device = choose_device(settings.device)
     dtype = choose_dtype(settings.dtype, device)
-    folder = locate(settings.model, "model")
-    if folder.is_file():
-        raise Unavailable(f"model {folder} is a single file; expected a folder in diffusers layout: convert it first")
-    return _from_folder(folder, settings, device, dtype)
+    path = locate(settings.model, "model", MODEL)
+    model = (_from_file if path.is_file() else _from_folder)(path, settings, device, dtype)
+    _fits_together(model, path)
+    log.info("model loaded", model=settings.model, device=str(device), dtype=str(dtype), xl=model.wants_size)
+    return model
 
 
 def compile_model(model: Model) -> None:
@@ -85,18 +87,55 @@ def compile_model(model: Model) -> None:
 def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) -> Model:
     from diffusers import UNet2DConditionModel
 
+    if settings.configs is not None:
+        raise Unavailable(f"engine.configs describes a model in one file, and {folder} is a folder; remove the setting")
     unet = component(UNet2DConditionModel, folder / "unet", "U-Net", torch_dtype=dtype)
-    wants_size = unet.config.addition_embed_type == "text_time"
-    model = Model(
+    xl = _is_xl(unet)
+    return Model(
         unet=unet.to(device),
-        autoencoder=_autoencoder(folder, settings, dtype, channels=unet.config.in_channels, xl=wants_size).to(device),
-        text=TextEncoder.load(folder, device, dtype, pooled=wants_size),
-        table=NoiseTable.from_config(read_config(folder / "scheduler" / "scheduler_config.json", "scheduler")),
-        wants_size=wants_size,
+        autoencoder=_autoencoder(folder / "vae", settings, dtype, channels=unet.config.in_channels, xl=xl).to(device),
+        text=TextEncoder.load(folder, device, dtype, pooled=xl),
+        table=_table(read_config(folder / "scheduler" / "scheduler_config.json", "scheduler"), settings, folder),
+        wants_size=xl,
     )
-    _fits_together(model, folder)
-    log.info("model loaded", model=settings.model, device=str(device), dtype=str(dtype), xl=wants_size)
-    return model
+
+
+def _from_file(file: Path, settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) -> Model:
+    configs = None if settings.configs is None else locate(settings.configs, "configs", CONFIGS)
+    checkpoint = Checkpoint(file, configs)
+    table = _table(checkpoint.scheduler(), settings, file)  # first, for it is soonest wrong
+    unet = checkpoint.unet(dtype)
+    xl = _is_xl(unet)
+    if settings.autoencoder == "full":
+        autoencoder = checkpoint.autoencoder(_safe(dtype, xl=xl))
+    else:
+        autoencoder = _tiny(settings, dtype, channels=unet.config.in_channels, xl=xl)
+    return Model(
+        unet=unet.to(device),
+        autoencoder=autoencoder.to(device),
+        text=TextEncoder(checkpoint.towers(device, dtype, pooled=xl)),
+        table=table,
+        wants_size=xl,
+    )
+
+
+def _is_xl(unet: Any) -> bool:  # diffusers publishes no types
+    return bool(unet.config.addition_embed_type == "text_time")
+
+
+def _safe(dtype: torch.dtype, *, xl: bool) -> torch.dtype:
+    """Return the number format for a full autoencoder: SDXL's overflows float16, and shows black."""
+    return torch.float32 if xl and dtype == torch.float16 else dtype
+
+
+def _table(config: dict[str, Any], settings: DiffusionSettings, path: Path) -> NoiseTable:  # JSON
+    told = config if settings.prediction == "auto" else config | {"prediction_type": settings.prediction}
+    if path.is_file() and "prediction_type" not in told:
+        raise Unavailable(
+            f"model {path} is Stable Diffusion 2.x, whose files look alike whether they predict noise (2.0 and 2.1 "
+            "base, SD-Turbo) or velocity (2.0 and 2.1 at 768): say engine.prediction: epsilon or v_prediction"
+        )
+    return NoiseTable.from_config(told)
 
 
 def _fits_together(model: Model, folder: Path) -> None:
@@ -115,21 +154,26 @@ def _fits_together(model: Model, folder: Path) -> None:
 
 
 def _autoencoder(
-    folder: Path, settings: DiffusionSettings, dtype: torch.dtype, *, channels: int, xl: bool
+    own: Path, settings: DiffusionSettings, dtype: torch.dtype, *, channels: int, xl: bool
 ) -> Any:  # diffusers publishes no types
     from diffusers import AutoencoderKL, AutoencoderTiny
 
     from sdstream.engine.shuffle import AutoencoderShuffle
 
-    own = folder / "vae"
     tiny = {kind.__name__: kind for kind in (AutoencoderTiny, AutoencoderShuffle)}
     own_kind = tiny.get(read_config(own / "config.json", "autoencoder").get("_class_name", ""))
     if settings.autoencoder == "full":
         if own_kind:
             raise Unavailable(f"engine.autoencoder: full, but {own} is a tiny autoencoder; use `tiny`")
-        return component(AutoencoderKL, own, "autoencoder", torch_dtype=dtype)
+        return component(AutoencoderKL, own, "autoencoder", torch_dtype=_safe(dtype, xl=xl))
     if settings.tiny_autoencoder is None and own_kind:
         return component(own_kind, own, "autoencoder", torch_dtype=dtype)
+    return _tiny(settings, dtype, channels=channels, xl=xl)
+
+
+def _tiny(settings: DiffusionSettings, dtype: torch.dtype, *, channels: int, xl: bool) -> Any:
+    from diffusers import AutoencoderTiny
+
     name = settings.tiny_autoencoder or (TINY_XL if xl else TINY.get(channels))
     if name is None:
         raise Unavailable(f"no tiny autoencoder is known for {channels} latent channels; use `autoencoder: full`")

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdstream.engine.files import BUNDLED, HUB_ID, check_safetensors, locate
+from sdstream.engine.files import BUNDLED, HUB_ID, MODEL, check_safetensors, locate
 from sdstream.errors import Unavailable
 
 SUMS = "SHA256SUMS"
@@ -61,7 +61,7 @@ def pull(name: str) -> tuple[Path, str]:
     """Fetch a model from the hub; return its folder and a line about its licence. Raises Unavailable."""
     if not HUB_ID.match(name):
         raise Unavailable(f"{name!r} is no hub id; expected OWNER/MODEL, such as stabilityai/sd-turbo")
-    folder = locate(name, "model")
+    folder = locate(name, "model", MODEL)
     return folder, licence(folder, name)
 
 
@@ -75,7 +75,7 @@ def licence(folder: Path, name: str) -> str:
 
 def verify(name: str) -> list[Checked]:
     """Read every file of a model, its headers and its checksum; raises Unavailable for the first that is broken."""
-    path = locate(name, "model")
+    path = locate(name, "model", MODEL)
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     sums = _published(path) if path.is_dir() else {}
     checked = []

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from sdstream.controls import Blend, Prompt
 from sdstream.engine import blend as blending
-from sdstream.engine.component import LoadErrors, component
+from sdstream.engine.component import component
 from sdstream.engine.prompt import Embedding, parse_weights
+from sdstream.engine.tokenizer import load_tokenizer
 from sdstream.errors import Unavailable
 from sdstream.log import get_logger
 
@@ -19,17 +20,26 @@ log = get_logger()
 
 
 @dataclass(frozen=True, eq=False)
-class _Tower:
+class Tower:
+    """One text encoder with its tokenizer. Raises Unavailable if the two do not fit."""
+
     tokenizer: Any  # diffusers and transformers publish no types
     encoder: Any
     penultimate: bool
     """SDXL reads the layer before the last, unnormalised."""
 
+    def __post_init__(self) -> None:
+        words, known = len(self.tokenizer), int(self.encoder.config.vocab_size)
+        if words > known:  # it would end the show at the first word beyond
+            raise Unavailable(
+                f"the tokenizer has {words} words and the text encoder knows {known}; they are from different models"
+            )
+
 
 class TextEncoder:
     """Encodes prompts, and keeps the latest ones: equal prompts are the same Embedding."""
 
-    def __init__(self, towers: Sequence[_Tower], keep: int = 64) -> None:
+    def __init__(self, towers: Sequence[Tower], keep: int = 64) -> None:
         self._towers = towers
         self._keep = keep
         self._kept: dict[tuple[Prompt, Blend], Embedding] = {}
@@ -47,7 +57,7 @@ class TextEncoder:
             if pooled and not suffix and not part.is_dir():
                 continue  # the SDXL refiner has the second one only
             encoder = component(kind, part, "text encoder", dtype=dtype).to(device)
-            towers.append(_Tower(_tokenizer(folder / f"tokenizer{suffix}"), encoder, penultimate=pooled))
+            towers.append(Tower(load_tokenizer(folder / f"tokenizer{suffix}"), encoder, penultimate=pooled))
         return cls(towers)
 
     @property
@@ -102,7 +112,7 @@ def mix(parts: Sequence[tuple[Embedding, float]], blend: Blend) -> Embedding:
     return Embedding(way([(part.tokens, weight) for part, weight in parts]), way(pooled) if pooled else None)
 
 
-def _run(tower: _Tower, ids: list[int]) -> tuple[Tensor, Tensor | None]:
+def _run(tower: Tower, ids: list[int]) -> tuple[Tensor, Tensor | None]:
     """Return one tower's tokens [tokens, dim] and, where it has one, its pooled prompt [dim]."""
     output = tower.encoder(torch.tensor([ids], device=tower.encoder.device), output_hidden_states=tower.penultimate)
     if not tower.penultimate:
@@ -111,7 +121,7 @@ def _run(tower: _Tower, ids: list[int]) -> tuple[Tensor, Tensor | None]:
     return output.hidden_states[-2][0], None if pooled is None else pooled[0]
 
 
-def _ids(tower: _Tower, parts: list[tuple[str, float]]) -> list[tuple[int, float]]:
+def _ids(tower: Tower, parts: list[tuple[str, float]]) -> list[tuple[int, float]]:
     """Return the token ids with their weights: begin, text, end, padding, in all what the model reads."""
     tokenizer = tower.tokenizer
     length = int(tower.encoder.config.max_position_embeddings)
@@ -124,17 +134,3 @@ def _ids(tower: _Tower, parts: list[tuple[str, float]]) -> list[tuple[int, float
         log.warning("prompt cut", tokens=len(text), limit=length - 2)
     ids = [(tokenizer.bos_token_id, 1.0), *text[: length - 2], (tokenizer.eos_token_id, 1.0)]
     return ids + [(tokenizer.pad_token_id, 1.0)] * (length - len(ids))
-
-
-def _tokenizer(folder: Path) -> Any:  # transformers publishes no types
-    from transformers import CLIPTokenizer
-
-    if not folder.is_dir():
-        raise Unavailable(f"tokenizer: {folder} is missing; pull or copy the model again")
-    try:
-        tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True, verbose=False)
-    except LoadErrors as error:
-        raise Unavailable(f"tokenizer: {folder} cannot be loaded: {error}") from error
-    if None in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id):
-        raise Unavailable(f"tokenizer: {folder} has no begin, end and padding tokens; it is not CLIP's")
-    return tokenizer

@@ -1,0 +1,161 @@
+"""Checkpoints in one file, as the original Stable Diffusion code names their weights: 1.x, 2.x and XL.
+
+The converters are diffusers' own. What the weights' shapes do not tell (heads, noise schedule) is read from configs:
+those that the user gave, or that lie beside the file, or the standard ones of the architecture. `Any` stands for the
+modules of diffusers and transformers, which publish no types.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from sdstream.engine.component import empty, fill, loading
+from sdstream.engine.files import PICKLES, check_safetensors, read_config
+from sdstream.engine.text import Tower
+from sdstream.engine.tokenizer import find_tokenizer
+from sdstream.errors import Unavailable
+
+ARCHITECTURES = Path(__file__).parent / "architectures"
+"""The standard configs, in diffusers layout."""
+
+CONTEXTS = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
+"""Architectures by the width of the prompt's tokens."""
+
+UNET, VAE = "model.diffusion_model.", "first_stage_model."
+TOWERS = {
+    "cond_stage_model.transformer.": ("text_encoder", False),
+    "cond_stage_model.model.": ("text_encoder", True),
+    "conditioner.embedders.0.transformer.": ("text_encoder", False),
+    "conditioner.embedders.0.model.": ("text_encoder_2", True),
+    "conditioner.embedders.1.model.": ("text_encoder_2", True),
+}
+"""Text encoders by the prefix of their weights: diffusers' name, and whether they are OpenCLIP's."""
+
+PREDICTIONS = {"v": "v_prediction", "eps": "epsilon"}
+"""Spellings in a file's metadata that are not diffusers'."""
+
+
+class Checkpoint:
+    """The parts of one file, by diffusers' names. Every method raises Unavailable with the file and the reason."""
+
+    def __init__(self, file: Path, configs: Path | None = None) -> None:
+        """`configs` is a folder in diffusers layout that describes the file; None: what lies beside it."""
+        if file.suffix in PICKLES:
+            raise Unavailable(f"model {file} is a pickle, which could run any code; sdstream opens .safetensors only")
+        header = check_safetensors(file)
+        self._file, self._shapes, self._metadata = file, header.shapes, header.metadata
+        self._configs = configs or file.parent
+        if not self._has(UNET):
+            first = min(self._shapes, default="nothing at all")
+            raise Unavailable(
+                f"model {file} is no Stable Diffusion checkpoint in one file: it has nothing under {UNET}, and begins "
+                f"with {first}. A LoRA goes to engine.loras; of a diffusers model name the folder, not a file in it"
+            )
+
+    def unet(self, dtype: torch.dtype) -> Any:
+        """Load the U-Net."""
+        from diffusers import UNet2DConditionModel
+        from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
+
+        config = self.config("unet")
+        with self._loading("U-Net", UNET):
+            state = self._read(UNET)
+            converted = convert_ldm_unet_checkpoint(state, config)
+            used = {id(tensor) for tensor in converted.values()}
+            if left := [key for key, tensor in state.items() if id(tensor) not in used]:
+                raise ValueError(f"{min(left)} is not in a U-Net of this architecture")
+            return fill(empty(lambda: UNet2DConditionModel.from_config(config)), converted, dtype)
+
+    def autoencoder(self, dtype: torch.dtype) -> Any:
+        """Load the full autoencoder."""
+        from diffusers import AutoencoderKL
+        from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
+
+        config = self.config("vae")
+        with self._loading("autoencoder", VAE):
+            converted = convert_ldm_vae_checkpoint(self._read(VAE), config)
+            return fill(empty(lambda: AutoencoderKL.from_config(config)), converted, dtype)
+
+    def towers(self, device: torch.device, dtype: torch.dtype, *, pooled: bool) -> list[Tower]:
+        """Load the text encoders, each with its tokenizer."""
+        present = [(name, prefix, opened) for prefix, (name, opened) in TOWERS.items() if self._has(prefix)]
+        if not present:
+            raise Unavailable(f"text encoder: model {self._file} has none in it, under {' or '.join(TOWERS)}")
+        towers = []
+        for name, prefix, opened in sorted(present):
+            encoder = self._encoder(name, prefix, dtype).to(device)
+            tokenizer_name = name.replace("text_encoder", "tokenizer")
+            tokenizer = find_tokenizer(self._configs, tokenizer_name, zero_padded=opened)
+            towers.append(Tower(tokenizer, encoder, penultimate=pooled))
+        return towers
+
+    def scheduler(self) -> dict[str, Any]:  # JSON
+        """Return the noise schedule as diffusers' config has it; without `prediction_type` if nothing tells it."""
+        file = "scheduler/scheduler_config.json"
+        if (self._configs / file).is_file():
+            return read_config(self._configs / file, "scheduler")
+        if "edm_mean" in self._shapes:
+            raise Unavailable(f"scheduler: model {self._file} is of the EDM kind, which is not supported")
+        config = read_config(ARCHITECTURES / self._architecture("scheduler") / file, "scheduler")
+        told = "v" if "v_pred" in self._shapes else self._metadata.get("modelspec.prediction_type", "")
+        if told:
+            config["prediction_type"] = PREDICTIONS.get(told, told)
+        if "ztsnr" in self._shapes:
+            config["rescale_betas_zero_snr"] = True
+        return config
+
+    def config(self, part: str) -> dict[str, Any]:  # JSON
+        """Return the config of one part."""
+        given = self._configs / part / "config.json"
+        if given.is_file():
+            return read_config(given, part)
+        return read_config(ARCHITECTURES / self._architecture(part) / part / "config.json", part)
+
+    def _architecture(self, part: str) -> str:
+        """Tell the architecture by the width of the prompt's tokens."""
+        keys = [key for key in self._shapes if key.startswith(UNET) and key.endswith(".attn2.to_k.weight")]
+        widths = {width for key in keys for width in self._shapes[key][-1:]}
+        names = [CONTEXTS[width] for width in widths if width in CONTEXTS]
+        if len(names) != 1 or len(widths) != 1:
+            raise Unavailable(
+                f"model {self._file} is not Stable Diffusion 1.x, 2.x or XL by its shapes: name a folder in diffusers "
+                f"layout that describes it as engine.configs ({self._configs / part} is missing)"
+            )
+        return names[0]
+
+    def _encoder(self, name: str, prefix: str, dtype: torch.dtype) -> Any:
+        import transformers
+        from diffusers.loaders.single_file_utils import convert_ldm_clip_checkpoint, convert_open_clip_checkpoint
+
+        kind = transformers.CLIPTextModelWithProjection if name.endswith("_2") else transformers.CLIPTextModel
+        given = self.config(name)
+        with self._loading("text encoder", prefix):
+            model = empty(lambda: kind(kind.config_class.from_dict(given)))
+            state = self._read(prefix)
+            if TOWERS[prefix][1]:
+                found = convert_open_clip_checkpoint(model, state, prefix)
+            else:
+                found = convert_ldm_clip_checkpoint(state)
+            found = {key.removeprefix("text_model."): tensor for key, tensor in found.items()}
+            found.pop("embeddings.position_ids", None)  # 0, 1, 2, …: older files list them
+            full_names = {key.removeprefix("text_model."): key for key in model.state_dict()}  # versions differ
+            return fill(model, {full_names.get(key, key): tensor for key, tensor in found.items()}, dtype)
+
+    @contextmanager
+    def _loading(self, what: str, prefix: str) -> Iterator[None]:
+        if not self._has(prefix):
+            raise Unavailable(f"{what}: model {self._file} has none in it (nothing under {prefix})")
+        with loading(f"{what}: {self._file}"):
+            yield
+
+    def _read(self, prefix: str) -> dict[str, Tensor]:
+        with safe_open(self._file, framework="pt") as opened:
+            return {key: opened.get_tensor(key) for key in self._shapes if key.startswith(prefix)}
+
+    def _has(self, prefix: str) -> bool:
+        return any(key.startswith(prefix) for key in self._shapes)
