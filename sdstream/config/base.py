@@ -1,6 +1,7 @@
 """What every settings type is built on: frozen, strict about unknown keys, documented field by field."""
 
 import re
+from ipaddress import ip_address
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -27,6 +28,15 @@ Address = Annotated[
     AfterValidator(_port),
 ]
 """`host:port`; an IPv6 host stands in brackets."""
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether `host:port` is on this machine's loopback, which nobody else reaches."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _bits(value: Any) -> Any:  # a validator gets whatever the file holds

@@ -1,19 +1,10 @@
 """Settings of the four kinds of source."""
 
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, FilePath, SecretStr, model_validator
 
-from sdstream.config.base import Address, Settings
-
-
-def _is_loopback(address: str) -> bool:
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+from sdstream.config.base import Address, Settings, is_loopback
 
 
 class SourceSettings(Settings):
@@ -53,7 +44,7 @@ class RtmpSourceSettings(SourceSettings):
     def _one_way(self) -> Self:
         if (self.listen is None) == (self.url is None):
             raise ValueError("needs `listen` (wait for a publisher) or `url` (fetch from a server), one of them")
-        if self.listen and not self.key and not _is_loopback(self.listen):
+        if self.listen and not self.key and not is_loopback(self.listen):
             raise ValueError(f"needs a `key`, for others than this machine can reach {self.listen}")
         return self
 

@@ -9,11 +9,12 @@ from sdstream.certificates import default_ca_file
 from sdstream.config.sources import RtmpSourceSettings
 from sdstream.errors import Bug, Lost
 from sdstream.frame import Frame
+from sdstream.listening import LOOPBACK
 from sdstream.redact import mask_url
 from sdstream.sources import Source
 from sdstream.sources.feed import Feed
 from sdstream.sources.ffmpeg import LIVE_OPTIONS, PATIENCE, FfmpegSource, Input
-from sdstream.sources.gate.address import LOOPBACK, GateAddress
+from sdstream.sources.gate.address import GateAddress
 
 _CONNECT = 1.0
 _BUFFER = 256 * 1024  # a small one: pictures that wait in a socket are late pictures

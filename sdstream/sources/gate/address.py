@@ -1,15 +1,12 @@
 """The gate's two doors: the public port for publishers, and a loopback port where the source fetches publications."""
 
-import errno
 import secrets
 import socket
 from dataclasses import dataclass, field
 
 from sdstream.config.sources import AnySource, RtmpSourceSettings
-from sdstream.errors import Forbidden, Unavailable
-
-LOOPBACK = "127.0.0.1"
-_BACKLOG = 128
+from sdstream.errors import SdstreamError
+from sdstream.listening import BACKLOG, LOOPBACK, listen_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +46,11 @@ def open_gate(settings: AnySource) -> Gate | None:
     """
     if not isinstance(settings, RtmpSourceSettings) or settings.listen is None:
         return None
-    host, _, port = settings.listen.rpartition(":")
-    private = socket.create_server((LOOPBACK, 0), backlog=_BACKLOG)
+    private = socket.create_server((LOOPBACK, 0), backlog=BACKLOG)
     address = GateAddress(private.getsockname()[1], secrets.token_bytes(32))
     try:
-        public = _bind(host.strip("[]"), int(port))
-    except OSError as error:
+        public = listen_at(settings.listen, "source.listen")
+    except SdstreamError:
         private.close()
-        if error.errno == errno.EACCES:
-            raise Forbidden(f"source.listen: port {port} needs privileges; ports from 1024 on do not") from error
-        taken = "another program has it" if error.errno == errno.EADDRINUSE else error.strerror
-        raise Unavailable(f"source.listen: cannot listen on {settings.listen}: {taken}; choose another port") from error
+        raise
     return Gate(public, private, settings, address)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """Listen on `host`. A name must mean what we checked: localhost is taken by number."""
-    host = LOOPBACK if host.lower() == "localhost" else host
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
