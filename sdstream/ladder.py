@@ -53,6 +53,16 @@ class Ladder:
         self._from = np.zeros_like(slate)
         self._blend = np.zeros_like(slate)
 
+    @property
+    def camera(self) -> Frame | None:
+        """The newest camera picture; None before the first one."""
+        return self._camera
+
+    @property
+    def showing(self) -> Rung:
+        """The rung that was chosen last."""
+        return self._shown or Rung.SLATE
+
     def pick(self, now: float, live: Frame | None, camera: Frame | None) -> Choice:
         """Choose for the tick at `now`; `live` and `camera` are what came since the last tick, or None.
 

@@ -81,6 +81,7 @@ class Wiring:
             sound=Delay(self.ring, early_samples(settings.kind)),
             latency=latency,
             epoch=self._epoch,
+            controls=self.controls,
         )
         stage = Stage(
             Context(name, stage_counters(sink_body.COUNTERS)),

@@ -10,7 +10,8 @@ from sdstream.cli.thing import Thing, in_yaml
 
 def sinks(json: Json = False) -> None:
     """List virtual cameras, NDI and encoders of this machine, and whether they can be used now."""
-    found = [*_cameras(), _ndi(), _encoders(), Thing("nobody", "", {"kind": "discard"}, "for measuring")]
+    page = Thing("preview page", "", {"kind": "preview", "listen": "127.0.0.1:8400"}, "for browsers of this machine")
+    found = [*_cameras(), _ndi(), _encoders(), page, Thing("nobody", "", {"kind": "discard"}, "for measuring")]
     if json:
         say_json([asdict(thing) for thing in found])
         return

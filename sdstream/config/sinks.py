@@ -1,10 +1,11 @@
-"""Settings of the four kinds of sink."""
+"""Settings of the five kinds of sink."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, FilePath, SecretStr
+from pydantic import Field, FilePath, SecretStr, model_validator
 
-from sdstream.config.base import Bitrate, Settings
+from sdstream.config.base import Address, Bitrate, Settings, is_loopback
 
 
 class SinkSettings(Settings):
@@ -57,6 +58,31 @@ class FfmpegSinkSettings(SinkSettings):
     """Seconds that the server may leave us waiting before we connect anew."""
 
 
+class PreviewSinkSettings(SinkSettings):
+    """A web page with the restyled picture, the camera's beside it, and what is going on; without sound."""
+
+    kind: Literal["preview"]
+    """A page for browsers."""
+    listen: Address = "127.0.0.1:8400"
+    """`host:port` of the page; 127.0.0.1 is this machine only, port 0 takes a free one, which the log tells."""
+    key: SecretStr | None = None
+    """Part of the page's address: http://HOST:PORT/KEY/. Needed when `listen` is not on this machine's loopback."""
+    fps: float = Field(10.0, gt=0, le=60)
+    """Pictures a second at most. They are made while somebody watches, once for all who do."""
+    width: int = Field(640, ge=64, le=3840)
+    """Pixels at most; a smaller canvas is not enlarged."""
+    clients: int = Field(16, ge=1, le=256)
+    """Connections at once; a page that is open has two, and now and then a third."""
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if self.key is None and not is_loopback(self.listen):
+            raise ValueError(f"needs a `key`, for others than this machine can reach {self.listen}")
+        if self.key is not None and not re.fullmatch(r"[A-Za-z0-9_-]{8,128}", self.key.get_secret_value()):
+            raise ValueError("needs a `key` of 8 to 128 letters, digits, - and _: it is part of an address")
+        return self
+
+
 class DiscardSinkSettings(SinkSettings):
     """Takes every picture and shows it to nobody: for measuring."""
 
@@ -65,6 +91,6 @@ class DiscardSinkSettings(SinkSettings):
 
 
 AnySink = Annotated[
-    VirtualcamSinkSettings | NdiSinkSettings | FfmpegSinkSettings | DiscardSinkSettings,
+    VirtualcamSinkSettings | NdiSinkSettings | FfmpegSinkSettings | PreviewSinkSettings | DiscardSinkSettings,
     Field(discriminator="kind"),
 ]

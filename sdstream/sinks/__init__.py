@@ -1,8 +1,10 @@
 """Where pictures go: one file a kind, one protocol for all."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from sdstream.controls import Controls
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 
 _STAMPED_EARLY = 0.06
@@ -27,6 +29,26 @@ class Due:
     """Number of the due picture on the run's clock. A clock that was held up for long leaves numbers out."""
     ahead: float = 0.0
     """Seconds that the sound is ahead of the picture by pts; below 0 it comes late, and can be stamped so."""
+
+
+def _no_camera() -> Frame | None:
+    return None
+
+
+def _slate() -> str:
+    return "slate"
+
+
+@dataclass(frozen=True, slots=True)
+class Backstage:
+    """What a sink may ask for during `send` that shows more than the picture; as it is, a show that has not begun."""
+
+    camera: Callable[[], Frame | None] = _no_camera
+    """The newest camera picture, untouched, valid until `send` returns; None before the first one."""
+    showing: Callable[[], str] = _slate
+    """The rung of the ladder that the picture is from."""
+    controls: Callable[[], Controls] = Controls
+    """What the engine was last asked for."""
 
 
 class Sink(Protocol):

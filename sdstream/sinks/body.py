@@ -10,16 +10,17 @@ from sdstream.config.schema import Air, Canvas
 from sdstream.config.sinks import AnySink
 from sdstream.frame import SAMPLE_RATE, Samples
 from sdstream.ladder import Choice, Ladder, Rung
+from sdstream.live_controls import LiveControls
 from sdstream.log import get_logger
 from sdstream.mailbox import MailboxReader
 from sdstream.pacer import Pacer, Tick, samples_in
-from sdstream.sinks import Due
+from sdstream.sinks import Backstage, Due
 from sdstream.sinks.registry import open_sink
 from sdstream.slate import make_slate
 from sdstream.stage import Context
 from sdstream.stats import Histogram
 
-FACTS = ("connections", "on_program", "on_preview")
+FACTS = ("connections", "on_program", "on_preview", "port")
 COUNTERS = ("opened", "first", "last", "sent", "late", "rung", "audio_offset", *(rung.value for rung in Rung), *FACTS)
 """`opened`: how often a process of this sink began to open it. `first` and `last`: numbers of the first and the last
 due picture, so that a process that was away still owes what fell due meanwhile. `audio_offset`: seconds that the sound
@@ -47,6 +48,8 @@ class SinkInputs:
     """From capture to send, of each live picture."""
     epoch: float
     """Start of the run: all sinks' clocks count from it."""
+    controls: LiveControls
+    """For sinks that tell what was asked for."""
 
 
 def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, inputs: SinkInputs) -> None:
@@ -54,7 +57,9 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, inpu
     cv2.setNumThreads(1)  # a fade is a millisecond of work; a pool of threads would cost the engine its cores
     ladder = Ladder(make_slate(canvas.width, canvas.height, air.slate), air.hold, air.fade)
     context.counters.add("opened")  # beforehand: from here on, what is found there may be our own
-    with open_sink(settings, canvas, again=context.counters.get("opened") > 1) as sink:
+    backstage = Backstage(lambda: ladder.camera, lambda: ladder.showing.value, inputs.controls.get)
+    again = context.counters.get("opened") > 1
+    with open_sink(settings, canvas, again=again, backstage=backstage) as sink:
         get_logger().info("sink opened", kind=settings.kind)
         clock = _Clock(context, canvas, inputs.epoch)
         context.ready()

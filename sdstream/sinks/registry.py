@@ -6,15 +6,17 @@ from sdstream.config.sinks import (
     DiscardSinkSettings,
     FfmpegSinkSettings,
     NdiSinkSettings,
+    PreviewSinkSettings,
     VirtualcamSinkSettings,
 )
-from sdstream.sinks import Sink
+from sdstream.sinks import Backstage, Sink
 
 
-def open_sink(settings: AnySink, canvas: Canvas, *, again: bool = False) -> Sink:
+def open_sink(settings: AnySink, canvas: Canvas, *, again: bool = False, backstage: Backstage | None = None) -> Sink:
     """Return the sink for `settings`, not yet entered: `with open_sink(…) as sink`.
 
-    `again`: this run has opened it before, or tried to, from a process that is gone.
+    `again`: this run has opened it before, or tried to, from a process that is gone. `backstage`: for the kinds that
+    show more than the picture.
     """
     match settings:
         case VirtualcamSinkSettings():
@@ -29,6 +31,10 @@ def open_sink(settings: AnySink, canvas: Canvas, *, again: bool = False) -> Sink
             from sdstream.sinks.ffmpeg import FfmpegSink
 
             return FfmpegSink(settings, canvas, again=again)
+        case PreviewSinkSettings():
+            from sdstream.sinks.preview.sink import PreviewSink
+
+            return PreviewSink(settings, canvas, backstage or Backstage())
         case DiscardSinkSettings():
             from sdstream.sinks.discard import DiscardSink
 

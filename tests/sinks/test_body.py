@@ -6,6 +6,8 @@ from sdstream.audio.delay import Delay
 from sdstream.audio_ring import AudioRing
 from sdstream.config.schema import Air, Canvas
 from sdstream.config.sinks import FfmpegSinkSettings
+from sdstream.controls import Controls
+from sdstream.live_controls import LiveControls
 from sdstream.mailbox import Mailbox
 from sdstream.sinks.body import COUNTERS, SinkInputs, run_sink
 from sdstream.stage import Context
@@ -20,7 +22,14 @@ def test_a_process_that_died_before_its_first_picture_left_a_file_of_ours(tmp_pa
     context = Context.alone(*COUNTERS)
     context.stop()
     for _ in range(2):
-        inputs = SinkInputs(live.reader(0), camera.reader(0), Delay(AudioRing()), Histogram(), time.monotonic())
+        inputs = SinkInputs(
+            live.reader(0),
+            camera.reader(0),
+            Delay(AudioRing()),
+            Histogram(),
+            time.monotonic(),
+            LiveControls(Controls()),
+        )
         run_sink(context, settings, CANVAS, Air(), inputs)
     live.close()
     camera.close()

@@ -21,6 +21,7 @@ CANVAS = Canvas(width=64, height=48, fps=30)
         ({"kind": "discard"}, "DiscardSink"),
         ({"kind": "ndi"}, "NdiSink"),
         ({"kind": "virtualcam"}, "VirtualcamSink"),
+        ({"kind": "preview"}, "PreviewSink"),
         ({"kind": "ffmpeg", "url": "show.mp4"}, "FfmpegSink"),
     ],
 )
@@ -35,7 +36,9 @@ def test_discard_takes_everything_and_tells_nothing():
 
 
 def test_no_kind_s_library_is_loaded_before_it_is_asked_for():
-    code = "import sys, sdstream.sinks.registry; print({'av', 'NDIlib', 'pyvirtualcam', 'cv2'} & set(sys.modules))"
+    code = (
+        "import sys, sdstream.sinks.registry; print({'av', 'NDIlib', 'pyvirtualcam', 'cv2', 'h11'} & set(sys.modules))"
+    )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "set()\n"
 

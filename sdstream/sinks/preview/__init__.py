@@ -1,0 +1,1 @@
+"""A web page that shows the picture, the camera's beside it, and how it goes."""

@@ -1,0 +1,142 @@
+"""The preview as a sink: a small web server that lives from the clock of the sink, without a thread of its own."""
+
+import hmac
+import json
+import time
+from http import HTTPStatus
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Self
+
+from sdstream.config.schema import Canvas
+from sdstream.config.sinks import PreviewSinkSettings
+from sdstream.controls import Controls
+from sdstream.frame import Frame, Samples
+from sdstream.listening import listen_at
+from sdstream.log import get_logger
+from sdstream.sinks import Backstage, Due
+from sdstream.sinks.preview.client import Answer, Request
+from sdstream.sinks.preview.pictures import VIEWS, Pictures
+from sdstream.sinks.preview.pulse import Pulse
+from sdstream.sinks.preview.server import Server
+
+_INTEREST = 10.0
+"""Seconds after the last client in which camera pictures are remembered: a client that asks now and then gets pairs."""
+
+
+class PreviewSink:
+    """One page. A picture is encoded only when somebody wants it, at most `fps` times a second."""
+
+    def __init__(self, settings: PreviewSinkSettings, canvas: Canvas, backstage: Backstage) -> None:
+        self._settings, self._canvas, self._backstage = settings, canvas, backstage
+        key = settings.key.get_secret_value() if settings.key else ""
+        self._root = f"/{key}/" if key else "/"
+        self._page = Path(__file__).with_name("page.html").read_bytes()
+        self._pictures = Pictures(canvas, settings.width)
+        self._pulse = Pulse()
+        self._due = self._interest = 0.0
+        self._port = 0
+        self._server: Server | None = None
+
+    def __enter__(self) -> Self:
+        """Listen. Raises Unavailable when the port is taken, Forbidden when it needs privileges."""
+        listener = listen_at(self._settings.listen, "the preview's listen")
+        self._port = int(listener.getsockname()[1])
+        self._server = Server(listener, self._settings.clients, self._answer)
+        host = self._settings.listen.rpartition(":")[0]
+        root = "/" if self._root == "/" else "/KEY/"
+        get_logger().info("preview page open", url=f"http://{host}:{self._port}{root}")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Send everybody away."""
+        if self._server is not None:
+            self._server.close()
+
+    def send(self, frame: Frame, sound: Samples, due: Due) -> None:
+        """Show one picture to those who watch, as far as they keep up; the sound has no place here."""
+        del sound, due
+        assert self._server is not None
+        now = time.monotonic()
+        if len(self._server):
+            self._interest = now + _INTEREST
+        self._pictures.turn(frame, self._backstage.camera(), remember=now < self._interest)
+        self._pulse.beat(now, self._backstage.showing(), frame)
+        self._server.turn(now)
+        if now < self._due:
+            return
+        step = 1 / self._settings.fps
+        self._due = self._due + step if now - self._due < step else now + step
+        for view in self._server.followed:
+            jpeg = self._pictures.jpeg(view)
+            if jpeg is not None:
+                self._server.show(view, jpeg, now)
+
+    def facts(self) -> dict[str, float]:
+        """Return the number of connections, and the port: the page may have been given any that was free."""
+        return {"connections": float(len(self._server or ())), "port": float(self._port)}
+
+    def _answer(self, request: Request) -> Answer:
+        if request.method not in ("GET", "HEAD"):
+            return _text(HTTPStatus.METHOD_NOT_ALLOWED, "this page only shows: GET or HEAD")
+        if self._root == "/" and not _is_address(request.host):
+            # A web site may call its own name our address (DNS rebinding), and would then see what the camera sees.
+            return _text(
+                HTTPStatus.FORBIDDEN, "ask by address, as in http://127.0.0.1:PORT/, or give the preview a key"
+            )
+        here = request.path[: len(self._root)].encode("latin-1")
+        if not hmac.compare_digest(here, self._root.encode("latin-1")):
+            return _text(HTTPStatus.NOT_FOUND, "nothing here")
+        return self._page_named(request.path[len(self._root) :])
+
+    def _page_named(self, name: str) -> Answer:
+        if name == "":
+            return Answer(HTTPStatus.OK, "text/html; charset=utf-8", self._page)
+        if name == "status":
+            return Answer(HTTPStatus.OK, "application/json", json.dumps(self._status(), ensure_ascii=False).encode())
+        stem, _, ending = name.rpartition(".")
+        view = next((view for view in VIEWS if view == stem), None)
+        if view is None or ending not in ("jpg", "mjpeg"):
+            return _text(HTTPStatus.NOT_FOUND, "nothing here; there are status, {show,camera,pair}.jpg and .mjpeg")
+        if ending == "mjpeg":
+            return Answer(HTTPStatus.OK, follow=view)
+        jpeg = self._pictures.jpeg(view)
+        if jpeg is None:
+            return _text(HTTPStatus.SERVICE_UNAVAILABLE, "there is no camera picture yet; ask again")
+        return Answer(HTTPStatus.OK, "image/jpeg", jpeg)
+
+    def _status(self) -> dict[str, object]:
+        controls = self._backstage.controls()
+        return {
+            "showing": self._backstage.showing(),
+            "fps": round(self._pulse.fps, 2),
+            "latency": None if (late := self._pulse.latency) is None else round(late, 4),
+            "prompt": _prompt(controls),
+            "cues": len(controls.cues),
+            "width": self._canvas.width,
+            "height": self._canvas.height,
+            "connections": len(self._server or ()),
+        }
+
+
+def _prompt(controls: Controls) -> str:
+    """Return the prompt in one line; several with their weights."""
+    if isinstance(controls.prompt, str):
+        return controls.prompt
+    return " + ".join(f"{part.text} ({part.weight:g})" for part in controls.prompt)
+
+
+def _is_address(host: str) -> bool:
+    """Tell whether `host` (host:port) is no name that somebody else could have chosen; "" is no browser's."""
+    name = host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    if name.lower() in ("", "localhost"):
+        return True
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _text(status: HTTPStatus, message: str) -> Answer:
+    return Answer(status, body=f"{message}\n".encode())
