@@ -18,6 +18,12 @@ from sdstream.errors import Unavailable
 Span = tuple[int, int, bool]
 """Rows from, to (exclusive), and whether they look at each other."""
 
+Told = tuple[Embedding, tuple[float, ...]]
+"""A prompt, and the LoRA weights under which its keys and values hold."""
+
+Adapt = Callable[[Sequence[tuple[float, ...]]], None]
+"""Tells the U-Net's layers under which LoRA weights the next rows are to be worked out."""
+
 
 @dataclass
 class Layer:
@@ -25,7 +31,7 @@ class Layer:
 
     attention: Any
     current: tuple[Tensor, Tensor] | None = None  # each [rows, heads, tokens, d]
-    kept: dict[Embedding, tuple[Tensor, Tensor]] = field(default_factory=dict)  # each [1, heads, tokens, d]
+    kept: dict[Told, tuple[Tensor, Tensor]] = field(default_factory=dict)  # each [1, heads, tokens, d]
 
 
 class FrameAttention:
@@ -87,35 +93,40 @@ class Spans:
 
 
 class PromptCache:
-    """Keys and values of the prompts in use, for all cross-attention layers: worked out once a prompt."""
+    """Keys and values of the prompts in use, for all cross-attention layers: worked out once a prompt.
 
-    def __init__(self, layers: Sequence[Layer], keep: int = 64) -> None:
+    Besides those in use, the `keep` last ones stay: with SDXL each is some 25 MB.
+    """
+
+    def __init__(self, layers: Sequence[Layer], adapt: Adapt, keep: int = 8) -> None:
         self._layers = layers
+        self._adapt = adapt
         self._keep = keep
-        self._rows: tuple[Embedding, ...] = ()
+        self._rows: tuple[Told, ...] = ()
 
-    def select(self, rows: Sequence[Embedding]) -> None:
+    def select(self, rows: Sequence[Told]) -> None:
         """Make the next call's rows use these prompts."""
         chosen = tuple(rows)
         if chosen == self._rows:
             return
+        for told in dict.fromkeys(chosen):
+            self._renew(told)
         for layer in self._layers:
-            for embedding in dict.fromkeys(chosen):
-                if embedding not in layer.kept:
-                    layer.kept[embedding] = self._work_out(layer.attention, embedding)
-            pairs = [layer.kept[embedding] for embedding in chosen]
+            pairs = [layer.kept[told] for told in chosen]
             # Copied for every row, though most share a prompt: a compiled U-Net starts anew when a shape changes.
             layer.current = torch.cat([k for k, _ in pairs]), torch.cat([v for _, v in pairs])
-            for embedding in list(layer.kept)[: max(0, len(layer.kept) - self._keep)]:
-                del layer.kept[embedding]
+            resting = list(layer.kept)[: len(layer.kept) - len(set(chosen))]
+            for told in resting[: max(0, len(resting) - self._keep)]:
+                del layer.kept[told]
         self._rows = chosen
 
-    def clear(self) -> None:
-        """Forget everything: the layers' weights changed (a LoRA)."""
-        self._rows = ()
+    def _renew(self, told: Told) -> None:
+        """Make `told` the last that was in use; work it out if need be."""
+        embedding, weights = told
+        if any(told not in layer.kept for layer in self._layers):
+            self._adapt([weights])
         for layer in self._layers:
-            layer.current = None
-            layer.kept.clear()
+            layer.kept[told] = layer.kept.pop(told, None) or self._work_out(layer.attention, embedding)
 
     @staticmethod
     def _work_out(attention: Any, embedding: Embedding) -> tuple[Tensor, Tensor]:
@@ -132,7 +143,7 @@ class Processors:
     cache: PromptCache | None
 
 
-def make_processors(unet: Any, *, prompt_cache: bool) -> Processors:
+def make_processors(unet: Any, *, prompt_cache: bool, adapt: Adapt) -> Processors:
     """Make processors for every attention layer; raises Unavailable for attention of another kind."""
     from diffusers.models.attention_processor import AttnProcessor2_0
 
@@ -149,7 +160,7 @@ def make_processors(unet: Any, *, prompt_cache: bool) -> Processors:
             processors[name] = PromptAttention(layers[-1])
         else:
             processors[name] = AttnProcessor2_0()
-    return Processors(processors, spans, PromptCache(layers) if prompt_cache else None)
+    return Processors(processors, spans, PromptCache(layers, adapt) if prompt_cache else None)
 
 
 def _refuse_other_kinds(name: str, attention: Any) -> None:

@@ -1,44 +1,43 @@
-"""LoRAs melted into the weights, at any weight, live: a frame costs the same with them as without.
+"""LoRAs at any weight, live: each frame in flight keeps its own, and a weight that stays costs nothing.
 
-Changing a weight rewrites the layers it touches, from kept originals, so that no error adds up. All frames in
-flight see the change: the weights are shared. `Any` stands for diffusers' modules, which publish no types.
+While all rows of a U-Net call want the same weights, these are melted into the layers. When a weight changes, the
+layers stay as they are, and rows that want others get the difference as a low-rank branch beside each layer; once the
+last frame with the old weights has left, the new ones are melted in. So a slider in motion costs some small products
+a row, never a pause. (Draining the frames in flight instead would freeze the picture for n - 1 frames after each
+change; melting at once would change frames that are half done.) Layers are melted anew from kept originals, so that
+no error adds up. `Any` stands for diffusers' modules, which publish no types.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from sdstream.config.engine_settings import LoraSettings
-from sdstream.engine.files import check_safetensors, locate
-from sdstream.errors import Unavailable
+from sdstream.engine.lora_file import Pair, layer_of, read_lora
 
-
-@dataclass(frozen=True)
-class _Pair:
-    down: Tensor  # [r, in] or [r, in, k, k]
-    up: Tensor  # [out, r] or [out, r, 1, 1]
-    scale: float
-
-    def shape(self) -> tuple[int, ...]:
-        """Return the shape of the weight that it changes."""
-        return (self.up.shape[0], *self.down.shape[1:])
-
-    def delta(self) -> Tensor:
-        """Return the change of the weight, at weight 1."""
-        change = self.up.flatten(1).float() @ self.down.flatten(1).float()
-        return (self.scale * change).view(self.shape())
+Weights = tuple[float, ...]
+"""Of each LoRA in `Loras.names`."""
 
 
 @dataclass
 class _Target:
-    """A weight that at least one LoRA changes."""
+    """A layer that at least one LoRA changes."""
 
-    weight: Tensor
+    layer: Any
     original: Tensor
-    pairs: dict[str, _Pair] = field(default_factory=dict)
+    pairs: dict[int, Pair] = field(default_factory=dict)
+    """By the LoRA's place in `Loras.names`."""
+
+    def melt(self, weights: Weights) -> None:
+        """Rewrite the layer's weight."""
+        total = self.original.float()
+        for place, pair in self.pairs.items():
+            if weights[place]:
+                total = total + weights[place] * pair.delta()
+        self.layer.weight.data.copy_(total)
 
 
 class Loras:
@@ -46,96 +45,78 @@ class Loras:
 
     def __init__(self, parts: Mapping[str, Any], settings: Mapping[str, LoraSettings]) -> None:
         self._targets: dict[str, _Target] = {}
-        self._weights: dict[str, float] = {}
-        read = {name: _read(name, lora, parts) for name, lora in settings.items()}
+        read = {name: read_lora(name, lora, parts) for name, lora in settings.items()}
         for name in (name for name, lora in settings.items() if lora.fuse):
             for path, pair in read.pop(name).items():
-                weight = _weight(parts, path)
+                weight = layer_of(parts, path).weight
                 weight.data.add_(pair.delta().to(weight))
-        for name, pairs in read.items():  # after the fused ones, which belong to the originals
-            for path, pair in pairs.items():
-                weight = _weight(parts, path)
-                target = self._targets.setdefault(path, _Target(weight, weight.detach().clone()))
-                target.pairs[name] = _Pair(pair.down.to(weight), pair.up.to(weight), pair.scale)
         self.names = tuple(read)
         """Those that can be turned up and down."""
+        for place, pairs in enumerate(read.values()):  # after the fused ones, which belong to the originals
+            for path, pair in pairs.items():
+                self._add(parts, path, place, pair)
+        self._unet = [target for path, target in self._targets.items() if path.startswith("unet.")]
+        self._text = [target for path, target in self._targets.items() if not path.startswith("unet.")]
+        self._melted = self._text_weights = (0.0,) * len(self.names)
+        self._difference: Tensor | None = None  # [rows, LoRAs]
+        self._differences: tuple[Weights, ...] = ()
+        for target in self._unet:
+            target.layer.register_forward_hook(_Branch(self, target))
 
-    def set(self, weights: Mapping[str, float]) -> bool:
-        """Give each LoRA its weight, those not named 0; return whether anything changed."""
-        wanted = {name: weight for name, weight in weights.items() if weight}
-        if wanted == self._weights:
-            return False
-        changed = {name for name in wanted.keys() | self._weights if wanted.get(name) != self._weights.get(name)}
-        for target in self._targets.values():
+    @property
+    def difference(self) -> Tensor | None:
+        """What each row of the call wants beyond the melted weights; None: nothing.  # [rows, LoRAs]"""
+        return self._difference
+
+    def encode_with(self, weights: Weights) -> bool:
+        """Give the text encoders these weights; return whether prompts are to be encoded anew."""
+        changed = {place for place, weight in enumerate(weights) if weight != self._text_weights[place]}
+        touched = [target for target in self._text if changed & target.pairs.keys()]
+        for target in touched:
+            target.melt(weights)
+        self._text_weights = weights
+        return bool(touched)
+
+    def settle(self, rows: Sequence[Weights]) -> None:
+        """Melt the weights that all rows of the next U-Net calls want, if they do."""
+        if not self._unet or len(set(rows)) != 1 or rows[0] == self._melted:
+            return
+        changed = {place for place, weight in enumerate(rows[0]) if weight != self._melted[place]}
+        for target in self._unet:
             if changed & target.pairs.keys():
-                total = target.original.float()
-                for name, pair in target.pairs.items():
-                    if name in wanted:
-                        total = total + wanted[name] * pair.delta()
-                target.weight.data.copy_(total)
-        self._weights = wanted
-        return True
+                target.melt(rows[0])
+        self._melted = rows[0]
+
+    def face(self, rows: Sequence[Weights]) -> None:
+        """Say what each row of the next U-Net call, or part of one, wants."""
+        if not self._unet:
+            return
+        wanted = tuple(tuple(w - m for w, m in zip(row, self._melted, strict=True)) for row in rows)
+        if wanted == self._differences:
+            return
+        self._differences = wanted
+        differs = any(weight for row in wanted for weight in row)
+        device = self._unet[0].original.device
+        self._difference = torch.tensor(wanted, dtype=torch.float32, device=device) if differs else None
+
+    def _add(self, parts: Mapping[str, Any], path: str, place: int, pair: Pair) -> None:
+        layer = layer_of(parts, path)
+        weight = layer.weight
+        target = self._targets.setdefault(path, _Target(layer, weight.detach().clone()))
+        target.pairs[place] = Pair(pair.down.to(weight), pair.up.to(weight), pair.scale)
 
 
-def _read(name: str, settings: LoraSettings, parts: Mapping[str, Any]) -> dict[str, _Pair]:
-    """Read a LoRA file of any usual naming, by module path; raises Unavailable if it is for another model."""
-    from safetensors.torch import load_file
+class _Branch:
+    """Adds to a layer's output what its rows want beyond what is melted in."""
 
-    path = locate(settings.path, "LoRA")
-    files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
-    if len(files) != 1 or files[0].suffix != ".safetensors":
-        raise Unavailable(f"LoRA {name!r}: expected one .safetensors file at {path}; sdstream opens no other kind")
-    check_safetensors(files[0])
-    try:
-        pairs = _pairs(load_file(files[0]), parts)
-    except (KeyError, ValueError, RuntimeError, IndexError) as error:
-        raise Unavailable(f"LoRA {name!r}: {files[0]} cannot be read: {error}") from error
-    for layer, pair in pairs.items():
-        weight = _weight(parts, layer)
-        if tuple(weight.shape) != pair.shape():
-            raise Unavailable(
-                f"LoRA {name!r}: {files[0]} was made for another base model: it changes {layer} by "
-                f"{list(pair.shape())}, and this model has {list(weight.shape)} there"
-            )
-    if not pairs:
-        raise Unavailable(f"LoRA {name!r}: {files[0]} has nothing that this model knows; it is for another base model")
-    return pairs
+    def __init__(self, loras: Loras, target: _Target) -> None:
+        self._loras, self._target = loras, target
 
-
-def _pairs(state: dict[str, Tensor], parts: Mapping[str, Any]) -> dict[str, _Pair]:
-    from diffusers.loaders import StableDiffusionXLLoraLoaderMixin
-
-    named, alphas = StableDiffusionXLLoraLoaderMixin.lora_state_dict(state, unet_config=parts["unet"].config)
-    downs, ups = (_by_path(named, names) for names in (("lora_A", "down"), ("lora_B", "up")))
-    scales = {_path(key.removesuffix(".alpha")): float(alpha) for key, alpha in (alphas or {}).items()}
-    return {
-        path: _Pair(down, ups[path], scales.get(path, down.shape[0]) / down.shape[0])
-        for path, down in downs.items()
-        if path.partition(".")[0] in parts
-    }
-
-
-def _by_path(state: Mapping[str, Tensor], names: tuple[str, str]) -> dict[str, Tensor]:
-    ends = tuple(f".{name}.weight" for name in names)
-    return {_path(key): value for key, value in state.items() if key.endswith(ends)}
-
-
-def _path(key: str) -> str:
-    """Reduce a layer's name in any of diffusers' namings to the module's own."""
-    path = re.sub(r"(\.lora|\.lora_linear_layer|_lora)?\.(lora_A|lora_B|down|up)\.weight$", "", key)
-    if path.startswith("text_encoder"):
-        return re.sub(r"\.to_(q|k|v|out)$", r".\1_proj", path)
-    path = path.replace(".processor.", ".")
-    return f"{path}.0" if path.endswith(".to_out") else path
-
-
-def _weight(parts: Mapping[str, Any], path: str) -> Tensor:
-    """Find the weight that `path` (part.module) means; text encoders have lost a `text_model.` over the years."""
-    part, _, module = path.partition(".")
-    for candidate in (module, module.removeprefix("text_model."), f"text_model.{module}"):
-        try:
-            found: Tensor = parts[part].get_submodule(candidate).weight
-        except AttributeError:
-            continue
-        return found
-    raise Unavailable(f"LoRA layer {path} is not in this model; it is for another base model")
+    def __call__(self, layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        difference = self._loras.difference
+        if difference is None:
+            return None
+        for place, pair in self._target.pairs.items():
+            share = difference[:, place].to(output.dtype).view(-1, *[1] * (output.ndim - 1))
+            output = output + share * pair.branch(layer, inputs[0])
+        return output

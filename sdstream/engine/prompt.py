@@ -32,6 +32,8 @@ class Condition:
     negative: Embedding
     scales: tuple[float, ...] = ()
     """Of each ControlNet."""
+    loras: tuple[float, ...] = ()
+    """Weight of each LoRA."""
 
 
 def parse_weights(prompt: str) -> list[tuple[str, float]]:

@@ -20,9 +20,16 @@ class Recipes:
     """Keeps the fades of prompt and seed, and the last recipe."""
 
     def __init__(
-        self, table: NoiseTable, text: TextEncoder, noise: NoiseCache, controlnets: Sequence[str] = ()
+        self,
+        table: NoiseTable,
+        text: TextEncoder,
+        noise: NoiseCache,
+        controlnets: Sequence[str] = (),
+        loras: Sequence[str] = (),
     ) -> None:
+        """`controlnets` and `loras` are the names that the controls give scales and weights to."""
         self._controlnets = controlnets
+        self._loras = loras
         self._table = table
         self._text = text
         self._noise = noise
@@ -57,6 +64,7 @@ class Recipes:
             positive=self._prompt_fade.at(now, target, seconds, way),
             negative=self._text.encode(controls.negative_prompt),
             scales=tuple(controls.controlnets.get(name, 1.0) for name in self._controlnets),
+            loras=tuple(controls.loras.get(name, 0.0) for name in self._loras),
         )
         last = self._last
         return last.condition if last is not None and last.condition == condition else condition

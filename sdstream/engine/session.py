@@ -59,13 +59,19 @@ class Session:
         self._loras = Loras({"unet": model.unet, **model.text.parts}, settings.loras)
         self._controlnets = ControlNets(settings.controlnets, model.unet)
         self._regions = Regions(settings, model.device, compose)
-        self._new_recipes = partial(Recipes, model.table, model.text, self._noise, self._controlnets.names)
+        self._new_recipes = partial(
+            Recipes, model.table, model.text, self._noise, self._controlnets.names, self._loras.names
+        )
         self._recipes = self._new_recipes()
         self._filter = SimilarityFilter(random.Random(settings.random_seed))  # noqa: S311 - dice, not secrets
         size = (settings.height, settings.width)
         time_ids = torch.tensor([*size, 0, 0, *size], device=model.device) if model.wants_size else None
         self.unet = ConditionedUNet(
-            model.unet, prompt_cache=settings.prompt_cache, time_ids=time_ids, controlnets=self._controlnets
+            model.unet,
+            prompt_cache=settings.prompt_cache,
+            time_ids=time_ids,
+            controlnets=self._controlnets,
+            loras=self._loras,
         )
         self._batch: StreamBatch[Condition] | None = None
         self._controls: Controls | None = None
@@ -162,8 +168,7 @@ class Session:
             noise = self._noise.draw(0, 1)
             stages = len(controls.steps)
             self._batch = StreamBatch(self.unet, noise, stages=stages, batching=self._settings.batching)
-        if self._loras.set(controls.loras):
-            self.unet.forget_prompts()
+        if self._loras.encode_with(tuple(controls.loras.get(name, 0.0) for name in self._loras.names)):
             self._text.forget()
         self._controls = controls
         return drained

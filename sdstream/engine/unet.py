@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sdstream.engine.attention import Span, make_processors
 from sdstream.engine.controlnet import ControlNets
+from sdstream.engine.lora import Loras, Weights
 from sdstream.engine.prompt import Condition, Embedding
 from sdstream.engine.stream_batch import Row
 
@@ -26,12 +27,14 @@ class ConditionedUNet:
         prompt_cache: bool = True,
         time_ids: Tensor | None = None,
         controlnets: ControlNets | None = None,
+        loras: Loras | None = None,
     ) -> None:
         self._unet = unet
         self._controlnets = controlnets
+        self._loras = loras or Loras({"unet": unet}, {})
         self._dtype = next(unet.parameters()).dtype
         self._time_ids = time_ids
-        self._processors = make_processors(unet, prompt_cache=prompt_cache)
+        self._processors = make_processors(unet, prompt_cache=prompt_cache, adapt=self._loras.face)
         self.take_over()
         self._embeddings: tuple[Embedding, ...] = ()
         self._tokens = torch.empty(0)
@@ -42,7 +45,10 @@ class ConditionedUNet:
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
         """Run one call: x [rows, c, h, w] float32 and the result likewise."""
         self.rows += len(x)
-        self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows])
+        weights = [row.condition.loras for row in rows]
+        self._loras.settle(weights)
+        self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows], weights)
+        self._loras.face(weights)
         self._processors.spans.current = _spans(rows)
         call = {
             "sample": x.to(self._dtype),
@@ -67,15 +73,10 @@ class ConditionedUNet:
         """Make the U-Net run our attention; needed again only where several share one U-Net (benchmarks)."""
         self._unet.set_attn_processor(dict(self._processors.by_name))
 
-    def forget_prompts(self) -> None:
-        """Drop what was kept of prompts: the U-Net's weights changed."""
-        if self._processors.cache:
-            self._processors.cache.clear()
-
-    def _choose(self, embeddings: Sequence[Embedding]) -> None:
+    def _choose(self, embeddings: Sequence[Embedding], weights: Sequence[Weights]) -> None:
         chosen = tuple(embeddings)
         if self._processors.cache:
-            self._processors.cache.select(chosen)
+            self._processors.cache.select(tuple(zip(chosen, weights, strict=True)))
         if chosen == self._embeddings:
             return
         self._embeddings = chosen

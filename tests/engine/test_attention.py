@@ -5,11 +5,15 @@ import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import Tensor
 
-from sdstream.engine.attention import FrameAttention, Layer, PromptAttention, PromptCache, Spans, make_processors
+from sdstream.engine.attention import FrameAttention, Layer, PromptAttention, PromptCache, Spans, Told, make_processors
 from sdstream.engine.prompt import Embedding
 from sdstream.errors import Unavailable
 
 HEADS, TOKENS, DIM = 2, 5, 16
+
+
+def ignore(rows: list[tuple[float, ...]]) -> None:
+    """There are no LoRAs."""
 
 
 @pytest.fixture
@@ -57,9 +61,13 @@ def test_self_attention_without_scenes_is_diffusers_own(self_attention, spans):
     torch.testing.assert_close(FrameAttention(Spans(spans))(self_attention, x), expected)
 
 
+def plain(embeddings: list[Embedding]) -> list[Told]:
+    return [(embedding, ()) for embedding in embeddings]
+
+
 def cached(attn: Attention, x: Tensor, embeddings: list[Embedding]) -> Tensor:
     layer = Layer(attn)
-    PromptCache([layer]).select(embeddings)
+    PromptCache([layer], ignore).select(plain(embeddings))
     return PromptAttention(layer)(attn, x)
 
 
@@ -73,28 +81,26 @@ def test_kept_keys_and_values_give_what_fresh_ones_give(cross_attention, rows):
 
 
 @torch.no_grad()
-def test_each_prompt_is_projected_once_and_again_after_a_clear(cross_attention):
-    projected = []
-    cross_attention.to_k.register_forward_hook(lambda *_: projected.append(1))
-    layer = Layer(cross_attention)
-    cache = PromptCache([layer])
+def test_each_prompt_is_projected_once_under_each_lora_weight(cross_attention):
+    projected, told = [], []
+    cross_attention.to_k.register_forward_hook(lambda *_: projected.append(told[-1]))
+    cache = PromptCache([Layer(cross_attention)], told.append)
     a, b = Embedding(torch.ones(7, 12)), Embedding(torch.zeros(7, 12))
     for rows in ([a, a], [a, a], [b, a], [b, b], [a, b]):
-        cache.select(rows)
-    assert len(projected) == 2
-    cache.clear()
-    cache.select([a])
-    assert len(projected) == 3
+        cache.select([(embedding, (0.5,)) for embedding in rows])
+    assert projected == [[(0.5,)]] * 2
+    cache.select([(a, (0.7,)), (a, (0.5,))])
+    assert projected == [[(0.5,)], [(0.5,)], [(0.7,)]]
 
 
 @torch.no_grad()
 def test_the_prompt_cache_forgets_old_prompts_but_none_in_use(cross_attention):
     layer = Layer(cross_attention)
-    cache = PromptCache([layer], keep=3)
-    prompts = [Embedding(torch.full((7, 12), float(i))) for i in range(50)]
-    for i in range(48):
-        cache.select(prompts[i : i + 3])
-    assert set(layer.kept) == set(prompts[47:50])
+    cache = PromptCache([layer], ignore, keep=2)
+    prompts = plain([Embedding(torch.full((7, 12), float(i))) for i in range(50)])
+    for i in range(1, 48):
+        cache.select([prompts[0], *prompts[i : i + 3]])
+    assert set(layer.kept) == {prompts[0], *prompts[45:50]}
 
 
 def test_an_attention_of_another_kind_is_refused_by_name():
@@ -110,4 +116,4 @@ def test_an_attention_of_another_kind_is_refused_by_name():
         up_block_types=("UpBlock2D", "UpBlock2D"),
     )
     with pytest.raises(Unavailable, match=r"down_blocks\.0"):
-        make_processors(unet, prompt_cache=True)
+        make_processors(unet, prompt_cache=True, adapt=ignore)

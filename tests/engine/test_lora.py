@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from sdstream.config.engine_settings import DiffusionSettings, LoraSettings
@@ -14,28 +13,21 @@ from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.lora import Loras
 from sdstream.engine.models import Model, load
 from sdstream.errors import Unavailable
-
-LAYER = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
-TEXT = "text_model.encoder.layers.0.self_attn.q_proj"
-CONVOLUTION = "conv_in"
-
-
-def pair(out: int, into: int, seed: int = 0, rank: int = 4) -> tuple[Tensor, Tensor]:
-    random = torch.Generator().manual_seed(seed)
-    return torch.randn(rank, into, generator=random), torch.randn(out, rank, generator=random)
-
-
-DOWN, UP = pair(16, 32)
-TEXT_DOWN, TEXT_UP = pair(32, 32, seed=1)
-
-
-def peft() -> dict[str, Tensor]:
-    return {
-        f"unet.{LAYER}.lora_A.weight": DOWN,
-        f"unet.{LAYER}.lora_B.weight": UP,
-        f"text_encoder.{TEXT}.lora_A.weight": TEXT_DOWN,
-        f"text_encoder.{TEXT}.lora_B.weight": TEXT_UP,
-    }
+from tests.engine.lora_files import (
+    CONVOLUTION,
+    DOWN,
+    LAYER,
+    LAYERS,
+    TEXT,
+    TEXT_DOWN,
+    TEXT_UP,
+    UP,
+    everywhere,
+    pair,
+    peft,
+    saved,
+)  # fmt: skip
+from tests.engine.playing import ALWAYS, assert_alike, picture, settings
 
 
 def kohya() -> dict[str, Tensor]:
@@ -69,23 +61,19 @@ def parts(model: Model) -> dict[str, object]:
     return {"unet": model.unet, **model.text.parts}
 
 
-def saved(folder: Path, state: dict[str, Tensor], name: str = "lora") -> str:
-    file = folder / f"{name}.safetensors"
-    save_file({key: value.contiguous() for key, value in state.items()}, file)
-    return str(file)
-
-
 @pytest.mark.parametrize("naming", [peft, kohya, diffusers_of_old])
 def test_a_lora_of_any_naming_changes_the_weights_as_it_says_and_gives_them_back(model, tmp_path, naming):
     loras = Loras(parts(model), {"a": LoraSettings(path=saved(tmp_path, naming()))})
     unet = model.unet.get_submodule(LAYER).weight
     text = model.text.parts["text_encoder"].get_submodule(TEXT.removeprefix("text_model.")).weight
     before, text_before = unet.clone(), text.clone()
-    assert loras.set({"a": 0.7})
+    assert loras.encode_with((0.7,))
+    loras.settle([(0.7,)] * 3)
     torch.testing.assert_close(unet, before + 0.7 * UP @ DOWN)
     torch.testing.assert_close(text, text_before + 0.7 * TEXT_UP @ TEXT_DOWN)
-    assert not loras.set({"a": 0.7})
-    assert loras.set({})
+    assert not loras.encode_with((0.7,))
+    assert loras.encode_with((0.0,))
+    loras.settle([(0.0,)])
     assert torch.equal(unet, before)
     assert torch.equal(text, text_before)
 
@@ -96,7 +84,7 @@ def test_convolutions_are_changed_too(model, tmp_path):
     state = {f"unet.{CONVOLUTION}.lora_A.weight": down, f"unet.{CONVOLUTION}.lora_B.weight": up}
     weight = model.unet.conv_in.weight
     before = weight.clone()
-    Loras(parts(model), {"a": LoraSettings(path=saved(tmp_path, state))}).set({"a": 1.0})
+    Loras(parts(model), {"a": LoraSettings(path=saved(tmp_path, state))}).settle([(1.0,)])
     x = torch.randn(1, 4, 8, 8, generator=random)
     expected = torch.nn.functional.conv2d(torch.nn.functional.conv2d(x, down, padding=1), up)
     torch.testing.assert_close(
@@ -112,10 +100,10 @@ def test_several_add_up_and_no_error_builds_up_over_a_thousand_changes(model, tm
     weight = model.unet.get_submodule(LAYER).weight
     before = weight.clone()
     for k in range(1000):
-        loras.set({"a": k / 100 - 5, "b": (k % 7) / 7})
-    loras.set({"a": 0.5, "b": -1.0})
+        loras.settle([(k / 100 - 5, (k % 7) / 7)])
+    loras.settle([(0.5, -1.0)])
     torch.testing.assert_close(weight, before + 0.5 * UP @ DOWN - other_up @ other_down)
-    loras.set({})
+    loras.settle([(0.0, 0.0)])
     assert torch.equal(weight, before)
 
 
@@ -131,8 +119,11 @@ def test_a_fused_lora_is_there_for_good_and_cannot_be_turned(model, tmp_path):
     [
         ({f"unet.{LAYER}.lora_A.weight": torch.ones(4, 99), f"unet.{LAYER}.lora_B.weight": UP}, "another base"),
         ({"unet.no.such.layer.lora_A.weight": DOWN, "unet.no.such.layer.lora_B.weight": UP}, "another base"),
-        ({f"unet.{LAYER}.lora_A.weight": DOWN}, "cannot be read"),
+        ({f"unet.{LAYER}.lora_A.weight": DOWN}, "one half"),
         ({"something.else": DOWN}, "another base"),
+        ({f"unet.{LAYER}.lora_A.weight": DOWN, f"unet.{LAYER}.lora_B.weight": UP[:, :3]}, "another base"),
+        (kohya() | {f"lora_unet_{LAYER.replace('.', '_')}.dora_scale": UP[:, :1]}, "DoRA"),
+        ({f"lora_unet_{LAYER.replace('.', '_')}.hada_w1_a": UP}, "LoHa"),
     ],
 )
 def test_a_lora_for_another_base_is_refused_by_name(model, tmp_path, state, reason):
@@ -149,6 +140,49 @@ def test_a_lora_that_is_a_pickle_or_cut_short_is_refused(model, tmp_path):
     for path in (pickle, short):
         with pytest.raises(Unavailable, match=path.name):
             Loras(parts(model), {"a": LoraSettings(path=str(path))})
+
+
+@pytest.mark.parametrize("prompt_cache", [True, False])
+@pytest.mark.parametrize("mode", ["none", "full", "onetime_negative"])
+def test_each_frame_in_flight_keeps_the_lora_weights_that_it_entered_with(
+    model, tiny_model, tmp_path, mode, prompt_cache
+):
+    paths = {name: saved(tmp_path, everywhere(model.unet, seed), name) for seed, name in enumerate("ab")}
+    chosen = settings(
+        tiny_model, prompt_cache=prompt_cache, loras={name: {"path": path} for name, path in paths.items()}
+    )
+    weights = [{}, {"a": 0.8}, {"a": 0.8, "b": -0.5}, {"b": 1.0}, {"b": 1.0}, {"b": 1.0}, {"b": 1.0}, {"a": 0.3}, {}]
+    shows = [
+        Controls(prompt="oil", steps=(10, 25, 40), loras=loras, guidance={"mode": mode, "scale": 1.6}, **ALWAYS)
+        for loras in weights
+    ]
+    with DiffusionEngine(chosen) as engine:
+        batched = [engine(picture(k), controls) for k, controls in enumerate(shows)][2:] + engine.flush()
+    with DiffusionEngine(chosen.model_copy(update={"batching": False})) as engine:
+        alone = [engine(picture(k), controls) for k, controls in enumerate(shows)]
+    for together, single in zip(batched, alone, strict=True):
+        assert_alike(together, single)
+    assert np.abs(alone[0].astype(int) - alone[1].astype(int)).max() > 3
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("layer", LAYERS)
+def test_rows_that_want_different_weights_get_theirs_and_no_layer_is_rewritten(model, tmp_path, layer):
+    loras = Loras(parts(model), {"a": LoraSettings(path=saved(tmp_path, everywhere(model.unet, 0)))})
+    module = model.unet.get_submodule(layer)
+    x = torch.randn(3, module.weight.shape[1], *[8] * (module.weight.ndim - 2))
+    melted = []
+    for weight in (0.0, 0.5, 1.0):
+        loras.settle([(weight,)] * 3)
+        loras.face([(weight,)] * 3)
+        assert loras.difference is None
+        melted.append(module(x))
+    before = module.weight.clone()
+    rows = [(0.0,), (0.5,), (1.0,)]
+    loras.settle(rows)
+    loras.face(rows)
+    torch.testing.assert_close(module(x), torch.stack([melted[row][row] for row in range(3)]), atol=1e-5, rtol=1e-5)
+    assert torch.equal(module.weight, before)
 
 
 @pytest.mark.parametrize("prompt_cache", [True, False])

@@ -2,13 +2,25 @@
 
 import gc
 import random
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
 from sdstream.controls import Controls
+from sdstream.engine.diffusion import DiffusionEngine
+from sdstream.engine.models import load
 from sdstream.engine.outcome import Outcome
-from tests.engine.playing import picture
+from tests.engine.lora_files import everywhere, saved
+from tests.engine.playing import Clock, picture, settings
+
+
+@pytest.fixture
+def styled(tiny_model: Path, clock: Clock, tmp_path: Path) -> Iterator[DiffusionEngine]:
+    lora = saved(tmp_path, everywhere(load(settings(tiny_model)).unet, seed=0))
+    with DiffusionEngine(settings(tiny_model, loras={"a": {"path": lora}}), clock) as opened:
+        yield opened
 
 
 def storm(dice: random.Random) -> Controls:
@@ -31,6 +43,7 @@ def storm(dice: random.Random) -> Controls:
         },
         cross_frame_attention=dice.random() < 0.5,
         transition=dice.choice([0.0, 0.0, 0.5]),
+        loras={"a": dice.choice([0.0, dice.uniform(-1, 1)])},
         similarity={"mode": dice.choice(["stochastic", "threshold", "off"])},
     )
 
@@ -41,23 +54,23 @@ def live_tensors() -> int:
 
 
 @pytest.mark.slow
-def test_a_storm_of_a_thousand_changes_raises_nothing_and_leaks_nothing(engine, clock):
+def test_a_storm_of_a_thousand_changes_raises_nothing_and_leaks_nothing(styled, clock):
     dice = random.Random(0)
     counts = []
     for k in range(1000):
         clock.now += 0.03
-        result = engine(picture(k % 7), storm(dice))
+        result = styled(picture(k % 7), storm(dice))
         assert result is None or result.shape == (64, 64, 3)
         if k % 200 == 199:
             counts.append(live_tensors())
     assert max(counts[1:]) <= counts[0] * 1.5
 
 
-def test_a_short_storm_raises_nothing(engine, clock):
+def test_a_short_storm_raises_nothing(styled, clock):
     dice = random.Random(1)
     outcomes = set()
     for k in range(60):
         clock.now += 0.03
-        engine(picture(k % 3), storm(dice))
-        outcomes.add(engine.last_outcome)
+        styled(picture(k % 3), storm(dice))
+        outcomes.add(styled.last_outcome)
     assert Outcome.RENDERED in outcomes
