@@ -126,7 +126,8 @@ class PromptCache:
         if any(told not in layer.kept for layer in self._layers):
             self._adapt([weights])
         for layer in self._layers:
-            layer.kept[told] = layer.kept.pop(told, None) or self._work_out(layer.attention, embedding)
+            pair = layer.kept.pop(told, None)
+            layer.kept[told] = pair or self._work_out(layer.attention, embedding)
 
     @staticmethod
     def _work_out(attention: Any, embedding: Embedding) -> tuple[Tensor, Tensor]:

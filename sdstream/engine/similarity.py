@@ -1,6 +1,5 @@
 """The similarity filter: whether a picture is so like the last rendered one that the engine may rest (paper 3.4)."""
 
-import math
 import random
 from typing import cast
 
@@ -14,23 +13,32 @@ REDUCED = 64
 """Pixels along each side that the pictures are compared at: averaging takes the sensor's noise out."""
 
 
-def reduce(pixels: Pixels) -> npt.NDArray[np.float32]:
-    """Shrink a picture by area averaging to what is compared.  (REDUCED, REDUCED, 3), float32, -1..1."""
+Reduced = npt.NDArray[np.float32]
+"""(REDUCED, REDUCED, 3), -1..1, as the model sees the picture."""
+
+
+def reduce(pixels: Pixels) -> Reduced:
+    """Shrink a picture by area averaging to what is compared."""
     import cv2
 
     small = cv2.resize(pixels, (REDUCED, REDUCED), interpolation=cv2.INTER_AREA)
-    return cast(npt.NDArray[np.float32], small.astype(np.float32) / np.float32(127.5) - np.float32(1))
+    return cast(Reduced, small.astype(np.float32) / np.float32(127.5) - np.float32(1))
 
 
-def similarity(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
-    """Return the paper's S (equation 8), 0..1, of two reduced pictures.
+def similarity(a: Reduced, b: Reduced) -> float:
+    """Return the paper's S (equation 8), the cosine of two reduced pictures, -1..1.
 
-    It is the cosine of each picture together with its negative, that is of (v, 1) pixel by pixel: on v alone
-    the same noise weighs twenty times more on a grey wall than on a dark one, and at mid-grey it is 0/0.
+    Of mid-grey, which is zero everywhere, the cosine is 0/0: it counts as like itself and unlike all else.
     """
-    x, y = a.ravel(), b.ravel()
-    dot, xx, yy = float(x @ y) + x.size, float(x @ x) + x.size, float(y @ y) + y.size
-    return max(0.0, min(1.0, dot / math.sqrt(xx * yy)))
+    lengths = length(a) * length(b)
+    if lengths == 0:
+        return float(length(a) == length(b))
+    return max(-1.0, min(1.0, float(a.ravel() @ b.ravel()) / lengths))
+
+
+def length(picture: Reduced) -> float:
+    """Return how far a reduced picture is from mid-grey."""
+    return float(np.linalg.norm(picture))
 
 
 def skip_probability(s: float, threshold: float) -> float:
@@ -41,12 +49,13 @@ def skip_probability(s: float, threshold: float) -> float:
 class SimilarityFilter:
     """Remembers the last rendered picture and decides; `dice` makes the decision repeatable."""
 
-    CUT = 0.8
-    """Similarity below which two pictures are taken for different scenes."""
+    CUT = 0.6
+    """Similarity below which two pictures are taken for different scenes. On eight clips of people, cartoons, games
+    and a driven camera it stayed above 0.84 over six frames, and between the clips it was below 0.32."""
 
     def __init__(self, dice: random.Random) -> None:
         self._dice = dice
-        self._rendered: npt.NDArray[np.float32] | None = None
+        self._rendered: Reduced | None = None
         self._skips = 0
         self.cut = False
         """Whether the last picture began a new scene."""
@@ -59,7 +68,7 @@ class SimilarityFilter:
         picture = reduce(pixels)
         s = 0.0 if self._rendered is None else similarity(picture, self._rendered)
         allowed = not fresh and self._rendered is not None and self._skips < settings.max_skips
-        if allowed and self._alike(s, settings):
+        if allowed and self._alike(s, settings) and self._as_strong(picture, settings):
             self._skips += 1
             self.cut = False
             return True
@@ -72,6 +81,11 @@ class SimilarityFilter:
         """Forget the last rendered picture, so that the next one is rendered."""
         self._rendered = None
         self._skips = 0
+
+    def _as_strong(self, picture: Reduced, settings: Similarity) -> bool:
+        """Tell whether the contrast is what it was: to equation 8 a fade of a flat picture is no change at all."""
+        lengths = length(picture), 0.0 if self._rendered is None else length(self._rendered)
+        return min(lengths) >= settings.threshold * max(lengths)
 
     def _alike(self, s: float, settings: Similarity) -> bool:
         if settings.mode == "off":
