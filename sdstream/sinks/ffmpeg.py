@@ -29,7 +29,8 @@ from sdstream.sinks.yuv import Yuv420, as_av_frame
 
 _GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: FLV carries the parameter sets in its header
 _SAMPLE = Fraction(1, SAMPLE_RATE)
-_AAC_DELAY = 2 * 1024  # samples: a frame that fills, and one that the encoder looks ahead
+_AAC_DELAY = 4 * 1024  # samples by which the start of its newest packet may be behind what it was given: a frame that
+# fills, one that it looks ahead, one that it puts in front, and the packet itself
 _LONGEST_GAP = 10.0  # seconds that may be left out within one file or connection
 
 

@@ -1,4 +1,6 @@
+import select
 import socket
+from contextlib import ExitStack
 from fractions import Fraction
 
 import av
@@ -76,6 +78,33 @@ def test_a_picture_s_time_is_its_number(tmp_path, fps, interval):
     assert [round((time - times[0]) * canvas.rate) for time in times] == list(range(75))
     assert max(abs(time - times[0] - number / canvas.rate) for number, time in enumerate(times)) < Fraction(1, 1000)
     assert keys == list(range(0, 75, round(interval * canvas.rate)))
+
+
+@pytest.mark.parametrize("fps", [23.976, 25.0, 29.97, 30.0, 50.0, 60.0])
+def test_one_picture_leaves_each_tick(fps):
+    canvas = Canvas(width=64, height=64, fps=fps)
+    with ExitStack() as open_until_the_sink_is_closed:
+        server = open_until_the_sink_is_closed.enter_context(socket.create_server(("127.0.0.1", 0)))
+        url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with FfmpegSink(settings(url, format="flv"), canvas) as sink:
+            taker = open_until_the_sink_is_closed.enter_context(server.accept()[0])
+            flv, here = b"", []
+            for number in range(80):
+                silence = np.zeros((samples_in(number, canvas.rate, SAMPLE_RATE), 2), np.float32)
+                sink.send(Frame(bars.draw(64, 64, number), number, 0.0, 0.0), silence, Due(number))
+                while select.select([taker], [], [], 0.02)[0]:
+                    flv += taker.recv(1 << 20)
+                here.append(video_tags(flv))
+    assert set(np.diff(here[20:])) == {1}
+
+
+def video_tags(flv):
+    """Count the pictures, and the one configuration, in a file that is still being written."""
+    place, found = 13, 0  # behind the header and the first back pointer
+    while place + 11 <= len(flv):
+        found += flv[place] == 9
+        place += 11 + int.from_bytes(flv[place + 1 : place + 4]) + 4
+    return found
 
 
 def test_the_bit_rate_is_constant_even_for_a_still_picture(tmp_path):
