@@ -35,13 +35,13 @@ class Pacer:
         """Return when picture `index` is due (monotonic seconds)."""
         return self._epoch + float(index / self.rate)
 
-    def next(self, now: float) -> Tick:
-        """Return the next picture to send; the caller waits for it."""
+    def next(self, now: float, shift: float = 0.0) -> Tick:
+        """Return the next picture to send; the caller waits for it. It is due `shift` seconds later (see `phase`)."""
         missed = 0
-        if now - self.due(self._next) > CATCH_UP:
-            present = math.ceil((now - self._epoch) * self.rate)
+        if now - shift - self.due(self._next) > CATCH_UP:
+            present = math.ceil((now - shift - self._epoch) * self.rate)
             missed, self._next = present - self._next, present
-        tick = Tick(self._next, self.due(self._next), missed)
+        tick = Tick(self._next, self.due(self._next) + shift, missed)
         self._next += 1
         return tick
 

@@ -31,7 +31,10 @@ class EngineReport:
 
 @dataclass(frozen=True)
 class SinkReport:
-    """What one sink sent, by rung of its ladder; `due` fell due since its first picture."""
+    """What one sink sent, by rung of its ladder; `due` fell due since its first picture.
+
+    `held` pictures were sent before; `dropped` ones were live, and replaced by newer ones before their time came.
+    """
 
     kind: str
     name: str
@@ -42,6 +45,7 @@ class SinkReport:
     camera: int
     slate: int
     late: int
+    dropped: int
     restarts: int
     latency: Percentiles
     showing: str = "nothing yet"
@@ -96,7 +100,7 @@ def table(report: Report) -> str:
         f"{engine.dropped} dropped, {engine.restarts} restarts{_flicker(engine)}",
     ]
     head = f"{'sink':<14}{'due':>7}{'sent':>7}{'share':>8}{'live':>7}{'held':>6}{'camera':>8}{'slate':>7}{'late':>6}"
-    lines.append(head + f"{'restarts':>10}{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}")
+    lines.append(head + f"{'dropped':>9}{'restarts':>10}{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}")
     lines += [_row(sink) for sink in report.sinks]
     lines += [f"latency  {stage}: {_milliseconds(values)}" for stage, values in report.latency.items()]
     if report.audio_offset is not None:
@@ -107,9 +111,9 @@ def table(report: Report) -> str:
 
 
 def _row(sink: SinkReport) -> str:
-    counts = f"{sink.live:>7}{sink.held:>6}{sink.camera:>8}{sink.slate:>7}{sink.late:>6}{sink.restarts:>10}"
+    counts = f"{sink.live:>7}{sink.held:>6}{sink.camera:>8}{sink.slate:>7}{sink.late:>6}{sink.dropped:>9}"
     late = "".join(f"{_ms(sink.latency.get(f'p{percent}')):>8}" for percent in (50, 95, 99))
-    return f"{sink.name:<14}{sink.due:>7}{sink.sent:>7}{sink.share:>8.2%}{counts}{late}"
+    return f"{sink.name:<14}{sink.due:>7}{sink.sent:>7}{sink.share:>8.2%}{counts}{sink.restarts:>10}{late}"
 
 
 def _milliseconds(values: Percentiles) -> str:

@@ -64,6 +64,7 @@ def _sink(parts: SinkParts, present: int, patience: int) -> SinkReport:
         due=last - first + 1 if first else 0,
         sent=counters.count("sent"),
         late=counters.count("late"),
+        dropped=counters.count("dropped"),
         restarts=parts.stage.restarts,
         latency=parts.latency.summary(),
         showing=list(Rung)[counters.count("rung")].value if rungs_sent else "nothing yet",

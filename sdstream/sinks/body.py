@@ -14,6 +14,7 @@ from sdstream.live_controls import LiveControls
 from sdstream.log import get_logger
 from sdstream.mailbox import MailboxReader
 from sdstream.pacer import Pacer, Tick, samples_in
+from sdstream.phase import PhaseLock
 from sdstream.sinks import Backstage, Due
 from sdstream.sinks.registry import open_sink
 from sdstream.slate import make_slate
@@ -21,10 +22,14 @@ from sdstream.stage import Context
 from sdstream.stats import Histogram
 
 FACTS = ("connections", "on_program", "on_preview", "port")
-COUNTERS = ("opened", "first", "last", "sent", "late", "rung", "audio_offset", *(rung.value for rung in Rung), *FACTS)
+COUNTERS = (
+    *("opened", "first", "last", "sent", "late", "dropped", "rung", "audio_offset"),
+    *(rung.value for rung in Rung),
+    *FACTS,
+)
 """`opened`: how often a process of this sink began to open it. `first` and `last`: numbers of the first and the last
-due picture, so that a process that was away still owes what fell due meanwhile. `audio_offset`: seconds that the sound
-is ahead of the picture that it leaves with."""
+due picture, so that a process that was away still owes what fell due meanwhile. `dropped`: live pictures that a newer
+one replaced before their tick. `audio_offset`: seconds that the sound is ahead of the picture that it leaves with."""
 
 
 class Sound(Protocol):
@@ -56,6 +61,7 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, inpu
     """Send one picture for each tick of the canvas rate, for as long as the stage runs."""
     cv2.setNumThreads(1)  # a fade is a millisecond of work; a pool of threads would cost the engine its cores
     ladder = Ladder(make_slate(canvas.width, canvas.height, air.slate), air.hold, air.fade)
+    dropped = context.counters.get("dropped")  # by the process that this one replaces
     context.counters.add("opened")  # beforehand: from here on, what is found there may be our own
     backstage = Backstage(lambda: ladder.camera, lambda: ladder.showing.value, inputs.controls.get)
     again = context.counters.get("opened") > 1
@@ -71,6 +77,7 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, inpu
             clock.sent(choice)
             if choice.rung is Rung.LIVE:
                 inputs.latency.record(time.monotonic() - choice.frame.captured)
+            context.counters.set("dropped", dropped + inputs.live.dropped)
             context.counters.set("audio_offset", inputs.sound.offset)
             for fact, value in sink.facts().items():
                 context.counters.set(fact, value)
@@ -88,12 +95,13 @@ class _Clock:
         self._counters = context.counters
         self._rate = canvas.rate
         self._pacer = Pacer(canvas.rate, epoch, time.monotonic())
+        self._phase = PhaseLock(canvas.rate, epoch)
         self._slack = 0.5 / canvas.fps
         self._tick = Tick(0, 0.0, 0)
 
     def wait(self) -> tuple[float, int, int]:
         """Sleep until the next picture is due; return the time then, its number, and its sound samples' count."""
-        tick = self._tick = self._pacer.next(time.monotonic())
+        tick = self._tick = self._pacer.next(time.monotonic(), self._phase.next())
         pause = tick.at - time.monotonic()
         if pause > 0:
             time.sleep(pause)
@@ -103,7 +111,9 @@ class _Clock:
         return time.monotonic(), tick.index, samples_in(tick.index, self._rate, SAMPLE_RATE)
 
     def sent(self, choice: Choice) -> None:
-        """Count a picture that has left."""
+        """Count a picture that has left, and learn when such pictures arrive."""
+        if choice.fresh:
+            self._phase.see(choice.frame.seq, choice.frame.posted)
         self._counters.add("sent")
         self._counters.add(choice.rung.value)
         self._counters.set("rung", list(Rung).index(choice.rung))
