@@ -24,7 +24,7 @@ may hold the interpreter, so nothing inside that process could give it up."""
 REACHING = 15.0
 """Seconds that a source may take to reach its server again before its process counts as hung."""
 COMPUTING = 5
-"""Niceness of the engine: a model on the processor would otherwise starve the sinks, whose pictures fall due."""
+"""Niceness of an engine with a model: on the processor it would otherwise starve the sinks, whose pictures fall due."""
 LOADING = 600.0
 """Seconds that a model may take to load or to compile before its process counts as hung."""
 
@@ -122,13 +122,13 @@ class Wiring:
             latency=self.engine_latency,
         )
         settings = self._config.engine
-        deadline = 5.0 if isinstance(settings, PassthroughSettings) else settings.deadline
+        deadline, niceness = (5.0, 0) if isinstance(settings, PassthroughSettings) else (settings.deadline, COMPUTING)
         return Stage(
             Context("engine", stage_counters(engine_body.COUNTERS)),
             engine_body.run_engine,
             (settings, self._config.canvas, ports),
             hang_after=deadline,
             open_deadline=LOADING,
-            niceness=COMPUTING,
+            niceness=niceness,
             logs=self._logs,
         )
