@@ -25,6 +25,8 @@ class EngineReport:
     dropped: int
     restarts: int
     fps: float
+    first: float | None
+    """Seconds from the start of the run to the first picture that left; None before it."""
     flicker: float | None
     """What flickers in the last picture: E_warp (see docs), RMS grey levels; None while it is not steadied."""
 

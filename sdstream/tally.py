@@ -40,13 +40,14 @@ def _engine(wiring: Wiring) -> EngineReport:
     counters = wiring.engine.context.counters
     span = counters.get("last_at") - counters.get("first_at")
     shown = counters.count("rendered")
-    flicker = counters.get("flicker")
+    flicker, first = counters.get("flicker"), counters.get("first_at")
     return EngineReport(
         frames=counters.count("frames"),
         skipped=counters.count("skipped"),
         dropped=counters.count("dropped"),
         restarts=wiring.engine.restarts,
         fps=(shown - 1) / span if span > 0 else 0.0,
+        first=first - wiring.epoch if first else None,
         flicker=flicker if shown and math.isfinite(flicker) else None,
     )
 

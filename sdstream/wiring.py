@@ -44,7 +44,7 @@ class Wiring:
 
     def __init__(self, config: Config, logs: LogChoice, epoch: float) -> None:
         """`epoch` is the start of the run (monotonic seconds). Raises Unavailable if a port is taken."""
-        self._config, self._logs, self._epoch = config, logs, epoch
+        self._config, self._logs, self.epoch = config, logs, epoch
         self.rate = config.canvas.rate
         size, count = config.canvas.width * config.canvas.height * 3, len(config.sinks)
         self.controls = LiveControls(config.controls)
@@ -80,7 +80,7 @@ class Wiring:
             camera=self._camera.reader(index),
             sound=Delay(self.ring, early_samples(settings.kind)),
             latency=latency,
-            epoch=self._epoch,
+            epoch=self.epoch,
             controls=self.controls,
         )
         stage = Stage(

@@ -1,16 +1,11 @@
-"""`sdstream demo`: the main job on this machine alone, from a publisher by RTMP to a recording."""
+"""`sdstream demo`: the main job on this machine alone, from a publisher by RTMP to a page, a recording and a sheet."""
 
-import os
 import secrets
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,33 +14,23 @@ from sdstream.cli.options import Json, Quiet, Verbose
 
 if TYPE_CHECKING:
     from sdstream.config.schema import Config
-    from sdstream.pipeline import Pipeline
+    from sdstream.report import Report
 
-CANVAS = "{width: 640, height: 360, fps: 30}"
-"""Small enough for publisher, daemon and both encoders to keep up on two old cores."""
-
-PATIENCE = 90.0
-"""Seconds until the first restyled picture; the show is as long as was asked for from there."""
-
-_PUBLISHER = f"""
-version: 1
-canvas: {CANVAS}
-source: {{kind: testsrc}}
-engine: {{kind: passthrough}}
-sinks: [{{kind: ffmpeg, url: "rtmp://127.0.0.1:${{SDSTREAM_DEMO_PORT}}/live/${{SDSTREAM_DEMO_KEY}}"}}]
-"""
+CANVAS = "{width: 640, height: 360, fps: 25}"
+"""The clip's own. Small enough for publisher, daemon and both encoders to keep up on two old cores."""
 
 _SHOW = f"""
 version: 1
 canvas: {CANVAS}
 source: {{kind: rtmp, key: "${{SDSTREAM_DEMO_KEY}}"}}
-engine: {{model: mini, width: 256, height: 256}}
-controls: {{prompt: "thick oil painting", steps: [28]}}
+engine: {{model: mini, width: 384, height: 224}}
+controls: {{steps: [28], transition: 0.8, similarity: {{mode: "off"}}}}
 sinks:
-  - {{kind: ffmpeg}}
-  - {{kind: ndi, name: sdstream-demo, optional: true}}
-  - {{kind: virtualcam, optional: true}}
+  - {{kind: ffmpeg, preset: ultrafast}}
+  - {{kind: preview, listen: "127.0.0.1:0"}}
 """
+_NDI = "  - {kind: ndi, name: sdstream-demo, optional: true}\n"
+_CAMERA = "  - {kind: virtualcam, optional: true}\n"
 
 
 def demo(
@@ -55,8 +40,11 @@ def demo(
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show the whole way on this machine: a publisher, RTMP, the bundled model, and a recording; no network."""
+    """Show the whole way on this machine: a publisher, RTMP, the bundled model, a page to watch; no network."""
+    began = time.monotonic()
     from sdstream import log
+    from sdstream.cli.demo_publisher import publisher
+    from sdstream.cli.demo_show import PATIENCE, Show
     from sdstream.cli.run import finish
     from sdstream.errors import Unavailable
     from sdstream.pipeline import Pipeline
@@ -65,64 +53,64 @@ def demo(
     logs = LogChoice("debug" if verbose else "error" if quiet else "warning")
     log.configure(logs.level)
     recording = output or Path(time.strftime("sdstream-demo-%Y%m%d-%H%M%S.mkv"))
+    sheet = recording.with_suffix(".png")
+    if sheet.exists():
+        raise Unavailable(f"{sheet} exists and is not overwritten; give the recording another name: --output FILE.mkv")
     environment = {"SDSTREAM_DEMO_KEY": secrets.token_urlsafe(16), "SDSTREAM_DEMO_PORT": str(_free_port())}
-    if not quiet:
-        print(f"Recording to {recording}.", file=sys.stderr)
-    pipeline = Pipeline(_config(recording, environment), logs)
-    with _publisher(environment):
-        report = pipeline.run(None, _ending(seconds, quiet))
-    if not report.source.frames and not report.exit_code:
-        raise Unavailable(f"no picture came from the publisher within {PATIENCE:.0f} s; see why: sdstream demo -v")
-    finish(report, json)
+    show = Show(seconds, quiet)
+    with publisher(CANVAS, environment):
+        pipeline = Pipeline(_config(recording, environment), logs)
+        loaded = time.monotonic() - began
+        report = pipeline.run(None, show.each_second)
+    if report.seconds >= PATIENCE and report.engine.first is None and not report.exit_code:
+        missing = "restyled picture" if report.source.frames else "picture from the publisher"
+        raise Unavailable(f"there was no {missing} within {PATIENCE:.0f} s; see why: sdstream demo -v")
+    finish(report, json, _findings(report, loaded, recording, sheet if show.album.write(sheet) else None))
+
+
+def _findings(report: "Report", loaded: float, recording: Path, sheet: Path | None) -> dict[str, object]:
+    """Return what the demo adds to the report; `loaded` seconds went by before the run began."""
+    first = report.engine.first
+    return {
+        "first_picture": None if first is None else round(loaded + first, 1),
+        "recording": str(recording),
+        "sheet": None if sheet is None else str(sheet),
+    }
 
 
 def _config(recording: Path, environment: dict[str, str]) -> "Config":
+    from sdstream.cli.demo_show import LOOKS
     from sdstream.config.load import loads
 
     overrides = [
         f"source.listen=127.0.0.1:{environment['SDSTREAM_DEMO_PORT']}",
+        f"controls.prompt={dumps(LOOKS[0])}",
         f"sinks.0.url={dumps(str(recording))}",
     ]
-    return loads(_SHOW, "demo", overrides, environment)
+    return loads(_SHOW + _more_sinks(), "demo", overrides, environment)
 
 
-def _ending(seconds: float, quiet: bool) -> "Callable[[Pipeline], None]":
-    """Return what ends the run `seconds` after its first picture, and tells how it goes until then."""
-    from sdstream.cli.run import follow
+def _more_sinks() -> str:
+    """Return the sinks that this machine has besides; `sdstream doctor` tells how to get the others."""
+    from sdstream.errors import Unavailable
+    from sdstream.ndi_runtime import load_ndi
 
-    tell = follow()
-    first: float | None = None
-
-    def each_second(pipeline: "Pipeline") -> None:
-        nonlocal first
-        report = pipeline.report()
-        if first is None and any(sink.live for sink in report.sinks):
-            first = report.seconds
-        if report.seconds >= (PATIENCE if first is None else first + seconds):
-            pipeline.stop()
-        if not quiet:
-            tell(report)
-
-    return each_second
-
-
-@contextmanager
-def _publisher(environment: dict[str, str]) -> Iterator[None]:
-    """Stream the test picture to the daemon, from a process of its own, for as long as the block runs."""
-    with TemporaryDirectory(prefix="sdstream-demo-") as folder:
-        file = Path(folder) / "publisher.yaml"
-        file.write_text(_PUBLISHER, encoding="utf-8")
-        command = [sys.executable, "-m", "sdstream", "run", str(file), "--quiet"]
-        process = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
+    found = ""
+    for sink, look in ((_NDI, load_ndi), (_CAMERA, _look_for_camera)):
         try:
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            look()
+        except Unavailable:
+            continue
+        found += sink
+    return found
+
+
+def _look_for_camera() -> None:
+    """Raise Unavailable when this is a Linux without a free virtual camera; elsewhere only opening it can tell."""
+    if sys.platform == "linux":
+        from sdstream.sinks import loopback
+
+        loopback.choose(None)
 
 
 def _free_port() -> int:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,19 +62,24 @@ def remembering(config: "Config") -> "Config":
     return config.model_copy(update={"stabilise": stabilise})
 
 
-def finish(report: "Report", json: bool) -> None:
-    """Print the report, and exit with its status when the run ended otherwise than asked."""
+def finish(report: "Report", json: bool, more: Mapping[str, object] | None = None) -> None:
+    """Print the report and what there is `more` to say, and exit with its status when it ended otherwise than asked."""
     from sdstream.report import table
 
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
     if json:
-        say_json(report.as_dict())
+        say_json(report.as_dict() | dict(more or {}))
     else:
-        say(table(report))
+        lines = [_line(name, value) for name, value in (more or {}).items() if value is not None]
+        say("\n".join([table(report), *lines]))
     if report.exit_code:
         print(report.reason, file=sys.stderr)
         raise typer.Exit(report.exit_code)
+
+
+def _line(name: str, value: object) -> str:
+    return f"{name.replace('_', ' '):<15}{value}{' s' if isinstance(value, float) else ''}"
 
 
 def follow(*, in_log: bool = False) -> "Callable[[Report], None]":

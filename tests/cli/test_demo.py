@@ -1,26 +1,88 @@
-"""`sdstream demo` is the main job, and leaves a recording of it."""
+"""`sdstream demo` is the main job, and leaves a recording and a sheet of it."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import av
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
+
+from sdstream.cli.album import MOMENTS, ROWS, Album
+from sdstream.cli.demo_publisher import CLIP
+from tests.cli.conftest import Sdstream
+from tests.parts.show import free_port
+from tests.sinks.previewing import CANVAS, on_air
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
-def test_the_demo_records_what_the_bundled_model_made_of_what_came_by_rtmp(tmp_path: Path):
+@pytest.mark.timeout(330)
+def test_the_demo_shows_what_the_bundled_model_makes_of_the_clip_that_comes_by_rtmp(tmp_path: Path):
     recording = tmp_path / "it's a show.mkv"
-    command = [sys.executable, "-m", "sdstream", "demo", "--for", "8", "--output", str(recording)]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    command = [sys.executable, "-m", "sdstream", "demo", "--for", "8", "--output", str(recording), "--json"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert answer.returncode == 0, answer.stderr
-    live = next(int(line.split()[4]) for line in answer.stdout.splitlines() if line.startswith("ffmpeg"))
-    assert live > 5
+    assert re.search(r"^Watch it at http://127\.0\.0\.1:\d+/$", answer.stderr, re.MULTILINE)
+    report = json.loads(answer.stdout)
+    sinks = {sink["kind"]: sink for sink in report["sinks"]}
+    assert sinks["preview"]["live"] > 5
+    assert report["first_picture"] > 0
     with av.open(str(recording)) as container:
         pictures = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
     assert pictures[-1].shape == (360, 640)
     assert len({picture.tobytes() for picture in pictures}) > 30
+    with av.open(str(recording)) as container:
+        heard = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+    assert np.abs(heard).max() > 0.1  # the clip's own sound, delayed as the picture is
+    with Image.open(report["sheet"]) as sheet:
+        assert sheet.format == "PNG"
+        assert np.asarray(sheet).std() > 20
     left = [process for process in psutil.process_iter(["cmdline"]) if "sdstream-demo" in str(process.info["cmdline"])]
     assert not left
+
+
+def test_the_clip_is_small_and_has_picture_and_sound_and_its_credits():
+    assert CLIP.stat().st_size < 1_500_000
+    with av.open(str(CLIP)) as container:
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        assert (video.width, video.height, audio.channels) == (640, 360, 2)
+        assert 8 <= container.duration / av.time_base <= 12
+    credit = (CLIP.parent / "CREDITS.md").read_text(encoding="utf-8")
+    assert {"Big Buck Bunny", "Tears of Steel", "Blender Foundation", "CC-BY-3.0"} <= set(
+        re.findall(r"Big Buck Bunny|Tears of Steel|Blender Foundation|CC-BY-3\.0", credit)
+    )
+
+
+def test_a_sheet_is_not_overwritten(sdstream: Sdstream, tmp_path: Path):
+    (tmp_path / "show.png").write_text("precious")
+    answer = sdstream("demo", "--output", str(tmp_path / "show.mkv"))
+    assert answer.status == 69
+    assert "show.png exists and is not overwritten" in answer.err
+    assert (tmp_path / "show.png").read_text() == "precious"
+
+
+def test_an_album_keeps_the_first_and_the_last_pair_of_each_look_and_so_many_looks(tmp_path: Path):
+    album = Album()
+    with on_air() as (browser, _):
+        for number in range(ROWS + 2):
+            for _ in range(3):
+                album.take(browser.port, f"look {number}")
+        first, last = album.rows[0][1]
+    assert [look for look, _ in album.rows] == [f"look {number}" for number in range(ROWS)]
+    assert {len(pairs) for _, pairs in album.rows} == {MOMENTS}
+    assert first != last
+    assert album.write(tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        pair_height = round(sheet.width / MOMENTS / 2 * CANVAS.height / CANVAS.width)
+        assert sheet.height == pytest.approx(ROWS * (pair_height + 30), rel=0.05)
+
+
+def test_an_album_without_a_page_stays_empty_and_writes_nothing(tmp_path: Path):
+    album = Album()
+    album.take(free_port(), "oil")
+    assert not album.write(tmp_path / "sheet.png")
+    assert list(tmp_path.iterdir()) == []
