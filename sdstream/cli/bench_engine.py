@@ -98,7 +98,8 @@ def _bench(model: str, device: str, frames: int) -> "Bench":
     width, by, height = (size or "512x512").partition("x")
     if not (by and width.isdigit() and height.isdigit()):
         raise typer.BadParameter(f"--model {model!r}: expected a size such as small@512x512")
-    settings = DiffusionSettings.model_validate({"width": int(width), "height": int(height), "device": device})
+    plain = {"width": int(width), "height": int(height), "device": device, "acceleration": "eager"}
+    settings = DiffusionSettings.model_validate(plain)
     if name == "auto":
         name = "sd-turbo" if choose_device(device).type == "cuda" else "small"
     return Bench.of(name, settings, rounds=TURNS, calls=frames // TURNS)

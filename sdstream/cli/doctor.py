@@ -19,6 +19,7 @@ def doctor(json: Json = False) -> None:
         libraries.python,
         libraries.av,
         libraries.diffusion,
+        libraries.openvino,
         libraries.gpu,
         libraries.ndi,
         machine.virtual_camera,

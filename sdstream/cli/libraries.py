@@ -40,6 +40,18 @@ def diffusion() -> Finding:
     return Finding("diffusion", "ok", f"torch {facts['torch']}, diffusers {facts['diffusers']}")
 
 
+def openvino() -> Finding:
+    """OpenVINO: what makes a model several times faster on a processor."""
+    facts = _ask(
+        "import sys; sys.modules['openvino_telemetry'] = None; import openvino;"  # as the engine loads it
+        "say(version=openvino.__version__.split('-')[0], "
+        "can=openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'))"
+    )
+    if "error" in facts:
+        return Finding("openvino", "note", facts["error"], "pip install 'sdstream[openvino]'")
+    return Finding("openvino", "ok", f"{facts['version']}, computes in {'bf16' if 'BF16' in facts['can'] else 'f32'}")
+
+
 def gpu() -> Finding:
     """The NVIDIA driver, and whether torch was built for it."""
     driver = _driver()

@@ -53,8 +53,12 @@ class DiffusionSettings(Settings):
     """Width that the model works at, pixels; the picture is scaled to it and back to the canvas."""
     height: Side = 512
     """Height that the model works at, pixels."""
-    acceleration: Literal["auto", "eager", "compile"] = "auto"
-    """`eager` runs the model as it is, `compile` through torch.compile (minutes at start); `auto` is eager."""
+    acceleration: Literal["auto", "eager", "compile", "openvino"] = "auto"
+    """`eager` runs the model as it is, `compile` through torch.compile (minutes at start), `openvino` on a processor
+    several times faster (needs the extra of that name); `auto` is openvino where it can do all that is asked for,
+    else eager, and says which."""
+    threads: int | None = Field(None, ge=1, le=256)
+    """Threads that the model may use on a processor; one for each core by default."""
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """`cuda`, `cuda:1`, `mps`, `cpu`, or the best there is."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"

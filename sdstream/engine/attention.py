@@ -153,7 +153,7 @@ def make_processors(unet: Any, *, prompt_cache: bool, adapt: Adapt) -> Processor
     processors: dict[str, Callable[..., Tensor]] = {}
     for name in unet.attn_processors:
         attention = unet.get_submodule(name.removesuffix(".processor"))
-        _refuse_other_kinds(name, attention)
+        refuse_other_kinds(name, attention)
         if not attention.is_cross_attention:
             processors[name] = FrameAttention(spans)
         elif prompt_cache:
@@ -164,7 +164,8 @@ def make_processors(unet: Any, *, prompt_cache: bool, adapt: Adapt) -> Processor
     return Processors(processors, spans, PromptCache(layers, adapt) if prompt_cache else None)
 
 
-def _refuse_other_kinds(name: str, attention: Any) -> None:
+def refuse_other_kinds(name: str, attention: Any) -> None:
+    """Raise Unavailable for an attention layer that is not of Stable Diffusion's kind."""
     special = ("group_norm", "spatial_norm", "norm_q", "norm_k", "norm_cross", "added_kv_proj_dim")
     found = [part for part in special if getattr(attention, part, None)]  # absent in older diffusers
     if found or attention.residual_connection or attention.rescale_output_factor != 1.0:

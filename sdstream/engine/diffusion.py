@@ -9,7 +9,7 @@ import torch
 from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine.finish import Compose
-from sdstream.engine.models import compile_model, load
+from sdstream.engine.models import load
 from sdstream.engine.outcome import Outcome
 from sdstream.engine.session import Session
 from sdstream.errors import Bug, Unavailable
@@ -36,8 +36,6 @@ class DiffusionEngine:
 
     def __enter__(self) -> Self:
         model = load(self._settings)
-        if self._settings.acceleration == "compile":
-            compile_model(model)
         self._session = Session(model, self._settings, self._clock, self._compose)
         try:
             with torch.inference_mode():

@@ -16,7 +16,7 @@ class Autoencoder:
     """Pixels to scaled latents and back, by a tiny or a full diffusers autoencoder."""
 
     def __init__(self, module: Any) -> None:
-        self._module = module
+        self.module = module
         weight = next(module.parameters())
         self._dtype, self._device = weight.dtype, weight.device
         self._scale = float(module.config.scaling_factor)
@@ -25,19 +25,27 @@ class Autoencoder:
         self.factor = 2 ** (len(levels) - 1)
         """Pixels along a side of one latent."""
 
+    def to_latent(self, pixels: Pixels) -> Tensor:
+        """Encode one picture in host memory.  # [1, c, h, w] float32"""
+        return self.encode(self.to_tensor(pixels).unsqueeze(0))
+
+    def to_picture(self, latent: Tensor) -> Pixels:
+        """Decode one latent ([1, c, h, w]) to host memory; the result is the caller's own."""
+        return to_pixels(self.decode(latent)[0])
+
     def encode(self, picture: Tensor) -> Tensor:
         """Turn pictures (-1..1, [F, 3, H, W]) into latents.  # [F, c, h, w] float32
 
         A full autoencoder gives a distribution: its mode is taken, for a sample would flicker.
         """
-        encoded = self._module.encode(picture.to(self._dtype))
+        encoded = self.module.encode(picture.to(self._dtype))
         latent = encoded.latent_dist.mode() if "latent_dist" in encoded else encoded.latents
         scaled: Tensor = (latent.float() - self._shift) * self._scale
         return scaled
 
     def decode(self, latent: Tensor) -> Tensor:
         """Turn latents into pictures, about -1..1.  # [F, 3, H, W]"""
-        picture: Tensor = self._module.decode((latent / self._scale + self._shift).to(self._dtype)).sample
+        picture: Tensor = self.module.decode((latent / self._scale + self._shift).to(self._dtype)).sample
         return picture
 
     def to_tensor(self, pixels: Pixels) -> Tensor:
@@ -46,10 +54,14 @@ class Autoencoder:
         return on_device.permute(2, 0, 1).to(self._dtype).mul_(2 / 255).sub_(1)
 
 
+def to_levels(picture: Tensor) -> Tensor:
+    """Turn -1..1 into bytes of the same shape."""
+    return picture.float().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
 def to_pixels(picture: Tensor) -> Pixels:
     """Bring one picture ([3, H, W], -1..1) to host memory; the result is the caller's own."""
-    levels = picture.float().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
-    return cast(Pixels, np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy()))
+    return cast(Pixels, np.ascontiguousarray(to_levels(picture).permute(1, 2, 0).cpu().numpy()))
 
 
 def fit(pixels: Pixels, width: int, height: int) -> Pixels:

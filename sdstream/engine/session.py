@@ -15,15 +15,15 @@ from sdstream.engine.controlnet import ControlNets
 from sdstream.engine.finish import Compose
 from sdstream.engine.lora import Loras
 from sdstream.engine.models import Model
+from sdstream.engine.networks import make_networks
 from sdstream.engine.noise import NoiseCache
 from sdstream.engine.outcome import Outcome
-from sdstream.engine.pixels import Autoencoder, fit, to_pixels
+from sdstream.engine.pixels import Autoencoder, fit
 from sdstream.engine.prompt import Condition
 from sdstream.engine.recipes import Recipes
 from sdstream.engine.region import Regions
 from sdstream.engine.similarity import SimilarityFilter
 from sdstream.engine.stream_batch import Recipe, StreamBatch
-from sdstream.engine.unet import ConditionedUNet
 from sdstream.errors import SdstreamError, Unavailable
 from sdstream.frame import Pixels
 from sdstream.log import get_logger
@@ -52,7 +52,6 @@ class Session:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._autoencoder = Autoencoder(model.autoencoder)
         self._shape = self._latent_shape(model, settings)
         self._noise = NoiseCache(self._shape, model.device)
         self._text = model.text
@@ -64,15 +63,8 @@ class Session:
         )
         self._recipes = self._new_recipes()
         self._filter = SimilarityFilter(random.Random(settings.random_seed))  # noqa: S311 - dice, not secrets
-        size = (settings.height, settings.width)
-        time_ids = torch.tensor([*size, 0, 0, *size], device=model.device) if model.wants_size else None
-        self.unet = ConditionedUNet(
-            model.unet,
-            prompt_cache=settings.prompt_cache,
-            time_ids=time_ids,
-            controlnets=self._controlnets,
-            loras=self._loras,
-        )
+        networks = make_networks(model, settings, self._shape, self._controlnets, self._loras)
+        self.unet, self.autoencoder = networks.unet, networks.autoencoder
         self._batch: StreamBatch[Condition] | None = None
         self._controls: Controls | None = None
         self._refused: Controls | None = None
@@ -130,7 +122,7 @@ class Session:
         self.outcome = Outcome.FILLING
 
     def _picture(self, latent: torch.Tensor, entered: "_Entered") -> Pixels:
-        styled = to_pixels(self._autoencoder.decode(latent)[0])
+        styled = self.autoencoder.to_picture(latent)
         return self._regions.apply(styled, entered.pixels, entered.region)
 
     def _conclude(self, output: torch.Tensor | None, drained: Pixels | None) -> Pixels | None:
@@ -187,10 +179,10 @@ class Session:
     def _latent(self, pixels: Pixels) -> torch.Tensor:
         if self._settings.task == "txt2img":
             return self._noise.draw(0, 1).new_zeros(1, *self._shape)
-        return self._autoencoder.encode(self._autoencoder.to_tensor(pixels).unsqueeze(0))
+        return self.autoencoder.to_latent(pixels)
 
     def _latent_shape(self, model: Model, settings: DiffusionSettings) -> tuple[int, int, int]:
-        factor = self._autoencoder.factor
+        factor = Autoencoder(model.autoencoder).factor
         if settings.width % factor or settings.height % factor:
             size = f"{settings.width}x{settings.height}"
             raise Unavailable(f"engine size {size}: this model needs sides that are multiples of {factor}")

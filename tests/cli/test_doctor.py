@@ -12,7 +12,7 @@ from sdstream.cli import libraries, machine
 from sdstream.cli.say import coloured
 from tests.cli.conftest import Sdstream
 
-THINGS = ["python", "av", "diffusion", "gpu", "ndi", "virtualcam", "rtmp port", "shared memory", "disk"]
+THINGS = ["python", "av", "diffusion", "openvino", "gpu", "ndi", "virtualcam", "rtmp port", "shared memory", "disk"]
 
 
 @pytest.mark.slow  # loads torch, in a process of its own

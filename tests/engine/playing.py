@@ -24,7 +24,8 @@ class Clock:
 
 
 def settings(folder: Path, **more: object) -> DiffusionSettings:
-    return DiffusionSettings(model=str(folder), width=64, height=64, device="cpu", **more)
+    plain = {"width": 64, "height": 64, "device": "cpu", "acceleration": "eager"}
+    return DiffusionSettings.model_validate({"model": str(folder), **plain, **more})
 
 
 def alone(folder: Path, frame: Pixels, controls: Controls) -> Pixels:

@@ -1,0 +1,119 @@
+"""The two networks of a model, made ready to run as the settings ask: by torch, or by OpenVINO."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.engine.acceleration import choose
+from sdstream.engine.controlnet import ControlNets
+from sdstream.engine.lora import Loras
+from sdstream.engine.models import Model, compile_model
+from sdstream.engine.pixels import Autoencoder
+from sdstream.engine.prompt import Condition
+from sdstream.engine.stream_batch import Row
+from sdstream.engine.unet import ConditionedUNet
+from sdstream.errors import Unavailable
+from sdstream.frame import Pixels
+from sdstream.log import get_logger
+
+log = get_logger()
+
+Shape = tuple[int, int, int]
+"""A latent's channels, height and width."""
+
+
+SMALL = 128_000_000
+"""Weights of a U-Net up to which graphs are kept on disk and compiled before they are asked for: a graph is as large
+as the model, and one is made for each number of rows."""
+
+
+class RowUNet(Protocol):
+    """A U-Net as Stream Batch calls it."""
+
+    rows: int
+    """U-Net rows run so far."""
+
+    def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
+        """Run one call: x [rows, c, h, w] float32; the result is likewise, and holds until the next call."""
+        ...
+
+    def take_over(self) -> None:
+        """Get ready after another engine ran the same model (benchmarks)."""
+        ...
+
+
+class Coder(Protocol):
+    """An autoencoder between pictures in host memory and scaled latents."""
+
+    def to_latent(self, pixels: Pixels) -> Tensor:
+        """Encode one picture of the engine's size.  # [1, c, h, w] float32"""
+        ...
+
+    def to_picture(self, latent: Tensor) -> Pixels:
+        """Decode one latent; the result is the caller's own."""
+        ...
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What a session runs."""
+
+    unet: RowUNet
+    autoencoder: Coder
+
+
+def make_networks(
+    model: Model, settings: DiffusionSettings, shape: Shape, controlnets: ControlNets, loras: Loras
+) -> Networks:
+    """Make them ready, which may take a minute; raises Unavailable where the acceleration cannot be had."""
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    acceleration = choose(settings, model.device)
+    if acceleration == "openvino":
+        try:
+            return _graphs(model, settings, shape)
+        except Unavailable as error:
+            if settings.acceleration == "openvino":
+                raise
+            log.warning("acceleration auto: eager instead of openvino", reason=str(error))
+    if acceleration == "compile":
+        compile_model(model)
+    unet = ConditionedUNet(
+        model.unet,
+        prompt_cache=settings.prompt_cache,
+        time_ids=_time_ids(model, settings),
+        controlnets=controlnets,
+        loras=loras,
+    )
+    return Networks(unet, Autoencoder(model.autoencoder))
+
+
+def _graphs(model: Model, settings: DiffusionSettings, shape: Shape) -> Networks:
+    from sdstream.engine.openvino.autoencoder import GraphAutoencoder
+    from sdstream.engine.openvino.cache import GraphCache, default_folder, make_key
+    from sdstream.engine.openvino.runtime import Runtime
+    from sdstream.engine.openvino.unet import GraphUNet
+
+    for module in (model.unet, model.autoencoder):
+        module.float()  # OpenVINO chooses the number format by itself
+    runtime = Runtime(settings.dtype, torch.get_num_threads())
+    small = sum(weight.numel() for weight in model.unet.parameters()) <= SMALL
+    prompt = model.text.encode("")
+    size = (settings.width, settings.height)
+    key = make_key((model.unet, model.autoencoder), size, tuple(prompt.tokens.shape), runtime.processor)
+    cache = GraphCache(default_folder(), key) if small else None
+    unet = GraphUNet(runtime, model.unet, shape, prompt, time_ids=_time_ids(model, settings), cache=cache)
+    autoencoder = GraphAutoencoder(runtime, Autoencoder(model.autoencoder), shape, cache)
+    autoencoder.prepare()
+    if small:
+        unet.prepare()
+    return Networks(unet, autoencoder)
+
+
+def _time_ids(model: Model, settings: DiffusionSettings) -> Tensor | None:
+    size = (settings.height, settings.width)
+    return torch.tensor([*size, 0, 0, *size], device=model.device) if model.wants_size else None

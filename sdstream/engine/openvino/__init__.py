@@ -1,0 +1,1 @@
+"""The U-Net and the autoencoder as OpenVINO graphs: the fast way on a processor. Nothing else knows OpenVINO."""

@@ -1,0 +1,68 @@
+"""The autoencoder as two graphs, bytes to latents and latents to bytes: no pixel is touched outside of them."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sdstream.engine.openvino.cache import GraphCache
+from sdstream.engine.openvino.graph import Graph, Source
+from sdstream.engine.openvino.runtime import Runtime
+from sdstream.engine.pixels import Autoencoder, to_levels
+from sdstream.frame import Pixels
+
+
+class GraphAutoencoder:
+    """Pixels to scaled latents and back, as `Autoencoder` does it."""
+
+    def __init__(
+        self, runtime: Runtime, torch_one: Autoencoder, shape: tuple[int, int, int], cache: GraphCache | None
+    ) -> None:
+        """`shape` is a latent's."""
+        self.factor = torch_one.factor
+        """Pixels along a side of one latent."""
+        channels, height, width = shape
+        self._latent = (1, channels, height, width)
+        self._picture = (1, height * self.factor, width * self.factor, 3)
+        pixels, latent = torch.zeros(self._picture, dtype=torch.uint8), torch.zeros(self._latent)
+        self._encoder = Graph(runtime, Source("encoder", lambda: _Encode(torch_one), (pixels,)), cache)
+        self._decoder = Graph(runtime, Source("decoder", lambda: _Decode(torch_one), (latent,)), cache)
+
+    def prepare(self) -> None:
+        """Compile both."""
+        self._encoder.ready(1)
+        self._decoder.ready(1)
+
+    def to_latent(self, pixels: Pixels) -> Tensor:
+        """Encode one picture of the engine's size.  # [1, c, h, w] float32"""
+        latent = torch.empty(self._latent)
+        readable = np.require(pixels, np.uint8, ["C", "W"])  # a view of what cannot be written, OpenVINO does not take
+        self._encoder.run([torch.from_numpy(readable).unsqueeze(0)], latent.numpy())
+        return latent
+
+    def to_picture(self, latent: Tensor) -> Pixels:
+        """Decode one latent; the result is the caller's own."""
+        picture = np.empty(self._picture[1:], np.uint8)
+        self._decoder.run([latent.contiguous()], picture[None])
+        return picture
+
+
+class _Encode(nn.Module):
+    def __init__(self, autoencoder: Autoencoder) -> None:
+        super().__init__()
+        self.module = autoencoder.module
+        self._autoencoder = autoencoder
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Pixels [n, H, W, 3] uint8 to latents [n, c, h, w]."""
+        return self._autoencoder.encode(pixels.permute(0, 3, 1, 2).float().mul(2 / 255).sub(1))
+
+
+class _Decode(nn.Module):
+    def __init__(self, autoencoder: Autoencoder) -> None:
+        super().__init__()
+        self.module = autoencoder.module
+        self._autoencoder = autoencoder
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Latents [n, c, h, w] to pixels [n, H, W, 3] uint8."""
+        return to_levels(self._autoencoder.decode(latent)).permute(0, 2, 3, 1)

@@ -1,0 +1,84 @@
+"""One network as a graph: converted once, compiled for each number of rows that is asked for, kept on disk.
+
+`Any` stands for OpenVINO's objects, whose types are not marked as published.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sdstream.engine.openvino.cache import GraphCache
+from sdstream.engine.openvino.runtime import Compiled, Runtime
+from sdstream.log import get_logger
+
+log = get_logger()
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a graph is made of."""
+
+    name: str
+    module: Callable[[], nn.Module]
+    """Makes the module, if it has to be converted."""
+    examples: tuple[Tensor, ...]
+    """Inputs of one row; each row of a call has the same shapes."""
+
+
+class Graph:
+    """Runs a network; not for several threads. `cache` is None where its weights are too many to keep twice."""
+
+    def __init__(self, runtime: Runtime, source: Source, cache: GraphCache | None) -> None:
+        self._runtime, self._source, self._cache = runtime, source, cache
+        self._graph: Any = None
+        self._compiled: dict[int, Compiled] = {}
+
+    def run(self, inputs: Sequence[Tensor], output: np.ndarray) -> None:
+        """Run on contiguous tensors of equal numbers of rows, and write into `output`."""
+        self.ready(len(inputs[0])).run([tensor.numpy() for tensor in inputs], output)
+
+    def ready(self, rows: int) -> Compiled:
+        """Return it compiled for `rows` rows: at once from the second time on."""
+        compiled = self._compiled.get(rows)
+        if compiled is None:
+            compiled = self._compiled[rows] = self._kept(rows) or self._compile(rows)
+        return compiled
+
+    def _kept(self, rows: int) -> Compiled | None:
+        blob = self._cache.read(f"{self._source.name}-{rows}.blob") if self._cache else None
+        if blob is None:
+            return None
+        try:
+            return self._runtime.restore(blob)
+        except RuntimeError as error:
+            log.warning("a kept graph is of another make and is built anew", reason=str(error).splitlines()[-1])
+            return None
+
+    def _compile(self, rows: int) -> Compiled:
+        shapes = [(rows, *example.shape[1:]) for example in self._source.examples]
+        log.info("compiling for openvino", network=self._source.name, rows=rows)
+        compiled = self._runtime.compile(self._converted(), shapes)
+        if self._cache:
+            self._cache.keep(f"{self._source.name}-{rows}.blob", compiled.blob())
+        return compiled
+
+    def _converted(self) -> Any:
+        if self._graph is None:
+            self._graph = self._read() or self._convert()
+        return self._graph
+
+    def _read(self) -> Any:
+        body = self._cache.read(f"{self._source.name}.graph") if self._cache else None
+        return None if body is None else self._runtime.unpack(body)
+
+    def _convert(self) -> Any:
+        log.info("converting for openvino", network=self._source.name)
+        two = [torch.cat((example, example)) for example in self._source.examples]  # one row could be taken for none
+        graph = self._runtime.convert(self._source.module(), two)
+        if self._cache:
+            self._cache.keep(f"{self._source.name}.graph", self._runtime.pack(graph))
+        return graph

@@ -1,0 +1,134 @@
+"""OpenVINO itself: loaded without its telemetry, and told how to run a graph for one picture at a time.
+
+`Any` stands for OpenVINO's objects, whose types are not marked as published.
+"""
+
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from sdstream.engine.component import LoadErrors
+from sdstream.errors import Unavailable
+
+
+def load_openvino() -> Any:
+    """Import OpenVINO; raises Unavailable.
+
+    Its telemetry reports each import and conversion to a web address unless the user has forbidden it. Python takes
+    a module that is None for one that is not installed, and OpenVINO then reports nothing.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None is how an import is barred
+    try:
+        import openvino
+    except ImportError as error:
+        raise Unavailable(
+            f"OpenVINO cannot be loaded ({error}): pip install 'sdstream[openvino]', or use engine.acceleration: eager"
+        ) from error
+    return openvino
+
+
+def has_bfloat16() -> bool:
+    """Tell whether this processor computes in bfloat16; raises Unavailable."""
+    return "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+@dataclass(frozen=True)
+class Processor:
+    """What graphs are compiled for: a part of their key."""
+
+    openvino: str
+    name: str
+    capabilities: tuple[str, ...]
+    precision: str
+    threads: int
+
+
+class Runtime:
+    """Converts, compiles and reads back graphs; `dtype` is auto, float32 or bfloat16."""
+
+    def __init__(self, dtype: str, threads: int) -> None:
+        self._openvino = load_openvino()
+        self._core = self._openvino.Core()
+        capabilities = tuple(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        precision = "bf16" if "BF16" in capabilities and dtype != "float32" else "f32"
+        name = self._core.get_property("CPU", "FULL_DEVICE_NAME")
+        self.processor = Processor(self._openvino.__version__, name, capabilities, precision, threads)
+        self._config = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_NUM_THREADS": threads,
+            # Threads tied to cores would queue behind whatever the sinks and the source run there.
+            "ENABLE_CPU_PINNING": False,
+        }
+
+    def convert(self, module: nn.Module, examples: Sequence[Tensor]) -> Any:
+        """Turn a module into a graph for inputs like `examples`, with any number of rows.
+
+        Raises Unavailable for what OpenVINO cannot convert.
+        """
+        refusals = (*LoadErrors, self._openvino.frontend.OpConversionFailure)
+        try:
+            with warnings.catch_warnings(), torch.no_grad():
+                warnings.simplefilter("ignore")  # of tracing: the sizes that it fixes stay the same for a run
+                graph = self._openvino.convert_model(module.eval(), example_input=tuple(examples))
+            graph.reshape({place: [-1, *example.shape[1:]] for place, example in enumerate(examples)})
+        except refusals as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise Unavailable(
+                f"OpenVINO cannot convert this model ({reason}): use engine.acceleration: eager"
+            ) from error
+        return graph
+
+    def compile(self, graph: Any, shapes: Sequence[Sequence[int]]) -> "Compiled":
+        """Compile a copy of `graph` for inputs of these shapes: a tenth faster than one that takes any."""
+        fixed = graph.clone()
+        fixed.reshape({place: list(shape) for place, shape in enumerate(shapes)})
+        return Compiled(self._openvino, self._core.compile_model(fixed, "CPU", self._config))
+
+    def restore(self, blob: bytes) -> "Compiled":
+        """Bring back what `Compiled.blob` gave. Raises RuntimeError if that is of another make."""
+        return Compiled(self._openvino, self._core.import_model(blob, "CPU", self._config))
+
+    def pack(self, graph: Any) -> bytes:
+        """Write a graph as bytes."""
+        with tempfile.TemporaryDirectory() as folder:
+            xml = Path(folder) / "graph.xml"
+            self._openvino.save_model(graph, xml, compress_to_fp16=False)
+            text, weights = xml.read_bytes(), xml.with_suffix(".bin").read_bytes()
+        return len(text).to_bytes(8, "little") + text + weights
+
+    def unpack(self, body: bytes) -> Any:
+        """Read what `pack` wrote."""
+        end = 8 + int.from_bytes(body[:8], "little")
+        return self._core.read_model(body[8:end], body[end:])
+
+
+class Compiled:
+    """A graph ready to run on arrays where they lie: nothing is copied on the way in or out."""
+
+    def __init__(self, openvino: Any, model: Any) -> None:
+        self._openvino, self._model = openvino, model
+        self._request = model.create_infer_request()
+        self._held: tuple[object, ...] = ()
+
+    def blob(self) -> bytes:
+        """Return it as bytes, which are for this processor and this version of OpenVINO only."""
+        written: bytes = self._model.export_model().read()
+        return written
+
+    def run(self, inputs: Sequence[npt.NDArray[np.generic]], output: npt.NDArray[np.generic]) -> None:
+        """Run on contiguous arrays, and write into `output`."""
+        for place, array in enumerate(inputs):
+            self._request.set_input_tensor(place, self._openvino.Tensor(array, shared_memory=True))
+        self._request.set_output_tensor(0, self._openvino.Tensor(output, shared_memory=True))
+        self._held = (*inputs, output)  # the request knows only where they lie
+        self._request.infer()

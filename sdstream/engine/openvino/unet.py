@@ -1,0 +1,83 @@
+"""A diffusers U-Net as Stream Batch calls it, run by OpenVINO.
+
+The prompt's keys and values are worked out within the graph: keeping them (paper A.2) saved nothing that could be
+measured here, and takes two inputs a layer. `Any` stands for diffusers' modules, whose attributes have no types.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sdstream.engine.openvino.cache import GraphCache
+from sdstream.engine.openvino.graph import Graph, Source
+from sdstream.engine.openvino.rows import Alone, Together
+from sdstream.engine.openvino.runtime import Runtime
+from sdstream.engine.prompt import Condition, Embedding
+from sdstream.engine.stream_batch import Row
+
+PREPARED = 4
+"""Numbers of rows, from one, that are compiled before going on air: two steps in every guidance mode, or four steps
+in those without negative rows. Any other number holds the picture while it is compiled, once."""
+
+
+class GraphUNet:
+    """Calls `unet` as a graph. `time_ids` [6] is what SDXL wants to know of the picture's size."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        unet: Any,
+        shape: tuple[int, int, int],
+        prompt: Embedding,
+        *,
+        time_ids: Tensor | None = None,
+        cache: GraphCache | None = None,
+    ) -> None:
+        """`shape` is a latent's, `prompt` any at all: it tells how large prompts are."""
+        self._time_ids = time_ids
+        examples = (torch.zeros(1, *shape), torch.tensor([500]), *self._told([prompt]))
+        scenes = torch.tensor([0])
+        self._alone = Graph(runtime, Source("unet", lambda: Alone(unet), examples), cache)
+        self._together = Graph(runtime, Source("unet-together", lambda: Together(unet), (scenes, *examples)), cache)
+        self._embeddings: tuple[Embedding, ...] = ()
+        self._prompts: list[Tensor] = []
+        self._output = torch.empty(0, *shape)
+        self.rows = 0
+        """U-Net rows run so far."""
+
+    def prepare(self) -> None:
+        """Compile for the numbers of rows that a show is likely to need."""
+        for rows in range(1, PREPARED + 1):
+            self._alone.ready(rows)
+
+    def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
+        """Run one call: x [rows, c, h, w] float32; the result is likewise, and holds until the next call."""
+        self.rows += len(x)
+        self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows])
+        if len(self._output) != len(x):
+            self._output = torch.empty_like(x)
+        scenes = [-1 - place if row.scene is None else row.scene for place, row in enumerate(rows)]
+        inputs = [x.contiguous(), timesteps, *self._prompts]
+        if len(set(scenes)) == len(rows):
+            self._alone.run(inputs, self._output.numpy())
+        else:
+            self._together.run([torch.tensor(scenes), *inputs], self._output.numpy())
+        return self._output
+
+    def take_over(self) -> None:
+        """Nothing is shared with other engines."""
+
+    def _choose(self, embeddings: Sequence[Embedding]) -> None:
+        chosen = tuple(embeddings)
+        if chosen != self._embeddings:
+            self._embeddings, self._prompts = chosen, self._told(chosen)
+
+    def _told(self, embeddings: Sequence[Embedding]) -> list[Tensor]:
+        """Stack prompts row by row, in the graph's order: tokens, then what SDXL gets besides."""
+        told = [torch.stack([embedding.tokens for embedding in embeddings]).float()]  # [rows, tokens, dim]
+        pooled = [embedding.pooled for embedding in embeddings if embedding.pooled is not None]
+        if self._time_ids is not None and pooled:
+            told += [torch.stack(pooled).float(), self._time_ids.expand(len(embeddings), -1).contiguous()]
+        return told
