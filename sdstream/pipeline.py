@@ -18,6 +18,7 @@ from sdstream.errors import ConfigError, Forbidden, Lost, Unavailable
 from sdstream.log import get_logger
 from sdstream.report import Report
 from sdstream.stage import Ending, Failure, LogChoice
+from sdstream.tether import FOR_THE_SUPERVISOR
 from sdstream.wiring import Wiring
 
 STOP_WITHIN = 2.0
@@ -125,17 +126,18 @@ class Pipeline:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """First SIGINT or SIGTERM drains, the second one leaves at once; only the main thread can do this."""
+        """First Ctrl-C, SIGTERM or hang-up drains, the second one leaves at once; only the main thread can do this."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
-            if self._stopping.is_set():
+            if self._stopping.is_set() and number in (signal.SIGINT, signal.SIGTERM):  # shells hang up more than once
                 os._exit(128 + number)  # the stages die with us; we may be in the middle of waiting for one
             self.stop()
 
-        before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        heard = [number for number in FOR_THE_SUPERVISOR if signal.getsignal(number) is not signal.SIG_IGN]  # nohup
+        before = {number: signal.signal(number, handle) for number in heard}
         try:
             yield
         finally:

@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
-_FOR_THE_SUPERVISOR = (signal.SIGINT, signal.SIGTERM)
+FOR_THE_SUPERVISOR = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if hasattr(signal, name)  # no SIGHUP on Windows
+)
+"""Signals that ask a run to end: a terminal sends the first and the last to every process of it."""
 
 
 @contextlib.contextmanager
@@ -20,7 +25,7 @@ def born_deaf() -> Iterator[None]:
         yield
         return
     resource_tracker.ensure_running()  # multiprocessing would start it now, and unblock these signals after that
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_SUPERVISOR)  # a child inherits what is blocked
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_SUPERVISOR)  # a child inherits what is blocked
     try:
         yield
     finally:
@@ -29,10 +34,10 @@ def born_deaf() -> Iterator[None]:
 
 def tie(lifeline: Connection) -> None:
     """Make this process ignore the terminal, and end when the other end of `lifeline` closes."""
-    for number in _FOR_THE_SUPERVISOR:
+    for number in FOR_THE_SUPERVISOR:
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FOR_THE_SUPERVISOR)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_THE_SUPERVISOR)
     if sys.platform == "linux":
         # A native call may hold the interpreter for ever; then only the kernel can end this process with the thread
         # that started it (PR_SET_PDEATHSIG). Elsewhere the thread below must do.

@@ -1,15 +1,18 @@
 """How results look: JSON for machines, and a touch of colour for people at a terminal."""
 
+import errno
 import json
 import os
 import sys
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print on standard output. A reader that has enough (`| head`) ends the command, quietly and well."""
+    """Print on standard output. A reader that has enough (`| head`), or a terminal that was closed, ends it well."""
     try:
         print(text, end=end, flush=True)
-    except BrokenPipeError as error:
+    except OSError as error:
+        if error.errno not in {errno.EPIPE, errno.EIO}:
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again as it ends
         raise SystemExit(0) from error
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -27,16 +28,21 @@ engine: {kind: passthrough}
 sinks: [{kind: discard}, {kind: discard}]
 """
 
+OWN_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Makes standard input the terminal that this session is controlled by."""
+
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Start]:
     """Start daemons, each the leader of a session of its own as in a terminal; none outlives its test."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(text: str, *options: str) -> "subprocess.Popen[str]":
+    def start(text: str, *options: str, before: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
         path, log = tmp_path / "run.yaml", tmp_path / "log"
         path.write_text(text)
-        command = [sys.executable, "-m", "sdstream", "run", str(path), *options]
+        command = [*before, sys.executable, "-m", "sdstream", "run", str(path), *options]
         with log.open("w") as err:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True, start_new_session=True)
         started.append(process)
@@ -66,7 +72,7 @@ def assert_nothing_left(processes: list[psutil.Process]) -> None:
     assert not alive
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_within_three_seconds_and_leaves_nothing(tmp_path: Path, number: int, daemon: Start) -> None:
     shm = "/dev/shm"
     before = set(os.listdir(shm)) if os.path.isdir(shm) else set()
@@ -84,6 +90,32 @@ def test_a_signal_ends_it_within_three_seconds_and_leaves_nothing(tmp_path: Path
     assert all(sink["sent"] >= 0.99 * (sink["due"] - excused) > 0 for sink in report["sinks"])
     assert_nothing_left(children)
     assert (set(os.listdir(shm)) if os.path.isdir(shm) else set()) <= before
+
+
+def test_a_terminal_that_is_closed_ends_it_well(tmp_path: Path) -> None:
+    path, said = tmp_path / "run.yaml", b""
+    path.write_text(GOOD)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", OWN_TERMINAL, sys.executable, "-m", "sdstream", "run", str(path)]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        os.close(theirs)
+        while b"source is live" not in said or said.count(b"sink opened") < 2:
+            said += os.read(ours, 4096)
+        children = family(process)
+        os.close(ours)
+        assert process.wait(10) == 0
+    assert_nothing_left(children)
+
+
+def test_nohup_is_respected(tmp_path: Path, daemon: Start) -> None:
+    process = daemon(GOOD, before=("nohup",))
+    until_on_air(tmp_path)
+    os.killpg(process.pid, signal.SIGHUP)
+    time.sleep(1.0)
+    assert process.poll() is None
+    process.terminate()
+    process.communicate(timeout=10)
+    assert process.returncode == 0
 
 
 def test_a_kill_of_the_supervisor_leaves_nothing(tmp_path: Path, daemon: Start) -> None:
