@@ -38,7 +38,7 @@ class Mailbox:
         self.capacity = capacity
         self.readers = readers
         self.slots = readers + 2
-        self._stride = -(-capacity // _PAGE) * _PAGE
+        self._stride = _stride(capacity)
         self._data: Any = RawArray("B", self._stride * self.slots)  # ctypes arrays have no static type
         self._ints: Any = RawArray("q", self.slots * 4)
         self._times: Any = RawArray("d", self.slots * 3)
@@ -47,6 +47,11 @@ class Mailbox:
         for pair in self._bells:
             for end in pair:
                 end.setblocking(False)
+
+    @staticmethod
+    def room(capacity: int, readers: int) -> int:
+        """Return how many bytes of shared memory the pictures of such a mailbox take."""
+        return _stride(capacity) * (readers + 2)
 
     def writer(self) -> "MailboxWriter":
         """Return the writing end; one process uses it at a time."""
@@ -67,6 +72,10 @@ class Mailbox:
         return {**self.__dict__, "_bells": []}
 
 
+def _stride(capacity: int) -> int:
+    return -(-capacity // _PAGE) * _PAGE
+
+
 class _End:
     """What both ends share: NumPy views of the memory, made in the process that uses them."""
 
@@ -81,6 +90,8 @@ class _End:
         self._held: npt.NDArray[np.int64] = np.frombuffer(box._held, np.int64)
         data = np.frombuffer(box._data, np.uint8).reshape(box.slots, box._stride)
         self._pages: npt.NDArray[np.uint8] = data
+        # Touch every page now: later that would cost time on air, and look as if memory leaked slowly.
+        data[:, ::_PAGE].max()
         self._fence_lock = threading.Lock()
 
     def _fence(self) -> None:

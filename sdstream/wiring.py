@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sdstream import shared_memory
 from sdstream.audio.delay import Delay
 from sdstream.audio_ring import AudioRing
 from sdstream.config.schema import Config, PassthroughSettings
@@ -43,10 +44,12 @@ class Wiring:
     """The stages of one run, not yet started; `close` frees what they share."""
 
     def __init__(self, config: Config, logs: LogChoice, epoch: float) -> None:
-        """`epoch` is the start of the run (monotonic seconds). Raises Unavailable if a port is taken."""
+        """`epoch` is the start of the run (monotonic seconds). Raises Unavailable without a port or memory."""
         self._config, self._logs, self.epoch = config, logs, epoch
         self.rate = config.canvas.rate
         size, count = config.canvas.width * config.canvas.height * 3, len(config.sinks)
+        what = f"pictures of {config.canvas.width}x{config.canvas.height} for {count} outputs"
+        shared_memory.require(Mailbox.room(size, count + 1) + Mailbox.room(size, count), what)
         self.controls = LiveControls(config.controls)
         self.ring = AudioRing()
         self.source_latency, self.engine_latency = Histogram(), Histogram()

@@ -87,15 +87,20 @@ def _owner(port: int) -> str:
 
 
 def shared_memory() -> Finding:
-    """Room for the pictures between processes: three slots a mailbox, of up to 4K."""
-    place = Path("/dev/shm")  # noqa: S108 - not a temporary file: the file system that shared memory lives on
-    if not place.is_dir():
+    """Room for the pictures between processes: those of 720p at least, of 4K at best, each for two outputs."""
+    from sdstream.mailbox import Mailbox
+    from sdstream.shared_memory import PLACE, enlarge, room
+
+    free = room()
+    if free is None:
         return Finding("shared memory", "ok", "kept by the system")
-    free = shutil.disk_usage(place).free
-    if free < 0.25 * _GB:
-        fix = "sudo mount -o remount,size=1G /dev/shm (in a container: --shm-size=1g)"
-        return Finding("shared memory", "missing", f"{free / 1e6:.0f} MB free in {place}", fix)
-    return Finding("shared memory", "ok", f"{free / _GB:.1f} GB free")
+    small, large = (Mailbox.room(size * 3, 3) + Mailbox.room(size * 3, 2) for size in (1280 * 720, 3840 * 2160))
+    if free >= large:
+        return Finding("shared memory", "ok", f"{free / _GB:.1f} GB free")
+    told = (
+        f"{free / 1e6:.0f} MB free in {PLACE}; two outputs take {small / 1e6:.0f} MB at 720p, {large / 1e6:.0f} at 4K"
+    )
+    return Finding("shared memory", "note" if free >= small else "missing", told, enlarge(large))
 
 
 def disk() -> Finding:
