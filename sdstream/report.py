@@ -18,7 +18,7 @@ class SourceReport:
 
 @dataclass(frozen=True)
 class EngineReport:
-    """What was restyled. `fps` counts the pictures that left, over the time since the first one."""
+    """What was restyled. `fps`: pictures that left, over the time in which there were an engine and a source."""
 
     frames: int
     skipped: int

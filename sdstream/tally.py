@@ -38,7 +38,7 @@ def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -
 
 def _engine(wiring: Wiring) -> EngineReport:
     counters = wiring.engine.context.counters
-    span = counters.get("last_at") - counters.get("first_at")
+    working = counters.get("working")
     shown = counters.count("rendered")
     flicker, first = counters.get("flicker"), counters.get("first_at")
     return EngineReport(
@@ -46,7 +46,7 @@ def _engine(wiring: Wiring) -> EngineReport:
         skipped=counters.count("skipped"),
         dropped=counters.count("dropped"),
         restarts=wiring.engine.restarts,
-        fps=(shown - 1) / span if span > 0 else 0.0,
+        fps=counters.count("steps") / working if working > 0 else 0.0,
         first=first - wiring.epoch if first else None,
         flicker=flicker if shown and math.isfinite(flicker) else None,
     )

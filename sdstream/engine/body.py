@@ -1,5 +1,6 @@
 """The body of the engine's process: newest camera frame in, restyled frame out, with the controls of that moment."""
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -19,10 +20,13 @@ _STALE = 1.0
 """Seconds before the engine was there in which a picture may have come that it still takes: what is older is of a
 source that has gone meanwhile, and would flash up as live."""
 
-COUNTERS = ("frames", *(outcome.value for outcome in Outcome), "dropped", "first_at", "last_at", "flicker")
+_AWAY = 3.0
+"""Seconds without a camera frame after which the source is away, rather than slow: then the engine has no rate."""
+
+COUNTERS = ("frames", *(outcome.value for outcome in Outcome), "dropped", "first_at", "steps", "working", "flicker")
 """`frames` came in, and each had one of the outcomes; `dropped` were replaced by newer ones before the engine was
-free. `first_at` and `last_at`: monotonic seconds of the first and the last new picture. `flicker`: see
-`Finisher.flicker`."""
+free. `first_at`: monotonic seconds of the first new picture. `steps` and `working`: how often a new picture followed
+another one, and the seconds in between all together. `flicker`: see `Finisher.flicker`."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: Eng
         get_logger().info("engine loaded", kind=settings.kind)
         finisher = Finisher(engine, steady, (canvas.width, canvas.height))
         context.ready()
-        oldest = time.monotonic() - _STALE
+        oldest, rate = time.monotonic() - _STALE, _Rate(context.counters)
         while context.running:
             frame = ports.camera.take(0.2)
             if frame is None or frame.posted < oldest:
@@ -72,6 +76,7 @@ def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: Eng
             picture = finisher.restyle(frame, ports.controls.get(), late=missed > 0)
             context.counters.set("flicker", finisher.flicker)
             _count(context.counters, engine.last_outcome, missed)
+            rate.frame(frame.posted, missed, rendered=engine.last_outcome is Outcome.RENDERED)
             if picture is not None:
                 ports.output.put(picture)
                 ports.latency.record(time.monotonic() - frame.posted)
@@ -81,8 +86,27 @@ def _count(counters: Counters, outcome: Outcome, dropped: int) -> None:
     counters.add("frames")
     counters.add(outcome.value)
     counters.add("dropped", dropped)
-    if outcome is Outcome.RENDERED:
+
+
+class _Rate:
+    """Counts what the engine's pictures a second are made of, without the times in which it had nothing to do."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._arrived = -math.inf  # the last frame
+        self._shown = -math.inf  # the last new picture that no pause of the source followed
+
+    def frame(self, arrived: float, missed: int, *, rendered: bool) -> None:
+        """Note a frame that arrived then, before which `missed` were dropped, and which is done now."""
+        if not missed and arrived - self._arrived > _AWAY:
+            self._shown = -math.inf
+        self._arrived = arrived
+        if not rendered:
+            return
         now = time.monotonic()
-        counters.set("last_at", now)
-        if not counters.get("first_at"):
-            counters.set("first_at", now)
+        if not self._counters.get("first_at"):
+            self._counters.set("first_at", now)
+        if self._shown > -math.inf:
+            self._counters.add("steps")
+            self._counters.add("working", now - self._shown)
+        self._shown = now

@@ -13,6 +13,7 @@ from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.config.schema import Canvas, PassthroughSettings
 from sdstream.config.stabilise_settings import StabiliseSettings
 from sdstream.controls import Controls
+from sdstream.engine import body
 from sdstream.engine.body import COUNTERS, EnginePorts, open_engine, run_engine
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame
@@ -100,6 +101,29 @@ def test_dropped_pictures_are_counted_across_restarts(house: House) -> None:
     with house.process():
         assert house.show(1) is not None
     assert house.context.counters.count("dropped") == 40
+
+
+def test_the_rate_leaves_out_the_time_without_an_engine(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "_STALE", 0.0)
+    worked = 0.0
+    for _ in range(2):
+        with house.process():
+            began = time.monotonic()
+            assert all(house.show(number) for number in range(3))
+            worked += time.monotonic() - began
+        time.sleep(0.3)
+    counters = house.context.counters
+    assert counters.count("steps") == 4
+    assert 0 < counters.get("working") <= worked
+
+
+def test_the_rate_leaves_out_the_time_without_a_source(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "_AWAY", 0.3)
+    with house.process():
+        for pause in (0.0, 0.0, 0.4, 0.0):
+            time.sleep(pause)
+            assert house.show(1)
+    assert house.context.counters.count("steps") == 2
 
 
 def test_without_torch_the_diffusion_engine_names_the_extra(monkeypatch) -> None:
