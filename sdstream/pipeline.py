@@ -17,6 +17,7 @@ from sdstream.config.schema import Config
 from sdstream.errors import ConfigError, Forbidden, Lost, Unavailable
 from sdstream.log import get_logger
 from sdstream.report import Report
+from sdstream.sources.feed import State
 from sdstream.stage import Ending, Failure, LogChoice
 from sdstream.tether import FOR_THE_SUPERVISOR
 from sdstream.wiring import Wiring
@@ -98,6 +99,8 @@ class Pipeline:
         facts = {"stage": failure.stage, "how": failure.ending.value, "reason": failure.message}
         log = get_logger()
         log.warning("stage ended", **facts)
+        if failure.stage == self._wiring.source.name:
+            self._wiring.source.context.counters.set("state", State.LOST)  # it cannot say so any more
         waits = failure.exit_code == Lost.exit_code or (
             failure.ending is Ending.HANG and failure.stage != self._wiring.engine.name  # for a server that is silent
         )

@@ -42,6 +42,7 @@ def test_when_the_source_crashes_the_slate_shows_until_it_is_back() -> None:
         before = show.showing("live").sinks[0]
         for _ in range(3):
             show.signal("source", signal.SIGKILL)
+            show.wait(lambda report: report.source.state == "lost")
             show.showing("slate")
             show.showing("live")
         assert share_since(before, show.sink()) >= 0.99
