@@ -2,8 +2,8 @@
 
 `looks.jpg`: moments of the clips before and after. `show.webp`: the demo's clip, the camera on the left of a line that
 moves, in looks that fade one into the next. Both come from the daemon's own engine and finisher, picture by picture,
-so that nothing depends on how fast the machine is. What is shown carries the credits of sdstream/clip/CREDITS.md and of
-the clips' own list.
+so that nothing depends on how fast the machine is. docs/showcase/README.md has the credits; whoever puts another film
+among the moments adds its own.
 """
 
 import math
@@ -34,7 +34,7 @@ MOMENTS = (
     ("01_person_webcam_asl.mkv", 2.0),
     ("05_cartoon_big_buck_bunny.mp4", 2.4),
     ("04_live_action_tears_of_steel.webm", 1.0),
-    ("07_game_supertux.mp4", 4.0),
+    ("06_driving_camera_motion.mp4", 4.0),
 )
 LOOKS = ("thick oil painting", "ukiyo-e woodblock print", "pencil sketch")
 TILE = (320, 180)
