@@ -92,21 +92,21 @@ def _config(recording: Path, environment: dict[str, str]) -> "Config":
 
 def _more_sinks() -> str:
     """Return the sinks that this machine has besides; `sdstream doctor` tells how to get the others."""
-    from sdstream.errors import Unavailable
+    from sdstream.errors import Forbidden, Unavailable
     from sdstream.ndi_runtime import load_ndi
 
     found = ""
     for sink, look in ((_NDI, load_ndi), (_CAMERA, _look_for_camera)):
         try:
             look()
-        except Unavailable:
+        except (Forbidden, Unavailable):
             continue
         found += sink
     return found
 
 
 def _look_for_camera() -> None:
-    """Raise Unavailable when this is a Linux without a free virtual camera; elsewhere only opening it can tell."""
+    """Raise Unavailable or Forbidden on a Linux without a virtual camera for us; elsewhere only opening it can tell."""
     if sys.platform == "linux":
         from sdstream.sinks import loopback
 

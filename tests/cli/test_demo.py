@@ -12,8 +12,10 @@ import psutil
 import pytest
 from PIL import Image
 
+from sdstream.cli import demo
 from sdstream.cli.album import MOMENTS, ROWS, Album
 from sdstream.cli.demo_publisher import CLIP
+from sdstream.errors import Forbidden, SdstreamError, Unavailable
 from tests.cli.conftest import Sdstream
 from tests.parts.show import free_port
 from tests.sinks.previewing import CANVAS, on_air
@@ -55,6 +57,29 @@ def test_the_clip_is_small_and_has_picture_and_sound_and_its_credits():
     assert {"Big Buck Bunny", "Tears of Steel", "Blender Foundation", "CC-BY-3.0"} <= set(
         re.findall(r"Big Buck Bunny|Tears of Steel|Blender Foundation|CC-BY-3\.0", credit)
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only opening a virtual camera tells whether it is there")
+@pytest.mark.parametrize(
+    ("ndi", "camera", "kinds"),
+    [
+        (None, None, ["ffmpeg", "preview", "ndi", "virtualcam"]),
+        (Unavailable("no runtime"), None, ["ffmpeg", "preview", "virtualcam"]),
+        (None, Unavailable("no module"), ["ffmpeg", "preview", "ndi"]),
+        (None, Forbidden("not in the group"), ["ffmpeg", "preview", "ndi"]),
+    ],
+)
+def test_a_show_has_the_sinks_that_the_machine_has(
+    monkeypatch: pytest.MonkeyPatch, ndi: SdstreamError | None, camera: SdstreamError | None, kinds: list[str]
+):
+    def found(error: SdstreamError | None) -> None:
+        if error:
+            raise error
+
+    monkeypatch.setattr("sdstream.ndi_runtime.load_ndi", lambda: found(ndi))
+    monkeypatch.setattr("sdstream.sinks.loopback.choose", lambda wanted: found(camera))
+    config = demo._config(Path('a "show".mkv'), {"SDSTREAM_DEMO_KEY": "k3y-of-a-show", "SDSTREAM_DEMO_PORT": "1936"})
+    assert [sink.kind for sink in config.sinks] == kinds
 
 
 def test_a_sheet_is_not_overwritten(sdstream: Sdstream, tmp_path: Path):
