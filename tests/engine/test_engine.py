@@ -237,3 +237,13 @@ def test_every_kind_of_model_runs_in_half_precision_too(request, name, dtype):
             engine(picture(0), controls)
             pictures.append(engine(picture(1), controls).astype(int))
     assert np.abs(pictures[0] - pictures[1]).mean() < 6  # of 255; the tiny model magnifies what it rounds
+
+
+@pytest.mark.parametrize("size", [(720, 1280), (1080, 1920), (201, 333), (1000, 64)])
+def test_every_pixel_of_a_large_picture_counts_when_it_is_scaled_down(size):
+    rows, columns = np.indices(size)
+    fine = np.repeat((((rows // 2 + columns // 2) % 2) * 255)[..., None], 3, axis=2).astype(np.uint8)
+    dots = np.zeros((*size, 3), np.uint8)
+    dots[::7, ::5] = 255
+    assert fit(dots, 64, 64).mean() == pytest.approx(dots.mean(), rel=0.1)
+    assert abs(fit(fine, 64, 64).mean() - fine.mean()) < 3
