@@ -22,10 +22,14 @@ from sdstream.stats import Counters
 from sdstream.tether import born_deaf, tie
 
 _SPAWN = multiprocessing.get_context("spawn")
-_BEAT, _READY = "beat", "ready"
+_BEAT, _BORN, _READY = "beat", "born", "ready"
 BACKOFF = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the first, second, … restart in a row; a stage that ran for 10 s starts from the front again."""
 _SETTLED = 10.0
+_LOADING = 120.0
+"""Seconds that a process may take until its body begins. All that happens before is the start of Python and its
+libraries, which no server or device can hold up: a machine that needs so long for it is slow, and would be as slow
+the next time. Four stages that start at once in an emulated machine of one core take half a minute."""
 _AWAY = 1.0
 """Seconds between two looks after which the supervisor was held up itself (Ctrl-Z, a paused container): then silence
 says nothing about the stages, which were held up with it."""
@@ -65,6 +69,11 @@ class Context:
         """Ask the body to end."""
         self._stop.value = 1
 
+    def born(self) -> None:
+        """Say that the body begins (its process calls this): from here on the `open_deadline` holds."""
+        self.counters.set(_BEAT, time.monotonic())
+        self.counters.set(_BORN, 1)
+
     def ready(self) -> None:
         """Say that the body has opened what it needs; from here on the `hang_after` deadline holds."""
         self.counters.set(_READY, time.monotonic())
@@ -72,12 +81,13 @@ class Context:
     def restarted(self) -> None:
         """Forget the last process's signs of life (the supervisor calls this before it starts another)."""
         self.counters.set(_READY, 0)
+        self.counters.set(_BORN, 0)
         self.counters.set(_BEAT, time.monotonic())
 
 
 def stage_counters(names: Iterable[str]) -> Counters:
     """Return counters for a stage: its own names, and the signs of life."""
-    return Counters((_BEAT, _READY, *names))
+    return Counters((_BEAT, _BORN, _READY, *names))
 
 
 class Ending(enum.Enum):
@@ -110,7 +120,7 @@ class Stage:
     hang_after: float = 5.0
     """Seconds without a sign of life, once ready, after which the process is killed."""
     open_deadline: float = 30.0
-    """The same while it opens."""
+    """The same while it opens, from the first line of the body on."""
     niceness: int = 0
     """Added to the process's niceness: a stage that computes must not take the processor from one that sends."""
     logs: LogChoice = LogChoice()
@@ -174,13 +184,19 @@ class Stage:
         self._woken = now if now - self._looked > _AWAY else self._woken
         self._looked = now
         quiet = now - max(self._woken, self.context.counters.get(_BEAT))
-        if quiet > (self.hang_after if self.ready else self.open_deadline):
+        if quiet > self._patience:
             self._process.kill()
             self._process.join(1.0)
             return self._fail(now, Ending.HANG, f"no sign of life for {quiet:.1f} s", 70)
         if now - self._started > _SETTLED:
             self._failed_in_a_row = 0
         return None
+
+    @property
+    def _patience(self) -> float:
+        if self.ready:
+            return self.hang_after
+        return self.open_deadline if self.context.counters.get(_BORN) else max(_LOADING, self.open_deadline)
 
     def _start_again(self, now: float) -> Failure | None:
         self.restarts += 1
@@ -265,6 +281,7 @@ def _main(
         os.nice(niceness)
     log.configure(logs.level, json=logs.json)
     log.bind(stage=context.name)
+    context.born()
     try:
         body(context, *args)
     except SdstreamError as error:

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,25 @@ def say_much(context: Context) -> None:
     raise Unavailable("compiler said: " + "x" * 1_000_000)
 
 
-def stage(body, **settings: float) -> Stage:
+class Heavy:
+    """Something that takes a second to load."""
+
+    def __setstate__(self, state: object) -> None:
+        time.sleep(1.0)
+
+    def __getstate__(self) -> str:
+        return "heavy"
+
+
+def beat_with(context: Context, heavy: Heavy) -> None:
+    beat(context)
+
+
+def open_for_ever(context: Context) -> None:
+    time.sleep(60)
+
+
+def stage(body, **settings: Any) -> Stage:
     return Stage(Context("test", stage_counters(("turns",))), body, **settings)
 
 
@@ -67,7 +86,7 @@ def first_failure(watched: Stage) -> Failure:
 def started():
     stages: list[Stage] = []
 
-    def start(body, **settings: float) -> Stage:
+    def start(body, **settings: Any) -> Stage:
         stages.append(stage(body, **settings))
         stages[-1].start(time.monotonic())
         return stages[-1]
@@ -214,3 +233,15 @@ def test_a_context_can_be_used_without_a_process() -> None:
     assert context.running
     context.stop()
     assert not context.running
+
+
+def test_a_machine_that_is_slow_to_load_the_libraries_is_given_time(started) -> None:
+    slow = started(beat_with, args=(Heavy(),), open_deadline=0.5)
+    failures: list[Failure | None] = []
+    assert wait_for(lambda: failures.append(slow.poll(time.monotonic())) or slow.context.counters.count("turns"))
+    assert not any(failures)
+
+
+def test_a_body_that_opens_for_too_long_is_a_hang(started) -> None:
+    failure = first_failure(started(open_for_ever, open_deadline=0.5))
+    assert (failure.ending, failure.was_ready) == (Ending.HANG, False)
