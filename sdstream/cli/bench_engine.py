@@ -20,11 +20,24 @@ Model = Annotated[
         "sdxl-turbo; or any model."
     ),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
-Frames = Annotated[int, typer.Option(min=5, help="Frames for each variant, in five turns; the median turn counts.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting of the engine, e.g. engine.device=cuda:1. Repeatable."),
+]
+Frames = Annotated[
+    int, typer.Option(min=3, help="Calls of each variant; they take turns, call by call. Fewer after two minutes.")
+]
 Plot = Annotated[Path | None, typer.Option(help="Draw a figure here (png, svg or pdf).", show_default=False)]
 
-TURNS = 5
+MOST = 64
+"""Frames a call."""
+
+_SETTINGS = """
+version: 1
+source: {{kind: testsrc}}
+engine: {{width: {width}, height: {height}, acceleration: eager}}
+sinks: [{{kind: discard}}]
+"""
 
 
 def register(app: typer.Typer) -> None:
@@ -35,30 +48,38 @@ def register(app: typer.Typer) -> None:
 
 def engine(
     model: Model = "auto@512x512",
-    steps: Annotated[str, typer.Option(help="Numbers of denoising steps, of 1, 2, 3, 4, 5 and 10.")] = "1,2,4",
-    device: Device = "auto",
+    steps: Annotated[
+        str,
+        typer.Option(
+            help="Numbers of denoising steps (1, 2, 3, 4, 5, 10); 1x4 measures the core with four frames a call."
+        ),
+    ] = "1,2,4",
+    overrides: Overrides = None,
     frames: Frames = 40,
     profile: Annotated[bool, typer.Option("--profile", help="Split a call into its parts instead.")] = False,
     plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     """Measure every guidance mode at each number of steps: speed, U-Net rows, memory."""
-    from sdstream.engine import bench as measure
+    from sdstream.engine import speed
     from sdstream.engine.component import quiet
 
-    chosen = _steps(steps, tuple(measure.STEP_LISTS))
+    several, one = _steps(steps)
     with quiet():
-        bench = _bench(model, device, frames)
+        bench = _bench(model, overrides, frames)
+        tables: dict[str, list[Row]] = {}
         if profile:
-            tables = {"profile": [row for n in chosen for row in measure.profile(bench, n)]}
-        else:
-            tables = {"modes": measure.modes(bench, chosen)}
+            tables["profile"] = [row for n in one for row in speed.profile(bench, n)]
+        elif one:
+            tables["modes"] = speed.modes(bench, one)
+        if several:
+            tables["per_call"] = [row for n, count in several for row in speed.per_call(bench, n, count)]
     _show(bench, tables, plot, as_json)
 
 
 def paper(
     model: Model = "auto@512x512",
-    device: Device = "auto",
+    overrides: Overrides = None,
     frames: Frames = 20,
     clip: Annotated[Path | None, typer.Option(help="A video for the similarity filter.", show_default=False)] = None,
     only: Annotated[str, typer.Option(help="table1, table2, ablation, similarity; all by default.")] = "",
@@ -66,13 +87,13 @@ def paper(
     as_json: Json = False,
 ) -> None:
     """Measure the paper's tables: Stream Batch, residual guidance, each part off in turn, the similarity filter."""
-    from sdstream.engine import bench as measure
+    from sdstream.engine import paper as measure
     from sdstream.engine.component import quiet
 
     wanted = [part.strip() for part in only.split(",") if part.strip()]
     with quiet():
-        bench = _bench(model, device, frames)
-        clips = {"still": bench.still(60), "moving": bench.moving(60)}
+        bench = _bench(model, overrides, frames)
+        clips = {"still": bench.still(3 * frames), "moving": bench.moving(3 * frames)}
         if clip is not None:
             clips[clip.name] = bench.clip(clip, 300)
         parts: dict[str, Callable[[], list[Row]]] = {
@@ -89,27 +110,40 @@ def paper(
     _show(bench, tables, plot, as_json)
 
 
-def _bench(model: str, device: str, frames: int) -> "Bench":
+def _bench(model: str, overrides: Sequence[str] | None, frames: int) -> "Bench":
     from sdstream.config.engine_settings import DiffusionSettings
+    from sdstream.config.load import loads
     from sdstream.engine.bench import Bench
     from sdstream.engine.models import choose_device
 
     name, _, size = model.partition("@")
     width, by, height = (size or "512x512").partition("x")
-    if not (by and width.isdigit() and height.isdigit()):
+    if not (by and width.isdecimal() and height.isdecimal()):
         raise typer.BadParameter(f"--model {model!r}: expected a size such as small@512x512")
-    plain = {"width": int(width), "height": int(height), "device": device, "acceleration": "eager"}
-    settings = DiffusionSettings.model_validate(plain)
+    text = _SETTINGS.format(width=width, height=height)
+    settings = loads(text, f"--model {model}", overrides or ()).engine
+    assert isinstance(settings, DiffusionSettings), "another kind has no width and height"
     if name == "auto":
-        name = "sd-turbo" if choose_device(device).type == "cuda" else "small"
-    return Bench.of(name, settings, rounds=TURNS, calls=frames // TURNS)
+        name = "sd-turbo" if choose_device(settings.device).type == "cuda" else "small"
+    return Bench.of(name, settings, laps=frames)
 
 
-def _steps(text: str, known: Sequence[int]) -> list[int]:
-    numbers = [int(part) for part in text.split(",") if part.strip().isdigit()]
-    if not numbers or any(number not in known for number in numbers):
-        raise typer.BadParameter(f"--steps {text!r}: expected some of {', '.join(map(str, known))}, with commas")
-    return numbers
+def _steps(text: str) -> tuple[list[tuple[int, int]], list[int]]:
+    """Return the pairs of steps and frames a call in `text`, and the numbers of steps that stand alone."""
+    from sdstream.engine.bench import STEP_LISTS
+
+    several, one = [], []
+    for part in text.split(","):
+        n, by, count = part.strip().partition("x")
+        fits = n.isdecimal() and int(n) in STEP_LISTS and (not by or (count.isdecimal() and 1 <= int(count) <= MOST))
+        if not fits:
+            known = ", ".join(map(str, STEP_LISTS))
+            raise typer.BadParameter(f"--steps {text!r}: expected some of {known}, or like 1x4, with commas between")
+        if by:
+            several.append((int(n), int(count)))
+        else:
+            one.append(int(n))
+    return several, one
 
 
 def _show(bench: "Bench", tables: "dict[str, list[Row]]", plot: Path | None, as_json: bool) -> None:

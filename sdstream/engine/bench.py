@@ -1,33 +1,34 @@
-"""What `sdstream bench engine` and `bench paper` measure: tables of rows, each a mapping of column to value."""
+"""The workbench that `sdstream bench engine` and `bench paper` measure on: a model, pictures, and engines at play."""
 
+import copy
 import itertools
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
+import psutil
 import torch
 
 from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.controls import Controls
-from sdstream.engine.baseline import Baseline
-from sdstream.engine.bench_models import make_model, second
-from sdstream.engine.energy import Energy
+from sdstream.engine.bench_models import make_model
 from sdstream.engine.models import Model
 from sdstream.engine.pixels import fit
 from sdstream.engine.session import Session
-from sdstream.engine.stopwatch import Stopwatch, Variant, in_turn
+from sdstream.engine.stopwatch import Laps, Variant, in_turn
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 
 Row = dict[str, str | float | int | None]
+"""One row of a table: a value by column."""
 
 STEP_LISTS = {1: (32,), 2: (32, 45), 3: (18, 32, 45), 4: (10, 20, 32, 45), 5: (0, 10, 20, 32, 45)}
 STEP_LISTS[10] = tuple(range(4, 50, 5))
+LIMIT = 120.0
 GUIDED = ("none", "self_negative", "onetime_negative", "full")
-STILL_ETA = 0.98
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,29 @@ class Bench:
     model_name: str
     model: Model
     settings: DiffusionSettings
-    rounds: int = 5
-    calls: int = 8
+    laps: int = 40
+    """Calls of each variant."""
+    limit: float = LIMIT
+    """Seconds after which a comparison makes do with fewer calls."""
 
     @classmethod
-    def of(cls, name: str, settings: DiffusionSettings, *, rounds: int, calls: int) -> "Bench":
+    def of(cls, name: str, settings: DiffusionSettings, *, laps: int) -> "Bench":
         """Make or load the model; raises Unavailable."""
-        return cls(name, make_model(name, settings), settings, rounds, calls)
+        return cls(name, make_model(name, settings), settings, laps)
 
-    def player(self, frames: Sequence[Pixels], controls: Controls, **settings: object) -> "Player":
-        """Return a fresh engine that takes its next frame, round and round, at each call."""
-        return Player(self.session(**settings), frames, controls)
+    def player(self, frames: Sequence[Pixels], controls: Controls, *, burst: int = 1, **settings: object) -> "Player":
+        """Return a fresh engine that takes its next `burst` frames, round and round, at each call."""
+        return Player(self.session(**settings), frames, controls, burst)
 
     def session(self, **settings: object) -> Session:
-        """Return a fresh engine around the model."""
-        return Session(self.model, self.settings.model_copy(update=settings), lambda: 0.0)
+        """Return a fresh engine around the model, which shares its weights and nothing that it remembers."""
+        text = copy.copy(self.model.text)
+        text.forget()
+        return Session(replace(self.model, text=text), self.settings.model_copy(update=settings), lambda: 0.0)
+
+    def another(self) -> Model:
+        """Return a second copy of the model, for what would change its attention or move its weights."""
+        return make_model(self.model_name, self.settings)
 
     def facts(self) -> Row:
         """Return what was measured, and on what."""
@@ -64,7 +73,8 @@ class Bench:
             "dtype": str(self.model.unet.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
-            "gpu_bytes": torch.cuda.max_memory_allocated(device) if on_gpu else None,
+            "resident_mib": round(psutil.Process().memory_info().rss / 2**20),
+            "gpu_mib": round(torch.cuda.max_memory_allocated(device) / 2**20) if on_gpu else None,
         }
 
     def moving(self, count: int = 8) -> list[Pixels]:
@@ -100,27 +110,43 @@ class Bench:
         size = (self.settings.width, self.settings.height)
         return cast(Pixels, cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC))
 
-    def times(self, variants: Mapping[str, Variant]) -> dict[str, float]:
-        """Return the median seconds a call of each variant, taken in turn."""
-        return in_turn(variants, self.model.device, rounds=self.rounds, calls=self.calls)
+    def times(self, variants: Mapping[str, Variant]) -> Laps:
+        """Time the variants call by call, in turn."""
+        return in_turn(variants, self.model.device, laps=self.laps, limit=self.limit)
 
 
 class Player:
     """An engine at play."""
 
-    def __init__(self, session: Session, frames: Sequence[Pixels], controls: Controls) -> None:
-        self._session = session
+    def __init__(self, session: Session, frames: Sequence[Pixels], controls: Controls, burst: int = 1) -> None:
+        self.session = session
         self._frames = itertools.cycle(frames)
         self._controls = controls
+        self._burst = burst
+
+    def warm_up(self) -> None:
+        """Fill the batch, and two calls more."""
+        with torch.inference_mode():
+            for _ in range(len(self._controls.steps) + 1):
+                self.session.call(next(self._frames), self._controls)
 
     def prepare(self) -> None:
         """Take the U-Net over from the other players."""
-        self._session.unet.take_over()
+        self.session.unet.take_over()
 
     @torch.inference_mode()
     def __call__(self) -> object:
-        """Restyle the next frame."""
-        return self._session.call(next(self._frames), self._controls)
+        """Restyle the next frames; return the last picture that came out."""
+        return [self.session.call(next(self._frames), self._controls) for _ in range(self._burst)][-1]
+
+
+class Forgetful(Player):
+    """Works everything out anew for every frame: prompt, keys and values, noise, the numbers of the U-Net call."""
+
+    def __call__(self) -> object:
+        """Forget, and restyle the next frames."""
+        self.session.forget_precomputed()
+        return super().__call__()
 
 
 def controls(n: int, mode: str = "none", **more: object) -> Controls:
@@ -130,122 +156,10 @@ def controls(n: int, mode: str = "none", **more: object) -> Controls:
     return Controls.model_validate(fields)
 
 
-def modes(bench: Bench, steps: Sequence[int]) -> list[Row]:
-    """Measure every guidance mode, and cross-frame attention, at each number of steps."""
-    frames = bench.moving()
-    rows: list[Row] = []
-    for n in steps:
-        kinds = {mode: controls(n, mode) for mode in GUIDED}
-        kinds["cross_frame_attention"] = controls(n, cross_frame_attention=True)
-        times = bench.times({kind: bench.player(frames, chosen) for kind, chosen in kinds.items()})
-        for kind, chosen in kinds.items():
-            rows.append({"n": n, "mode": kind, "rows": _unet_rows(bench, chosen, n), **_speed(times[kind])})
-            rows[-1]["of_none"] = times[kind] / times["none"]
-    return rows
-
-
-def profile(bench: Bench, n: int, mode: str = "self_negative", frames: int = 40) -> list[Row]:
-    """Split the time of a call into encoder, U-Net, decoder and the engine's own glue."""
-    session = bench.session()
-    watch = Stopwatch(bench.model.device)
-    pictures, chosen = bench.moving(), controls(n, mode)
-    with torch.inference_mode():
-        for k in range(n + 3):
-            session.call(pictures[k % len(pictures)], chosen)
-        encoder, decoder = bench.model.autoencoder.encoder, bench.model.autoencoder.decoder
-        for module, name in ((encoder, "encoder"), (bench.model.unet, "unet"), (decoder, "decoder")):
-            watch.wrap(module, "forward", name)
-        try:
-            began = watch.now()
-            for k in range(frames):
-                session.call(pictures[k % len(pictures)], chosen)
-            whole = watch.now() - began
-        finally:
-            for module in (encoder, bench.model.unet, decoder):
-                del module.forward  # the class's own shows again
-    parts = watch.seconds | {"glue": whole - sum(watch.seconds.values())}
-    return [{"n": n, "part": name, "ms": 1e3 * t / frames, "share": t / whole} for name, t in parts.items()]
-
-
-def table_1(bench: Bench, steps: Sequence[int] = (1, 2, 4, 10)) -> list[Row]:
-    """Stream Batch against our sequential form and against diffusers' pipeline, fair and as the paper ran it."""
-    frames = bench.moving()
-    other = second(bench.model, bench.model_name, bench.settings)
-    rows: list[Row] = []
-    for n in steps:
-        fair, paper = (Baseline(other, frames[0], STEP_LISTS[n], fair=fair) for fair in (True, False))
-        times = bench.times(
-            {
-                "stream_batch": bench.player(frames, controls(n)),
-                "sequential": bench.player(frames, controls(n), batching=False),
-                "diffusers_fair": fair,
-                "diffusers_paper": paper,
-            }
-        )
-        ours = times["stream_batch"]
-        milliseconds: Row = {f"{name}_ms": 1e3 * t for name, t in times.items()}
-        rows.append({"n": n} | milliseconds | {f"vs_{name}": t / ours for name, t in list(times.items())[1:]})
-    return rows
-
-
-def table_2(bench: Bench, steps: Sequence[int] = (1, 2, 3, 4, 5)) -> list[Row]:
-    """Residual guidance against classifier-free guidance."""
-    frames = bench.moving()
-    rows: list[Row] = []
-    for n in steps:
-        times = bench.times({mode: bench.player(frames, controls(n, mode)) for mode in GUIDED})
-        milliseconds: Row = {f"{mode}_ms": 1e3 * t for mode, t in times.items()}
-        rows.append(
-            {"n": n}
-            | milliseconds
-            | {"full/self": times["full"] / times["self_negative"], "self/none": times["self_negative"] / times["none"]}
-        )
-    return rows
-
-
-def ablation(bench: Bench, n: int = 4) -> list[Row]:
-    """The whole engine on a still clip; without its similarity filter; and without each other part besides."""
-    still = bench.still()
-    whole = controls(n, "self_negative", similarity={"mode": "stochastic", "threshold": STILL_ETA})
-    no_filter = controls(n, "self_negative")
-    times = bench.times(
-        {
-            "all": bench.player(still, whole),
-            "without similarity filter": bench.player(still, no_filter),
-            "nor Stream Batch": bench.player(still, no_filter, batching=False),
-            "nor residual guidance": bench.player(still, controls(n, "full")),
-            "nor prompt cache": bench.player(still, no_filter, prompt_cache=False),
-        }
-    )
-    return [{"engine": name, "ms": 1e3 * t, "of_all": t / times["all"]} for name, t in times.items()]
-
-
-def similarity_filter(bench: Bench, frames: Sequence[Pixels], clip: str, n: int = 2) -> list[Row]:
-    """What the filter saves on a clip: U-Net rows, and energy (GPU) or processor seconds, a shown frame."""
-    used: dict[str, float] = {}
-    rows: list[Row] = []
-    for mode in ("off", "threshold", "stochastic"):
-        session = bench.session()
-        chosen = controls(n, "self_negative", similarity={"mode": mode, "threshold": STILL_ETA})
-        with torch.inference_mode(), Energy(bench.model.device) as energy:
-            for frame in frames:
-                session.call(frame, chosen)
-        used[mode] = energy.used / len(frames)
-        rows.append({"clip": clip, "filter": mode, "n": n, "unet_rows": session.unet.rows / len(frames)})
-        rows[-1] |= {energy.unit: used[mode], "saved": used["off"] / used[mode]}
-    return rows
-
-
-def _unet_rows(bench: Bench, chosen: Controls, n: int) -> int:
-    session = bench.session()
-    frame = bench.moving(1)[0]
-    with torch.inference_mode():
-        for _ in range(n):
-            session.call(frame, chosen)
-        before = session.unet.rows
-        session.call(frame, chosen)
-    return session.unet.rows - before
-
-
-def _speed(seconds: float) -> Row:
-    return {"ms": 1e3 * seconds, "fps": 1 / seconds}
+def unet_rows(bench: Bench, chosen: Controls) -> int:
+    """Return how many U-Net rows one call of a full batch costs."""
+    player = bench.player(bench.moving(1), chosen)
+    player.warm_up()
+    before = player.session.unet.rows
+    player()
+    return player.session.unet.rows - before

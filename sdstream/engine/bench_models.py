@@ -1,6 +1,5 @@
 """Models to measure with: real architectures with random weights, so that nothing has to be fetched."""
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -48,6 +47,9 @@ _UNETS: dict[str, dict[str, Any]] = {
 }
 ARCHITECTURES = tuple(_UNETS)
 """`small` is of the size that a laptop's processor can run live; the others are the published networks."""
+
+SD_WIDTH = 320
+"""Channels of the first level of Stable Diffusion's U-Nets."""
 
 _POOLED = 1280
 
@@ -97,7 +99,17 @@ def make_model(name: str, settings: DiffusionSettings) -> Model:
     return Model(unet, autoencoder, RandomText(unet), table, wants_size)
 
 
-def second(model: Model, name: str, settings: DiffusionSettings) -> Model:
-    """Return another copy of a model, with diffusers' own attention, for baselines."""
-    other = make_model(name, settings)
-    return replace(other, text=model.text)
+def full_autoencoder(model: Model) -> Any:
+    """Return Stable Diffusion's full autoencoder with random weights; half as wide beside a small U-Net."""
+    from diffusers import AutoencoderKL
+
+    base = 128 if model.unet.config.block_out_channels[0] >= SD_WIDTH else 64
+    with torch.device(model.device):
+        autoencoder = AutoencoderKL(
+            block_out_channels=(base, 2 * base, 4 * base, 4 * base),
+            layers_per_block=2,
+            latent_channels=model.channels,
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+        )
+    return autoencoder.to(model.unet.dtype).eval().requires_grad_(False)

@@ -1,39 +1,59 @@
 """Energy of a stretch of work: joules of the GPU by NVML, or processor seconds where there is none."""
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 import torch
 
 from sdstream.errors import Unavailable
+from sdstream.log import get_logger
+
+log = get_logger()
 
 
 class Energy:
-    """Counts between `with` and its end."""
+    """Counts between `with` and its end. `used` stays None where the GPU's counter cannot be had; the log says why."""
 
     def __init__(self, device: torch.device) -> None:
-        self._device = device
         self.unit = "joules" if device.type == "cuda" else "cpu_seconds"
-        self.used = 0.0
+        self.used: float | None = None
+        self._began = 0.0
+        self._read: Callable[[], float] | None = time.process_time
+        if device.type == "cuda":
+            try:
+                self._read = gpu_joules(device)
+            except Unavailable as error:
+                log.warning("energy not measured", reason=str(error))
+                self._read = None
 
     def __enter__(self) -> Self:
-        self.used = -self._read()
+        self._began = self._read() if self._read else 0.0
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.used += self._read()
+        self.used = self._read() - self._began if self._read else None
 
-    def _read(self) -> float:
-        if self._device.type != "cuda":
-            return time.process_time()
-        torch.cuda.synchronize(self._device)
-        try:
-            import pynvml  # type: ignore[import-not-found]  # an optional package
-        except ImportError as error:
-            raise Unavailable("energy of the GPU needs NVML: pip install nvidia-ml-py") from error
+
+def gpu_joules(device: torch.device) -> Callable[[], float]:
+    """Return a reader of a GPU's energy counter, joules since its driver was loaded. Raises Unavailable."""
+    try:
+        import pynvml  # type: ignore[import-not-found]  # an optional package
+    except ImportError as error:
+        raise Unavailable("energy of the GPU needs NVML: pip install nvidia-ml-py") from error
+    try:
         pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByIndex(self._device.index or 0)
+        # By identity: NVML numbers all GPUs of the machine, torch those that CUDA_VISIBLE_DEVICES leaves it.
+        handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+        pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
+    except pynvml.NVMLError as error:
+        raise Unavailable(f"energy of the GPU cannot be read by NVML: {error}") from error
+
+    def read() -> float:
+        torch.cuda.synchronize(device)
         return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
+
+    return read

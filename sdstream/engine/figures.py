@@ -5,8 +5,14 @@ from pathlib import Path
 from sdstream.engine.bench import Row
 from sdstream.errors import Unavailable
 
-_BARS = {"modes": ["ms"], "profile": ["ms"], "ablation": ["ms"], "similarity": ["unet_rows"]}
-_NAMES = ("clip", "n", "mode", "part", "engine", "filter")
+_BARS = {
+    "modes": ["ms"],
+    "profile": ["ms"],
+    "per_call": ["picture_ms"],
+    "ablation": ["ms"],
+    "similarity": ["unet_rows"],
+}
+_NAMES = ("clip", "n", "frames", "mode", "part", "engine", "filter")
 
 
 def draw_tables(tables: dict[str, list[Row]], file: Path) -> None:

@@ -45,6 +45,10 @@ class RowUNet(Protocol):
         """Get ready after another engine ran the same model (benchmarks)."""
         ...
 
+    def forget_prompts(self) -> None:
+        """Drop what is kept of prompts (benchmarks)."""
+        ...
+
 
 class Coder(Protocol):
     """An autoencoder between pictures in host memory and scaled latents."""

@@ -37,6 +37,10 @@ class NoiseCache:
             self._kept[key] = noise
         return self._kept[key]
 
+    def forget(self) -> None:
+        """Drop what was kept."""
+        self._kept.clear()
+
     def _work_out(self, seeds: Seeds, blend: Blend, stages: int) -> Tensor:
         if not isinstance(seeds, int):
             parts = [(self.draw(part.seed, stages), part.weight) for part in seeds if part.weight > 0]

@@ -121,6 +121,14 @@ class Session:
         self._filter.reset()
         self.outcome = Outcome.FILLING
 
+    def forget_precomputed(self) -> None:
+        """Drop all that is worked out once and kept: prompts, noise, the numbers of a call. For benchmarks."""
+        self._text.forget()
+        self._noise.forget()
+        self.unet.forget_prompts()
+        if self._batch:
+            self._batch.forget_plans()
+
     def _picture(self, latent: torch.Tensor, entered: "_Entered") -> Pixels:
         styled = self.autoencoder.to_picture(latent)
         return self._regions.apply(styled, entered.pixels, entered.region)

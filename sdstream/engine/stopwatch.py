@@ -2,7 +2,8 @@
 
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -38,8 +39,12 @@ class Stopwatch:
 class Variant(Protocol):
     """Something to be timed."""
 
+    def warm_up(self) -> None:
+        """Come to the state that is to be timed: loaded, and the frames in flight all there."""
+        ...
+
     def prepare(self) -> None:
-        """Get ready for a row of calls, untimed."""
+        """Get ready for one call, untimed."""
         ...
 
     def __call__(self) -> object:
@@ -47,24 +52,44 @@ class Variant(Protocol):
         ...
 
 
-def in_turn(
-    variants: Mapping[str, Variant], device: torch.device, *, rounds: int, calls: int, warm_up: int = 3
-) -> dict[str, float]:
-    """Return the median seconds a call of each variant.
+@dataclass(frozen=True)
+class Laps:
+    """What each variant's calls took, in seconds; the calls of one lap were made side by side."""
 
-    They take turns, `calls` in a row each, `rounds` times, so that a busy machine is busy for all of them.
+    taken: Mapping[str, Sequence[float]]
+
+    def seconds(self, name: str) -> float:
+        """Return the median call of a variant."""
+        return statistics.median(self.taken[name])
+
+    def ratio(self, name: str, other: str) -> float:
+        """Return how many times as long `name` takes as `other`: the median of the laps' own ratios.
+
+        A moment in which the machine is busy slows both calls of a lap, and leaves their ratio alone.
+        """
+        return statistics.median(a / b for a, b in zip(self.taken[name], self.taken[other], strict=True))
+
+
+LEAST_LAPS = 3
+
+
+def in_turn(variants: Mapping[str, Variant], device: torch.device, *, laps: int, limit: float) -> Laps:
+    """Time the variants call by call, in turn; every other lap goes backwards, so that none is always the first.
+
+    Ends after `laps` laps, or after the first that is over `limit` seconds, but not before the third.
     """
     watch = Stopwatch(device)
     for variant in variants.values():
         variant.prepare()
-        for _ in range(warm_up):
-            variant()
+        variant.warm_up()
     taken: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(rounds):
-        for name, variant in variants.items():
-            variant.prepare()
+    started = watch.now()
+    for lap in range(max(laps, LEAST_LAPS)):
+        for name in list(variants)[:: 1 if lap % 2 == 0 else -1]:
+            variants[name].prepare()
             began = watch.now()
-            for _ in range(calls):
-                variant()
-            taken[name].append((watch.now() - began) / calls)
-    return {name: statistics.median(times) for name, times in taken.items()}
+            variants[name]()
+            taken[name].append(watch.now() - began)
+        if lap + 1 >= LEAST_LAPS and watch.now() - started > limit:
+            break
+    return Laps(taken)

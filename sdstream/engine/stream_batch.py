@@ -25,7 +25,7 @@ class Recipe(Generic[C]):
     sampling: Sampling
     condition: C
     together: bool = False
-    """Cross-frame attention: look at the other frames of the same scene that want it too."""
+    """Cross-frame attention: look at the frames of the same scene beside it that want it too."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class _InFlight(Generic[C]):
 class StreamBatch(Generic[C]):
     """Frames in flight through `stages` denoising stages, `frames` of them entering at a time.
 
-    With `batching` off every frame goes through all its stages at once, in as many calls (for comparison).
+    With `batching` off every frame goes through all its stages at once, in as many calls (for comparison). The
+    daemon's engine takes one frame at a time: docs/developing.md says why, `bench engine --steps 1x4` what it forgoes.
     """
 
     def __init__(self, unet: UNet[C], noise: Tensor, *, stages: int, frames: int = 1, batching: bool = True) -> None:
@@ -110,6 +111,10 @@ class StreamBatch(Generic[C]):
         """Forget the frames in flight."""
         self._in_flight = [None] * self._stages
         self._scene += 1
+
+    def forget_plans(self) -> None:
+        """Drop the numbers of the calls so far; the next ones are worked out anew."""
+        self._plans.clear()
 
     def _step(self) -> Tensor | None:
         live = [(stage, entry) for stage, entry in enumerate(self._in_flight) if entry is not None]

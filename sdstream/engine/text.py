@@ -83,7 +83,7 @@ class TextEncoder:
 
     def forget(self) -> None:
         """Drop what was kept: an encoder's weights changed."""
-        self._kept.clear()
+        self._kept = {}
 
     def _work_out(self, prompt: Prompt, blend: Blend) -> Embedding:
         if not isinstance(prompt, str):

@@ -73,6 +73,11 @@ class ConditionedUNet:
         """Make the U-Net run our attention; needed again only where several share one U-Net (benchmarks)."""
         self._unet.set_attn_processor(dict(self._processors.by_name))
 
+    def forget_prompts(self) -> None:
+        """Drop what is kept of prompts (benchmarks)."""
+        if self._processors.cache:
+            self._processors.cache.clear()
+
     def _choose(self, embeddings: Sequence[Embedding], weights: Sequence[Weights]) -> None:
         chosen = tuple(embeddings)
         if self._processors.cache:

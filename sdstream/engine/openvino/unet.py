@@ -69,6 +69,10 @@ class GraphUNet:
     def take_over(self) -> None:
         """Nothing is shared with other engines."""
 
+    def forget_prompts(self) -> None:
+        """Stack them anew."""
+        self._embeddings = ()
+
     def _choose(self, embeddings: Sequence[Embedding]) -> None:
         chosen = tuple(embeddings)
         if chosen != self._embeddings:
