@@ -148,11 +148,14 @@ class StreamBatch(Generic[C]):
             rows += self._rows([entries[i] for i in plan.negative_stages], negative=True)
             both = self._unet(torch.cat((x, asking)), plan.timesteps, rows)
             output, negative = both[: len(x)], both[len(x) :]
-            ref[plan.negatives] = plan.negative_keep * asking + plan.negative_model * negative
+            asked = plan.negative_keep * asking + plan.negative_model * negative
+            ref[plan.negatives] = asked.nan_to_num_(0.0, 0.0, 0.0)
         clean = torch.addcmul(plan.keep * x, plan.model, output)
         if plan.lean is not None:
             clean.addcmul_(plan.lean, ref)
-        return clean, ref
+        # A number that overflowed (half precision does) ends with its frame: cross-frame attention would hand it on
+        # to every later one.
+        return clean.nan_to_num_(0.0, 0.0, 0.0), ref
 
     def _rows(self, entries: Sequence[_InFlight[C]], *, negative: bool) -> list[Row[C]]:
         return [

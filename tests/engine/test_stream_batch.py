@@ -199,3 +199,20 @@ def test_frames_that_differ_in_their_seed_alone_keep_their_own_noise():
     outputs = [batch.push(z[k], recipes[k % 2]) for k in range(6)]
     for k in range(4):
         assert_same(outputs[k + 2], z[k], recipes[k % 2])
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_overflowed_ends_with_its_frames(mode, wrong):
+    calls = []
+
+    def together(x: Tensor, timesteps: Tensor, rows: list[object]) -> Tensor:
+        """Mixes all rows, as cross-frame attention does, and overflows once."""
+        calls.append(1)
+        return torch.full_like(x, wrong) if len(calls) == 5 else torch.tanh(x + x.mean(0))
+
+    batch = StreamBatch(together, torch.zeros(SHAPE), stages=3)
+    recipe = Recipe(sampling((10, 20, 30), Guidance(mode, 1.5, 0.5)), (0.1, 0.2), together=True)
+    outputs = [batch.push(z, recipe) for z in latents(12)]
+    assert all(bool(torch.isfinite(output).all()) for output in outputs[2:])
+    assert all(float(output.abs().max()) > 0 for output in outputs[7:])
