@@ -51,16 +51,19 @@ class FrameAttention:
         """Attend; the names are diffusers' protocol."""
         del encoder_hidden_states, attention_mask, temb
         q, k, v = (project(hidden_states) for project in (attn.to_q, attn.to_k, attn.to_v))
+        attended = self._by_spans(attn, q, k, v) if self._spans.together else _attend(attn, q, k, v)
+        return _out(attn, attended)
+
+    # Which rows look at each other changes on air, and must not compile anything anew.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch publishes no type of it
+    def _by_spans(self, attn: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         _, tokens, dim = q.shape
-        spans = self._spans.current
-        if not any(together for _, _, together in spans):
-            return _out(attn, _attend(attn, q, k, v))
         parts = []
-        for start, end, together in spans:
+        for start, end, together in self._spans.current:
             shape = (1, (end - start) * tokens, dim) if together else (end - start, tokens, dim)
             part = _attend(attn, *(t[start:end].reshape(shape) for t in (q, k, v)))
             parts.append(part.reshape(end - start, tokens, dim))
-        return _out(attn, torch.cat(parts))
+        return torch.cat(parts)
 
 
 class PromptAttention:
@@ -90,6 +93,13 @@ class Spans:
     """Which rows of this call look at each other; shared by all self-attention layers."""
 
     current: Sequence[Span] = ()
+    together: bool = False
+    """Whether any do."""
+
+    def select(self, spans: Sequence[Span]) -> None:
+        """Make the next call's rows look at each other so."""
+        self.current = spans
+        self.together = any(together for _, _, together in spans)
 
 
 class PromptCache:
@@ -119,6 +129,12 @@ class PromptCache:
             for told in resting[: max(0, len(resting) - self._keep)]:
                 del layer.kept[told]
         self._rows = chosen
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._rows = ()
+        for layer in self._layers:
+            layer.kept.clear()
 
     def _renew(self, told: Told) -> None:
         """Make `told` the last that was in use; work it out if need be."""

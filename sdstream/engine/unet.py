@@ -49,7 +49,7 @@ class ConditionedUNet:
         self._loras.settle(weights)
         self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows], weights)
         self._loras.face(weights)
-        self._processors.spans.current = _spans(rows)
+        self._processors.spans.select(_spans(rows))
         call = {
             "sample": x.to(self._dtype),
             "timestep": timesteps,

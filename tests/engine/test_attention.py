@@ -46,7 +46,8 @@ def by_the_paper(attn: Attention, x: Tensor, row: int, others: list[int]) -> Ten
 @torch.no_grad()
 def test_rows_of_one_scene_attend_to_each_other_and_no_others(self_attention):
     x = hidden(6)
-    spans = Spans(((0, 3, True), (3, 4, False), (4, 6, False)))
+    spans = Spans()
+    spans.select(((0, 3, True), (3, 4, False), (4, 6, False)))
     result = FrameAttention(spans)(self_attention, x)
     seen = [[0, 1, 2]] * 3 + [[3], [4], [5]]
     for row, others in enumerate(seen):
@@ -57,8 +58,10 @@ def test_rows_of_one_scene_attend_to_each_other_and_no_others(self_attention):
 @pytest.mark.parametrize("spans", [(), ((0, 4, False),), ((0, 1, False), (1, 4, False))])
 def test_self_attention_without_scenes_is_diffusers_own(self_attention, spans):
     x = hidden(4)
+    alone = Spans()
+    alone.select(spans)
     expected = AttnProcessor2_0()(self_attention, x)
-    torch.testing.assert_close(FrameAttention(Spans(spans))(self_attention, x), expected)
+    torch.testing.assert_close(FrameAttention(alone)(self_attention, x), expected)
 
 
 def plain(embeddings: list[Embedding]) -> list[Told]:
