@@ -8,6 +8,9 @@ from torch import Tensor
 from sdstream.controls import Blend, Seeds
 from sdstream.engine.blend import slerp
 
+LATENT = (-3, -2, -1)
+"""The dimensions of one latent."""
+
 
 class NoiseCache:
     """Standard normal noise of `shape` (c, h, w) for each stage, by seed; drawn on the CPU, so that a seed
@@ -50,10 +53,16 @@ class NoiseCache:
 
 
 def mix_noise(parts: Sequence[tuple[Tensor, float]], blend: Blend) -> Tensor:
-    """Blend noises of one shape at unit variance: along the sphere, or straight and scaled back up."""
+    """Blend noises of one shape at unit variance: along the sphere, or straight and scaled back up.
+
+    Scaled by what the length has become, for the parts need not be independent: a fade may turn back half-way.
+    """
     if len(parts) == 1:
         return parts[0][0]
     if blend == "slerp":
-        return slerp(parts, dims=(-3, -2, -1))
-    length = sum(weight**2 for _, weight in parts) ** 0.5
-    return torch.stack([noise * (weight / length) for noise, weight in parts]).sum(0)
+        return slerp(parts, dims=LATENT)
+    total = sum(weight for _, weight in parts)
+    noise = torch.stack([noise * (weight / total) for noise, weight in parts])
+    mean, lengths = noise.sum(0), torch.linalg.vector_norm(noise, dim=LATENT, keepdim=True).sum(0)
+    scaled: Tensor = mean * (lengths / torch.linalg.vector_norm(mean, dim=LATENT, keepdim=True).clamp_min(1e-12))
+    return scaled

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sdstream.controls import WeightedSeed
 from sdstream.engine.blend import linear, slerp
-from sdstream.engine.noise import NoiseCache
+from sdstream.engine.noise import NoiseCache, mix_noise
 
 SHAPE = (4, 32, 32)
 
@@ -40,6 +40,17 @@ def test_blended_noise_keeps_unit_variance(blend, weights):
     noise = NoiseCache(SHAPE).mix(seeds, blend, 2)
     assert noise.shape == (2, *SHAPE)
     assert float(noise.std()) == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("blend", ["linear", "slerp"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_seed_twice_and_a_fade_that_turns_back_keep_unit_variance_too(blend, share):
+    cache = NoiseCache(SHAPE)
+    twice = cache.mix((WeightedSeed(seed=3), WeightedSeed(seed=3, weight=share)), blend, 2)
+    torch.testing.assert_close(twice, cache.draw(3, 2))
+    half_way = mix_noise([(cache.draw(1, 2), 0.5), (cache.draw(2, 2), 0.5)], blend)
+    back = mix_noise([(half_way, 1 - share), (cache.draw(1, 2), share)], blend)
+    assert float(back.std()) == pytest.approx(1.0, abs=0.05)
 
 
 @pytest.mark.parametrize("way", [linear, slerp])
