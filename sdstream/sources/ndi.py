@@ -4,6 +4,7 @@ NDI is BT.709 with limited range at every size. Its queue holds ten pictures and
 the newest picture each time, or it would be a third of a second late.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,10 +93,9 @@ class NdiSource:
         deadline = time.monotonic() + _PATIENCE
         if self._receiver is None and not self._look_up(wait=True):
             return None
-        while (left := deadline - time.monotonic()) > 0:
-            newest = self._newest(left)
-            if newest is not None:
-                return self._frame(*newest)
+        newest = self._newest(deadline)
+        if newest is not None:
+            return self._frame(*newest)
         if self._finder is not None:
             self._look_up(wait=False)
         return None
@@ -135,22 +135,26 @@ class NdiSource:
         if self._receiver is None:
             raise Lost(f"NDI makes no receiver for {url}")
 
-    def _newest(self, patience: float) -> tuple[Any, float] | None:
-        """Wait for a picture, then take all that are queued and keep the last; sound is taken on the way."""
+    def _newest(self, deadline: float) -> tuple[Any, float] | None:
+        """Wait for a picture, then take all that are queued and keep the last; sound is taken on the way.
+
+        A sender may have sound and nothing else: that is no reason to wait for longer.
+        """
         newest, received = None, 0.0
-        wait = int(patience * 1000)
-        while True:
+        while newest is not None or time.monotonic() < deadline:
+            wait = 0 if newest is not None else math.ceil((deadline - time.monotonic()) * 1000)
             kind, video, audio, _ = self._ndi.recv_capture_v2(self._receiver, wait, True, True, False)
             if kind == self._ndi.FRAME_TYPE_VIDEO:
                 if newest is not None:
                     self._ndi.recv_free_video_v2(self._receiver, newest)
                     self._feed.counters.add("queued_pictures")
-                newest, received, wait = video, time.monotonic(), 0
+                newest, received = video, time.monotonic()
             elif kind == self._ndi.FRAME_TYPE_AUDIO:
                 self._hear(audio)
                 self._ndi.recv_free_audio_v2(self._receiver, audio)
-            elif kind == self._ndi.FRAME_TYPE_NONE:
-                return None if newest is None else (newest, received)
+            elif kind == self._ndi.FRAME_TYPE_NONE and newest is not None:
+                return newest, received
+        return None
 
     def _frame(self, video: Any, received: float) -> Frame:
         data = video.data  # a copy; each access makes another one

@@ -5,13 +5,19 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from sdstream.config.schema import Canvas
 from sdstream.config.sources import NdiSourceSettings
 from sdstream.errors import Unavailable
+from sdstream.sources import ndi as ndi_source
+from sdstream.sources.feed import COUNTERS, Feed
+from sdstream.stats import Counters
 from tests.parts import ndi, network
 from tests.parts.wait import until
 from tests.sources.running import running
@@ -33,6 +39,30 @@ def test_a_missing_runtime_ends_the_stage_and_says_what_to_install(monkeypatch):
     assert isinstance(source.failed[0], Unavailable)
     assert "pip install 'sdstream[ndi]'" in str(source.failed[0])
     assert "libavahi-client3" in str(source.failed[0])
+
+
+def test_a_sender_with_sound_alone_does_not_hold_the_source_up(monkeypatch):
+    def capture(receiver, wait, *wanted):
+        time.sleep(min(0.02, wait / 1000))
+        return "sound", None, None, None
+
+    runtime = SimpleNamespace(
+        Source=SimpleNamespace,
+        RecvCreateV3=lambda *settings: None,
+        RECV_BANDWIDTH_HIGHEST=0,
+        RECV_COLOR_FORMAT_UYVY_BGRA=0,
+        FRAME_TYPE_VIDEO="picture",
+        FRAME_TYPE_AUDIO="sound",
+        FRAME_TYPE_NONE="nothing",
+        recv_create_v3=lambda settings: "receiver",
+        recv_capture_v2=capture,
+        recv_free_audio_v2=lambda receiver, audio: None,
+        recv_destroy=lambda receiver: None,
+    )
+    monkeypatch.setattr(ndi_source, "load_ndi", lambda: runtime)
+    feed = Feed(Canvas(width=64, height=64), Counters(COUNTERS), None, lambda: None)
+    with ndi_source.NdiSource(NdiSourceSettings(kind="ndi", url="127.0.0.1:5961"), feed) as source:
+        assert [source.read() for _ in range(3)] == [None] * 3
 
 
 @pytest.fixture
