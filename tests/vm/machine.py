@@ -49,6 +49,9 @@ def build(version: str) -> Path:
 def run(folder: Path, out: Path, module: str, *words: str) -> str:
     """Run `python -m module words` in the machine, where `out` is /vm; return what it said, and fail if it failed."""
     command = [_SCRIPTS / "run", folder, out, OPTIONS, sys.executable, "-m", module, *words]
-    done = subprocess.run(command, cwd=_REPOSITORY, capture_output=True, text=True, timeout=320, check=False)
+    processors = {"VM_CPUS": str(min(2, os.cpu_count() or 1))}
+    done = subprocess.run(
+        command, cwd=_REPOSITORY, capture_output=True, text=True, timeout=320, check=False, env=os.environ | processors
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
