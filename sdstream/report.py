@@ -51,7 +51,7 @@ class SinkReport:
     restarts: int
     latency: Percentiles
     showing: str = "nothing yet"
-    """Rung that it sent last."""
+    """Rung that it sent last; `away` while its process is down or held up."""
     facts: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -58,17 +58,18 @@ def _sink(parts: SinkParts, present: int, patience: int) -> SinkReport:
     rungs = {rung.value: counters.count(rung.value) for rung in Rung}
     rungs_sent = sum(rungs.values())
     first, last = counters.count("first"), counters.count("last")
-    last = present if present - last > patience else last
+    away = present - last > patience
+    showing = "away" if away else list(Rung)[counters.count("rung")].value
     return SinkReport(
         kind=parts.settings.kind,
         name=parts.name,
-        due=last - first + 1 if first else 0,
+        due=(present if away else last) - first + 1 if first else 0,
         sent=counters.count("sent"),
         late=counters.count("late"),
         dropped=counters.count("dropped"),
         restarts=parts.stage.restarts,
         latency=parts.latency.summary(),
-        showing=list(Rung)[counters.count("rung")].value if rungs_sent else "nothing yet",
+        showing=showing if rungs_sent else "nothing yet",
         facts={name: counters.get(name) for name in FACTS},
         **rungs,
     )
