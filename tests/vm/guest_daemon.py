@@ -34,6 +34,7 @@ CONFIG = {
     "source": {"kind": "testsrc"},
     "engine": {"kind": "passthrough"},
     "sinks": [{"kind": "virtualcam", "device": "sdstream"}],
+    "air": {"fade": 0, "hold": 10},  # a picture on its way from the slate is neither
 }
 
 
@@ -58,6 +59,7 @@ def watch() -> dict[str, Any]:
     with av.open(CAMERA, format="v4l2") as container:
         video = container.streams.video[0]
         packets = container.demux(video)
+        until(lambda: seen(bytes(next(packets))), 60, "the test picture follows the slate", 0.0)
         pictures, times = [], []
         for _ in range(PICTURES):
             pictures.append(bytes(next(packets)))
