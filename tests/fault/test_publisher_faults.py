@@ -133,7 +133,7 @@ def test_idle_strangers_do_not_keep_a_publisher_out(on_air: OnAir) -> None:
 
 def test_a_wrong_key_stays_outside_and_is_not_logged(on_air: OnAir, capfd: pytest.CaptureFixture[str]) -> None:
     with on_air.publisher(key="wr0ng-key-of-a-test") as publisher:
-        publisher.process.wait(10)
+        publisher.process.wait(40)
         assert on_air.show.report.source.frames == 0
     logged = capfd.readouterr().err
     assert "wr0ng-key-of-a-test" not in logged
@@ -144,7 +144,7 @@ def test_a_second_publisher_is_refused_and_the_first_one_stays(on_air: OnAir) ->
     with on_air.publisher() as first:
         on_air.show.showing("live")
         with on_air.publisher() as second:
-            second.process.wait(10)
+            second.process.wait(40)
             assert first.process.poll() is None
             before = source_frames(on_air.show.report)
             on_air.show.wait(lambda report: source_frames(report) > before + 15)
@@ -159,7 +159,7 @@ def test_with_takeover_the_second_publisher_is_the_one(on_air: OnAir) -> None:
         with Publisher(url) as first:
             show.showing("live")
             with Publisher(url) as second:
-                first.process.wait(10)
+                first.process.wait(40)
                 before = source_frames(show.report)
                 show.wait(lambda report: source_frames(report) > before + 15)
                 assert second.process.poll() is None
