@@ -120,6 +120,22 @@ def test_cross_frame_attention_is_a_no_op_for_one_step_and_not_for_more(plain_mo
     assert float((results[4][0] - results[4][1]).abs().max()) > 1e-4
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("scenes", [(0, 0, None, None), (1, 0, 0, None), (2, 1, 1, 0), (None, 0, 0, 0)])
+def test_rows_look_at_the_rows_of_their_scene_as_if_no_others_were_there(plain_model, scenes):
+    unet = unet_of(plain_model)
+    condition = recipe_maker(plain_model)().condition
+    rows = [Row(condition, negative=scene is None, scene=scene, hint=None) for scene in scenes]
+    x, times = torch.cat(list(latents(4))), torch.tensor([100, 300, 500, 700])
+    together = unet(x, times, rows)
+    for row, scene in enumerate(scenes):
+        seen = [row] if scene is None else [other for other in range(4) if scenes[other] == scene]
+        alone = unet(x[seen], times[seen], [rows[other] for other in seen])[seen.index(row)]
+        torch.testing.assert_close(together[row], alone, atol=1e-5, rtol=1e-5)
+        blind = unet(x[[row]], times[[row]], [rows[row]])[0]
+        assert (len(seen) == 1) == torch.allclose(together[row], blind, atol=1e-5, rtol=1e-5)
+
+
 class Recorder:
     """A U-Net that notes which rows may look at each other."""
 
