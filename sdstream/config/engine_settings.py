@@ -54,9 +54,9 @@ class DiffusionSettings(Settings):
     height: Side = 512
     """Height that the model works at, pixels."""
     acceleration: Literal["auto", "eager", "compile", "openvino"] = "auto"
-    """`eager` runs the model as it is, `compile` through torch.compile (minutes at start), `openvino` on a processor
-    several times faster (needs the extra of that name); `auto` is openvino where it can do all that is asked for,
-    else eager, and says which."""
+    """`eager` runs the model as it is, `compile` through torch.compile (an experiment: minutes at start, and pauses on
+    air that may count as a hang when a change needs other code), `openvino` on a processor several times faster (needs
+    the extra of that name); `auto` is openvino where it can do all that is asked for, else eager, and says which."""
     threads: int | None = Field(None, ge=1, le=256)
     """Threads that the model may use on a processor; one for each core by default."""
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
