@@ -14,6 +14,7 @@ from sdstream.engine.prompt import Condition
 from sdstream.engine.schedule import Schedule
 from sdstream.engine.stopwatch import Stopwatch
 from sdstream.engine.stream_batch import Recipe, StreamBatch
+from sdstream.errors import Unavailable
 
 
 def modes(bench: Bench, steps: Sequence[int]) -> list[Row]:
@@ -32,7 +33,11 @@ def modes(bench: Bench, steps: Sequence[int]) -> list[Row]:
 
 
 def profile(bench: Bench, n: int, mode: str = "self_negative") -> list[Row]:
-    """Split the time of a call into encoder, U-Net, decoder and the engine's own glue."""
+    """Split the time of a call into encoder, U-Net, decoder and the engine's own glue; raises Unavailable."""
+    if bench.settings.acceleration != "eager":
+        raise Unavailable(
+            "--profile looks into torch's modules; leave out --set engine.acceleration, or set it to eager"
+        )
     watch = Stopwatch(bench.model.device)
     player = bench.player(bench.moving(), controls(n, mode))
     player.warm_up()

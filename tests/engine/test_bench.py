@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from sdstream import log
 from sdstream.cli.bench_engine import register
-from sdstream.errors import ConfigError
+from sdstream.errors import ConfigError, Unavailable
 
 
 def bench(*arguments: str) -> Result:
@@ -36,6 +36,11 @@ def test_the_profile_adds_up_to_the_whole():
     rows = json.loads(result.stdout)["profile"]
     assert {row["part"] for row in rows} == {"encoder", "unet", "decoder", "glue"}
     assert sum(row["share"] for row in rows) == pytest.approx(1.0)
+
+
+def test_a_profile_of_what_torch_does_not_run_is_refused():
+    with pytest.raises(Unavailable, match="acceleration"):
+        bench("engine", "--model", "small@64x64", "--profile", "--set", "engine.acceleration=openvino")
 
 
 def test_several_frames_a_call_are_measured_beside_one():
