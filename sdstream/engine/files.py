@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sdstream.engine.licence import licence
 from sdstream.errors import Unavailable
+from sdstream.log import get_logger
+
+log = get_logger()
 
 BUNDLED = Path(__file__).parent.parent / "models"
 """Models that come with sdstream."""
@@ -27,7 +31,14 @@ CONFIGS = ("*.json", "README.md", "*/*.json", "*/*.txt")
 MODEL = (*CONFIGS, "*/*.safetensors")
 """Not the files at the top: beside a model's folders lie the same weights once more, as one file."""
 COMPONENT = (*MODEL, "*.safetensors")
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt")
+TOKENIZER = (
+    "README.md",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+)
 
 
 def locate(name: str, what: str, wanted: Sequence[str] = COMPONENT) -> Path:
@@ -49,17 +60,28 @@ def locate(name: str, what: str, wanted: Sequence[str] = COMPONENT) -> Path:
 
 
 def _from_hub(name: str, what: str, wanted: Sequence[str]) -> Path:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.file_download import repo_folder_name
 
+    # A connection that breaks in mid-file shows as an error of the library beneath, or of the hub's client itself.
+    beneath = [base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError" and issubclass(base, Exception)]
+    broken: tuple[type[Exception], ...] = (
+        LocalEntryNotFoundError, HfHubHTTPError, OSError, RuntimeError, AttributeError, ValueError, *beneath,
+    )  # fmt: skip
+
+    known = (Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "snapshots").is_dir()
     try:
-        return Path(snapshot_download(name, allow_patterns=list(wanted)))
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        folder = Path(snapshot_download(name, allow_patterns=list(wanted)))
+    except broken as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise Unavailable(
             f"{what} {name!r} is not on this machine and could not be fetched from the hub ({reason}); "
             f"with a network, run `sdstream models pull {name}`, or name a folder"
         ) from error
+    if not known:
+        log.info("model fetched", model=name, licence=licence(folder, name))
+    return folder
 
 
 def read_config(path: Path, what: str) -> dict[str, Any]:  # JSON
@@ -73,7 +95,7 @@ def read_config(path: Path, what: str) -> dict[str, Any]:  # JSON
     return config
 
 
-def weights(folder: Path, what: str) -> list[Path]:
+def weights(folder: Path, what: str) -> dict[Path, "Header"]:
     """Return the safetensors files of one component after a look at their headers; raises Unavailable."""
     read_config(folder / "config.json", what)
     found = sorted(folder.glob("*.safetensors"))
@@ -84,9 +106,7 @@ def weights(folder: Path, what: str) -> list[Path]:
                 f"{what}: {folder / pickles[0]} is a pickle, which could run any code; sdstream opens .safetensors only"
             )
         raise Unavailable(f"{what}: there is no .safetensors file in {folder}; pull or copy the model again")
-    for file in found:
-        check_safetensors(file)
-    return found
+    return {file: check_safetensors(file) for file in found}
 
 
 @dataclass(frozen=True)
@@ -95,6 +115,8 @@ class Header:
 
     shapes: dict[str, tuple[int, ...]]
     """Of each tensor."""
+    kinds: dict[str, str]
+    """The number format of each: F32, I64, …"""
     metadata: dict[str, str]
 
 
@@ -123,4 +145,5 @@ def _check_header(file: Path) -> Header:
         end = max(end, stop)
     if end != size - 8 - length:
         raise ValueError(f"it should hold {8 + length + end} bytes and holds {size}")
-    return Header({name: tuple(entry["shape"]) for name, entry in entries.items()}, metadata)
+    shapes = {name: tuple(entry["shape"]) for name, entry in entries.items()}
+    return Header(shapes, {name: entry["dtype"] for name, entry in entries.items()}, metadata)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdstream.engine.files import BUNDLED, HUB_ID, MODEL, check_safetensors, locate
+from sdstream.engine.licence import licence
 from sdstream.errors import Unavailable
 
 SUMS = "SHA256SUMS"
@@ -63,14 +64,6 @@ def pull(name: str) -> tuple[Path, str]:
         raise Unavailable(f"{name!r} is no hub id; expected OWNER/MODEL, such as stabilityai/sd-turbo")
     folder = locate(name, "model", MODEL)
     return folder, licence(folder, name)
-
-
-def licence(folder: Path, name: str) -> str:
-    """Say under which licence a model comes, by its card."""
-    card = folder / "README.md"
-    told = re.search(r"^license(?:_name)?:\s*(\S+)", card.read_text(errors="replace"), re.M) if card.is_file() else None
-    terms = f"the licence {told[1]}" if told else "a licence that its card does not name"
-    return f"{name} comes under {terms}: read it before you go on air, https://huggingface.co/{name}"
 
 
 def verify(name: str) -> list[Checked]:
