@@ -93,6 +93,8 @@ class Guidance(Control):
     """The paper's gamma; 1 and below is no guidance."""
     delta: float = Field(0.5, ge=0, le=5)
     """Strength of the virtual residual noise, for the last two modes."""
+    distilled: float = Field(8.5, ge=1, le=30)
+    """Guidance that is built into the model, for checkpoints that take it as an input (LCM); others do not look."""
 
 
 class Similarity(Control):

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from sdstream.engine.files import weights
+from sdstream.engine.files import Header, weights
 from sdstream.errors import Unavailable
 
 LoadErrors: tuple[type[Exception], ...] = (
@@ -21,7 +21,8 @@ LoadErrors: tuple[type[Exception], ...] = (
 
 def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # any diffusers or transformers class
     """Load one component and insist that every weight is there and fits; raises Unavailable."""
-    if all(".fp16." in file.name for file in weights(folder, what)):
+    files = weights(folder, what)
+    if all(".fp16." in file.name for file in files):
         options["variant"] = "fp16"
     with loading(f"{what}: {folder}"):
         model, told = kind.from_pretrained(
@@ -31,7 +32,19 @@ def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # 
         if told.get(problem):
             first = sorted(map(str, told[problem]))[0]
             raise Unavailable(f"{what}: {folder} does not fit its config.json: {problem.replace('_', ' ')}: {first}")
+    _refuse_whole_numbers(model, files, what)
     return _frozen(model)
+
+
+def _refuse_whole_numbers(model: Any, files: Mapping[Path, Header], what: str) -> None:
+    """Refuse weights that are no fractions, which the libraries convert without a word; counters may be whole."""
+    names = {name.removeprefix("text_model.") for name, _ in model.named_parameters()}
+    for file, header in files.items():
+        for name, kind in header.kinds.items():
+            if name.removeprefix("text_model.") in names and "F" not in kind:
+                raise Unavailable(
+                    f"{what}: {file}: {name} is of {kind}, which is no kind of weight; pull or copy it again"
+                )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sdstream.config.engine_settings import ControlNetSettings
-from sdstream.engine.component import component
+from sdstream.engine.component import component, loading
 from sdstream.engine.files import locate, read_config
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
@@ -103,10 +103,12 @@ class Depth:
         self._net = component(AutoModelForDepthEstimation, folder, "depth model").to(device)
         config = folder / "preprocessor_config.json"
         told = read_config(config, "depth model") if config.is_file() else {}
-        size = told.get("size") or {}
-        self._size = (int(size.get("width", self.SIDE)), int(size.get("height", self.SIDE)))
-        self._mean = torch.tensor(told.get("image_mean", [0.5] * 3), device=device)
-        self._std = torch.tensor(told.get("image_std", [0.5] * 3), device=device)
+        with loading(f"depth model: {config}"):
+            size = told.get("size") or {}
+            sides = size if isinstance(size, dict) else {"width": size, "height": size}  # older files have one number
+            self._size = (int(sides.get("width", self.SIDE)), int(sides.get("height", self.SIDE)))
+            self._mean = torch.tensor(told.get("image_mean", [0.5] * 3), device=device)
+            self._std = torch.tensor(told.get("image_std", [0.5] * 3), device=device)
 
     @torch.inference_mode()
     def __call__(self, pixels: Pixels) -> Pixels:

@@ -8,6 +8,7 @@ import torch
 
 from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.controls import Controls
+from sdstream.engine.component import LoadErrors
 from sdstream.engine.finish import Compose
 from sdstream.engine.models import load
 from sdstream.engine.outcome import Outcome
@@ -40,8 +41,8 @@ class DiffusionEngine:
         try:
             with torch.inference_mode():
                 self._session.warm_up()
-        except (RuntimeError, ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0]
+        except LoadErrors as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise Unavailable(f"model {self._settings.model} loads and does not run: {reason}") from error
         return self
 

@@ -94,7 +94,7 @@ def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device
     return Model(
         unet=unet.to(device),
         autoencoder=_autoencoder(folder / "vae", settings, dtype, channels=unet.config.in_channels, xl=xl).to(device),
-        text=TextEncoder.load(folder, device, dtype, pooled=xl),
+        text=TextEncoder.load(folder, device, dtype, pooled=xl, zero_negative=_zero_negative(folder)),
         table=_table(read_config(folder / "scheduler" / "scheduler_config.json", "scheduler"), settings, folder),
         wants_size=xl,
     )
@@ -113,7 +113,10 @@ def _from_file(file: Path, settings: DiffusionSettings, device: torch.device, dt
     return Model(
         unet=unet.to(device),
         autoencoder=autoencoder.to(device),
-        text=TextEncoder(checkpoint.towers(device, dtype, pooled=xl)),
+        text=TextEncoder(
+            checkpoint.towers(device, dtype, pooled=xl),
+            zero_negative=_zero_negative(configs or file.parent, standard=xl),
+        ),
         table=table,
         wants_size=xl,
     )
@@ -121,6 +124,14 @@ def _from_file(file: Path, settings: DiffusionSettings, device: torch.device, dt
 
 def _is_xl(unet: Any) -> bool:  # diffusers publishes no types
     return bool(unet.config.addition_embed_type == "text_time")
+
+
+def _zero_negative(folder: Path, *, standard: bool = False) -> bool:
+    """Tell whether "no negative prompt" is zeros; `standard` is what holds where nothing says so."""
+    index = folder / "model_index.json"
+    if not index.is_file():
+        return standard
+    return bool(read_config(index, "model").get("force_zeros_for_empty_prompt", False))
 
 
 def _safe(dtype: torch.dtype, *, xl: bool) -> torch.dtype:

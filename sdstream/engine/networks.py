@@ -97,6 +97,10 @@ def make_networks(
 
 
 def _graphs(model: Model, settings: DiffusionSettings, shape: Shape) -> Networks:
+    if model.unet.config.get("time_cond_proj_dim"):
+        raise Unavailable(
+            "engine.acceleration: openvino runs no model that takes guidance as an input (LCM); use auto or eager"
+        )
     from sdstream.engine.openvino.autoencoder import GraphAutoencoder
     from sdstream.engine.openvino.cache import GraphCache, default_folder, make_key
     from sdstream.engine.openvino.runtime import Runtime

@@ -34,6 +34,8 @@ class Condition:
     """Of each ControlNet."""
     loras: tuple[float, ...] = ()
     """Weight of each LoRA."""
+    distilled: float = 1.0
+    """Guidance scale for a U-Net that takes it as an input."""
 
 
 def parse_weights(prompt: str) -> list[tuple[str, float]]:

@@ -62,8 +62,9 @@ class Recipes:
         way = partial(mix, blend=controls.blend)
         condition = Condition(
             positive=self._prompt_fade.at(now, target, seconds, way),
-            negative=self._text.encode(controls.negative_prompt),
+            negative=self._text.encode_negative(controls.negative_prompt),
             scales=tuple(controls.controlnets.get(name, 1.0) for name in self._controlnets),
+            distilled=controls.guidance.distilled,
             loras=tuple(controls.loras.get(name, 0.0) for name in self._loras),
         )
         last = self._last

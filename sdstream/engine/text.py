@@ -39,13 +39,18 @@ class Tower:
 class TextEncoder:
     """Encodes prompts, and keeps the latest ones: equal prompts are the same Embedding."""
 
-    def __init__(self, towers: Sequence[Tower], keep: int = 64) -> None:
+    def __init__(self, towers: Sequence[Tower], *, zero_negative: bool = False, keep: int = 64) -> None:
+        """`zero_negative`: the model was trained with zeros, not an empty prompt, for "no negative prompt" (SDXL)."""
         self._towers = towers
+        self._zero_negative = zero_negative
         self._keep = keep
         self._kept: dict[tuple[Prompt, Blend], Embedding] = {}
+        self._zero: Embedding | None = None
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, *, pooled: bool) -> "TextEncoder":
+    def load(
+        cls, folder: Path, device: torch.device, dtype: torch.dtype, *, pooled: bool, zero_negative: bool = False
+    ) -> "TextEncoder":
         """Load the text encoders of a diffusers folder; raises Unavailable."""
         from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
@@ -58,7 +63,7 @@ class TextEncoder:
                 continue  # the SDXL refiner has the second one only
             encoder = component(kind, part, "text encoder", dtype=dtype).to(device)
             towers.append(Tower(load_tokenizer(folder / f"tokenizer{suffix}"), encoder, penultimate=pooled))
-        return cls(towers)
+        return cls(towers, zero_negative=zero_negative)
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -80,6 +85,16 @@ class TextEncoder:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = self._work_out(prompt, blend)
         return self._kept[key]
+
+    def encode_negative(self, prompt: str) -> Embedding:
+        """Encode a negative prompt: an empty one as the model was trained with it."""
+        if prompt.strip() or not self._zero_negative:
+            return self.encode(prompt)
+        if self._zero is None:
+            like = self.encode("")
+            pooled = None if like.pooled is None else torch.zeros_like(like.pooled)
+            self._zero = Embedding(torch.zeros_like(like.tokens), pooled)
+        return self._zero
 
     def forget(self) -> None:
         """Drop what was kept: an encoder's weights changed."""
@@ -125,12 +140,12 @@ def _ids(tower: Tower, parts: list[tuple[str, float]]) -> list[tuple[int, float]
     """Return the token ids with their weights: begin, text, end, padding, in all what the model reads."""
     tokenizer = tower.tokenizer
     length = int(tower.encoder.config.max_position_embeddings)
-    text = [
-        (token, weight)
-        for part, weight in parts
-        for token in tokenizer(part, add_special_tokens=False, verbose=False).input_ids
-    ]
-    if len(text) > length - 2:
-        log.warning("prompt cut", tokens=len(text), limit=length - 2)
-    ids = [(tokenizer.bos_token_id, 1.0), *text[: length - 2], (tokenizer.eos_token_id, 1.0)]
+    room = length - 2
+    text: list[tuple[int, float]] = []
+    for part, weight in parts:
+        text += [(token, weight) for token in tokenizer(part, add_special_tokens=False, verbose=False).input_ids]
+        if len(text) > room:  # thousands of parts may follow, each a call of the tokenizer
+            log.warning("prompt cut", limit=room)
+            break
+    ids = [(tokenizer.bos_token_id, 1.0), *text[:room], (tokenizer.eos_token_id, 1.0)]
     return ids + [(tokenizer.pad_token_id, 1.0)] * (length - len(ids))

@@ -3,11 +3,13 @@
 `Any` stands for diffusers' modules, whose attributes have no static types.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
 from torch import Tensor
 
 from sdstream.engine.attention import Span, make_processors
@@ -39,6 +41,9 @@ class ConditionedUNet:
         self._embeddings: tuple[Embedding, ...] = ()
         self._tokens = torch.empty(0)
         self._added: dict[str, Tensor] | None = None
+        self._scale_size: int | None = unet.config.get("time_cond_proj_dim")
+        self._scales: tuple[float, ...] = ()
+        self._scale_embedding: Tensor | None = None
         self.rows = 0
         """U-Net rows run so far."""
 
@@ -56,7 +61,9 @@ class ConditionedUNet:
             "encoder_hidden_states": self._tokens,
             "added_cond_kwargs": self._added,
         }
-        output: Tensor = self._unet(**call, **self._residuals(rows, call), return_dict=False)[0]
+        scale = self._embed_scales([row.condition.distilled for row in rows])
+        residuals = self._residuals(rows, call)
+        output: Tensor = self._unet(**call, **residuals, timestep_cond=scale, return_dict=False)[0]
         return output.float()
 
     def _residuals(self, rows: Sequence[Row[Condition]], call: dict[str, Any]) -> dict[str, Any]:  # keyword arguments
@@ -78,6 +85,14 @@ class ConditionedUNet:
         if self._processors.cache:
             self._processors.cache.clear()
 
+    def _embed_scales(self, scales: Sequence[float]) -> Tensor | None:
+        """Return what an LCM checkpoint is told of the guidance that is built into it, or None for others."""
+        if self._scale_size and self._scales != tuple(scales):
+            self._scales = tuple(scales)
+            embedded = embed_scales(torch.tensor(scales), self._scale_size)
+            self._scale_embedding = embedded.to(self._unet.device, self._dtype)
+        return self._scale_embedding
+
     def _choose(self, embeddings: Sequence[Embedding], weights: Sequence[Weights]) -> None:
         chosen = tuple(embeddings)
         if self._processors.cache:
@@ -90,6 +105,14 @@ class ConditionedUNet:
         if self._time_ids is not None and pooled:
             ids = self._time_ids.expand(len(chosen), -1)
             self._added = {"text_embeds": torch.stack(pooled), "time_ids": ids}
+
+
+def embed_scales(scales: Tensor, size: int) -> Tensor:
+    """Turn guidance scales into the sines and cosines that LCM trains with (Luo et al. 2023).  # [rows, size]"""
+    half = size // 2
+    frequencies = torch.exp(torch.arange(half) * (-math.log(10_000) / (half - 1)))
+    angles = 1000 * (scales.float() - 1).unsqueeze(-1) * frequencies
+    return F.pad(torch.cat((angles.sin(), angles.cos()), dim=-1), (0, size % 2))
 
 
 def _spans(rows: Sequence[Row[Condition]]) -> list[Span]:

@@ -64,6 +64,14 @@ def test_one_file_gives_the_very_pictures_of_the_folder_that_it_was_written_from
         assert (ours == expected).all()
 
 
+def test_sdxl_in_one_file_takes_zeros_for_no_negative_prompt_unless_its_configs_say_otherwise(xl_folder, tmp_path):
+    file = write_single_file(xl_folder, tmp_path / "model.safetensors")
+    silent = shutil.copytree(xl_folder, tmp_path / "silent", ignore=shutil.ignore_patterns("model_index.json"))
+    for configs, zeros in ((silent, True), (xl_folder, False)):
+        text = load(settings(file, configs=str(configs), **FULL)).text
+        assert bool((text.encode_negative("").tokens == 0).all()) is zeros
+
+
 def test_configs_that_lie_beside_the_file_are_found(folder, tmp_path):
     beside = Path(shutil.copytree(folder, tmp_path / "model"))
     file = write_single_file(folder, beside / "model.safetensors")

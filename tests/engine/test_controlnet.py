@@ -1,5 +1,6 @@
 """ControlNets: conditions from the live frame, each frame keeps its own, scales live."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -124,3 +125,23 @@ def test_depth_fills_the_whole_range(depth_model):
     depth = Depth(str(depth_model), torch.device("cpu"))(picture(0))
     assert depth.shape == (64, 64, 3)
     assert (depth.min(), depth.max()) == (0, 255)
+
+
+@pytest.mark.parametrize("size", [64, {"height": 64, "width": 96}, {"shortest_edge": 64}])
+def test_depth_models_of_any_age_tell_their_size(depth_model, tmp_path, size):
+    import json
+
+    import torch
+
+    folder = Path(shutil.copytree(depth_model, tmp_path / "depth"))
+    (folder / "preprocessor_config.json").write_text(json.dumps({"size": size}))
+    assert Depth(str(folder), torch.device("cpu"))(picture(0)).shape == (64, 64, 3)
+
+
+def test_a_depth_model_whose_preprocessor_makes_no_sense_is_refused(depth_model, tmp_path):
+    import torch
+
+    folder = Path(shutil.copytree(depth_model, tmp_path / "depth"))
+    (folder / "preprocessor_config.json").write_text('{"size": {"height": "tall"}}')
+    with pytest.raises(Unavailable, match=r"preprocessor_config\.json"):
+        Depth(str(folder), torch.device("cpu"))

@@ -13,7 +13,9 @@ def test_the_defaults_are_the_designs():
     assert (controls.prompt, controls.negative_prompt, controls.seed, controls.steps) == (
         "thick oil painting", "", 2, (32, 45),
     )  # fmt: skip
-    assert controls.guidance.model_dump() == {"mode": "self_negative", "scale": 1.2, "delta": 0.5}
+    assert controls.guidance.model_dump() == {
+        "mode": "self_negative", "scale": 1.2, "delta": 0.5, "distilled": 8.5,
+    }  # fmt: skip
     assert controls.similarity.model_dump() == {"mode": "stochastic", "threshold": 0.98, "max_skips": 10}
 
 
@@ -31,6 +33,14 @@ def test_controls_survive_json():
     "change",
     [
         {"prompt": "x" * 10_001},
+        {"prompt": "x" * 10_000_000},
+        {"prompt": "(" * 10_000_000},
+        {"negative_prompt": "x" * 10_001},
+        {"cues": [{"at": 0, "prompt": "x" * 10_001}]},
+        {"prompt": [{"text": "x\x00"}]},
+        {"prompt": [{"text": "a", "weight": math.inf}]},
+        {"guidance": {"scale": 1e9}},
+        {"guidance": {"distilled": math.nan}},
         {"prompt": "x\x00y"},
         {"prompt": "x\x1b[31m"},
         {"prompt": "\ud800"},

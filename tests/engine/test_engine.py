@@ -39,6 +39,12 @@ def test_a_picture_of_any_size_is_taken_and_the_engines_size_comes_out(engine):
         assert result.flags.c_contiguous
 
 
+def test_width_and_height_are_not_swapped(tiny_model, tiny_xl_model):
+    for folder in (tiny_model, tiny_xl_model):
+        with DiffusionEngine(settings(folder).model_copy(update={"width": 96})) as engine:
+            assert engine(picture(0, (720, 1280)), Controls(steps=(30,))).shape == (64, 96, 3)
+
+
 def test_pictures_handed_out_never_change(engine):
     controls = Controls(steps=(30,), **ALWAYS)
     first = engine(picture(0), controls)

@@ -4,6 +4,7 @@ import json
 import shutil
 import struct
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,42 @@ def test_a_text_encoder_of_another_model_is_refused(broken, tiny_xl_model):
         shutil.rmtree(broken / part)
         shutil.copytree(tiny_xl_model / part, broken / part)
     assert "text_encoder_2" in refusal(broken)
+
+
+def test_what_a_model_is_called_does_not_matter(tiny_model, tmp_path):
+    copy = shutil.copytree(tiny_model, tmp_path / "sdxl-turbo-lcm-v-prediction")
+    models = [load(DiffusionSettings(model=str(folder), device="cpu")) for folder in (tiny_model, copy)]
+    assert models[0].table == models[1].table
+    assert models[0].wants_size is models[1].wants_size is False
+
+
+def test_no_weight_asks_for_gradients(tiny_model):
+    model = load(DiffusionSettings(model=str(tiny_model), device="cpu"))
+    parts = (model.unet, model.autoencoder, *model.text.parts.values())
+    assert not any(weight.requires_grad for part in parts for weight in part.parameters())
+
+
+@pytest.mark.parametrize("path", [UNET, VAE, TEXT])
+def test_whole_numbers_are_no_weights(broken, path):
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(broken / path)
+    save_file({name: tensor.long() for name, tensor in state.items()}, broken / path)
+    message = refusal(broken)
+    assert path in message
+    assert "I64" in message
+
+
+@pytest.mark.parametrize("path", [UNET, VAE, TEXT])
+def test_weights_that_lie_over_each_other_are_refused(broken, path):
+    content = (broken / path).read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    entries = json.loads(content[8 : 8 + length])
+    sizes = {name: tuple(entry["shape"]) for name, entry in entries.items() if name != "__metadata__"}
+    first, twin = next((a, b) for a, b in combinations(sizes, 2) if sizes[a] == sizes[b])
+    entries[first]["data_offsets"] = entries[twin]["data_offsets"]
+    (broken / path).write_bytes(header(json.dumps(entries).encode(), content[8 + length :]))
+    assert path.split("/")[0] in refusal(broken)
 
 
 @pytest.mark.parametrize("suffix", [".bin", ".ckpt", ".pt"])

@@ -26,6 +26,12 @@ def test_blended_noise_is_worked_out_once():
     assert cache.mix(seeds, "slerp", 2) is cache.mix(seeds, "slerp", 2)
 
 
+@pytest.mark.parametrize("blend", ["linear", "slerp"])
+def test_a_blend_of_one_seed_is_that_seed(blend):
+    cache = NoiseCache(SHAPE)
+    assert torch.equal(cache.mix((WeightedSeed(seed=7, weight=0.3),), blend, 2), cache.draw(7, 2))
+
+
 def test_the_cache_stays_small():
     cache = NoiseCache((1, 2, 2), keep=5)
     for seed in range(100):

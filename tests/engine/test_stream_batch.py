@@ -41,22 +41,22 @@ def assert_same(output: Tensor | None, z: Tensor, recipe: Recipe[tuple[float, fl
     assert float((output.double() - expected).abs().max()) <= 2e-4 * scale
 
 
-step_lists = st.lists(st.integers(0, 49), min_size=1, max_size=6, unique=True).map(lambda steps: tuple(sorted(steps)))
 prompts = st.tuples(st.floats(-1, 1), st.floats(-1, 1))
 
 
 @st.composite
 def shows(draw):
-    """A step list, and a show of frames (or gaps, None), each with its own recipe."""
-    steps = draw(step_lists)
+    """A show of frames (or gaps, None), each with its own recipe; all step lists are of one length."""
+    stages = draw(st.integers(1, 6))
     prediction = draw(st.sampled_from(sorted(TABLES)))
     recipes = []
     for seed in range(draw(st.integers(1, 3))):
         guidance = Guidance(draw(st.sampled_from(MODES)), draw(st.floats(0.5, 3)), draw(st.floats(0, 1.5)))
         renoise = draw(st.booleans())
+        steps = tuple(sorted(draw(st.lists(st.integers(0, 49), min_size=stages, max_size=stages, unique=True))))
         chosen = sampling(steps, guidance, renoise=renoise, prediction=prediction, seed=seed)
         recipes.append(Recipe(chosen, draw(prompts)))
-    return draw(st.lists(st.none() | st.sampled_from(recipes), min_size=1, max_size=12)), len(steps)
+    return draw(st.lists(st.none() | st.sampled_from(recipes), min_size=1, max_size=12)), stages
 
 
 @given(shows(), st.integers(1, 3))

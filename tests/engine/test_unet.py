@@ -8,12 +8,16 @@ from torch import Tensor
 
 from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.controls import Controls
+from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.models import Model, load
 from sdstream.engine.noise import NoiseCache
 from sdstream.engine.prompt import Condition
 from sdstream.engine.recipes import Recipes
 from sdstream.engine.stream_batch import Recipe, Row, StreamBatch
-from sdstream.engine.unet import ConditionedUNet
+from sdstream.engine.unet import ConditionedUNet, embed_scales
+from sdstream.errors import Unavailable
+from tests.engine.playing import settings
+from tests.engine.tiny_model import make_tiny_model
 
 SHAPE = (4, 8, 8)
 MODES = ("none", "full", "self_negative", "onetime_negative")
@@ -100,9 +104,11 @@ def test_a_steady_prompt_is_projected_once(plain_model):
 
 
 @torch.inference_mode()
-def test_prompt_seed_and_negative_prompt_matter(plain_model):
+@pytest.mark.parametrize("mode", ["full", "onetime_negative"])
+@pytest.mark.parametrize("prompt", ["oil", [{"text": "oil"}, {"text": "day", "weight": 0.5}]])
+def test_prompt_seed_and_negative_prompt_matter(plain_model, mode, prompt):
     make = recipe_maker(plain_model)
-    base = {"prompt": "oil", "steps": (10, 30), "guidance": {"mode": "full", "scale": 3}}
+    base = {"prompt": prompt, "steps": (10, 30), "guidance": {"mode": mode, "scale": 3}}
     changes = [{}, {"prompt": "ink"}, {"seed": 3}, {"negative_prompt": "night"}, {"prompt": "(oil:1.5)"}]
     pictures = [run(unet_of(plain_model), [make(**(base | change))]) for change in changes]
     assert all(float((pictures[0] - other).abs().max()) > 1e-3 for other in pictures[1:])
@@ -179,3 +185,47 @@ def test_frames_that_entered_before_the_switch_do_not_take_part(plain_model):
     batch.push(latents(1)[0], make(cross_frame_attention=False))
     batch.push(latents(1)[0], make(cross_frame_attention=True))
     assert recorder.scenes[-1] == [0, None]
+
+
+@pytest.fixture(scope="module")
+def lcm_model(tmp_path_factory) -> Model:
+    folder = make_tiny_model(tmp_path_factory.mktemp("models") / "lcm", time_cond_proj_dim=16)
+    return load(DiffusionSettings(model=str(folder), device="cpu"))
+
+
+@pytest.mark.parametrize("size", [16, 17, 256])
+def test_guidance_scales_are_embedded_as_lcm_was_trained(size):
+    from diffusers import LatentConsistencyModelPipeline
+
+    scales = torch.tensor([1.0, 4.0, 8.5])
+    expected = LatentConsistencyModelPipeline.get_guidance_scale_embedding(None, scales - 1, embedding_dim=size)
+    torch.testing.assert_close(embed_scales(scales, size), expected)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("mode", ["none", "full"])
+def test_a_model_that_takes_guidance_as_an_input_is_told_it_frame_by_frame(lcm_model, mode):
+    make = recipe_maker(lcm_model)
+    recipes = [
+        make(steps=(10, 20, 30), guidance={"mode": mode, "scale": 1.8, "distilled": scale}) for scale in (8.5, 2, 2, 15)
+    ]
+    together, alone = run(unet_of(lcm_model), recipes), run(unet_of(lcm_model), recipes, batching=False)
+    torch.testing.assert_close(together, alone, atol=2e-4, rtol=2e-4)
+    others = run(unet_of(lcm_model), [recipes[0]] * 4, batching=False)
+    assert float((alone[0] - others[0]).abs().max()) == 0
+    assert float((alone[1:] - others[1:]).abs().amax((1, 2, 3)).min()) > 1e-3
+
+
+@torch.inference_mode()
+def test_other_models_are_not_told(plain_model):
+    make = recipe_maker(plain_model)
+    runs = [run(unet_of(plain_model), [make(steps=(30,), guidance={"distilled": scale})]) for scale in (2, 8.5)]
+    assert torch.equal(*runs)
+
+
+def test_openvino_refuses_a_model_that_takes_guidance_as_an_input(tmp_path):
+    pytest.importorskip("openvino")
+    folder = make_tiny_model(tmp_path / "lcm", time_cond_proj_dim=16)
+    chosen = settings(folder, acceleration="openvino")
+    with pytest.raises(Unavailable, match="guidance as an input"), DiffusionEngine(chosen):
+        pass

@@ -6,7 +6,9 @@ from pathlib import Path
 import torch
 
 
-def make_tiny_model(folder: Path, *, prediction: str = "epsilon", xl: bool = False, seed: int = 0) -> Path:
+def make_tiny_model(
+    folder: Path, *, prediction: str = "epsilon", xl: bool = False, seed: int = 0, **unet: object
+) -> Path:
     """Write a model of about 0.1 million random weights into `folder` and return it. Its latents are 1/8 in size."""
     from diffusers import AutoencoderTiny, LCMScheduler, UNet2DConditionModel
 
@@ -26,6 +28,7 @@ def make_tiny_model(folder: Path, *, prediction: str = "epsilon", xl: bool = Fal
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
         **extra,
+        **unet,
     ).save_pretrained(folder / "unet")
     autoencoder = AutoencoderTiny(
         encoder_block_out_channels=(8, 8, 8, 8),
