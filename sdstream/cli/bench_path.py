@@ -31,6 +31,7 @@ _KEY = "bench"
 _NDI_NAME = "sdstream-bench"
 _STARTING = 5.0
 _WARM_UP = 60.0
+_ENDING = 3.0
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,8 @@ def measure(source: Input, sink: Output, canvas: dict[str, float], seconds: floa
         watch.join()
         glass = answer.recv() if sink == "ndi" and answer.poll(5.0) else None
     whole = max(sample.processes for sample in samples)
-    samples = [sample for sample in samples if sample.processes == whole]  # while all were there
+    # while all were there, and none of them had begun to end
+    samples = [sample for sample in samples if sample.processes == whole and sample.at < seconds - _ENDING]
     return PathResult(report, _cores(samples), glass, _growth(samples))
 
 
