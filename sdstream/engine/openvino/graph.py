@@ -17,6 +17,9 @@ from sdstream.log import get_logger
 
 log = get_logger()
 
+ANY = -1
+"""OpenVINO's word for a size that is not known beforehand."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -27,6 +30,8 @@ class Source:
     """Makes the module, if it has to be converted."""
     examples: tuple[Tensor, ...]
     """Inputs of one row; each row of a call has the same shapes."""
+    any_rows: bool = False
+    """Compile once for any number of rows: a tenth slower than once for each."""
 
 
 class Graph:
@@ -43,13 +48,14 @@ class Graph:
 
     def ready(self, rows: int) -> Compiled:
         """Return it compiled for `rows` rows: at once from the second time on."""
+        rows = ANY if self._source.any_rows else rows
         compiled = self._compiled.get(rows)
         if compiled is None:
             compiled = self._compiled[rows] = self._kept(rows) or self._compile(rows)
         return compiled
 
     def _kept(self, rows: int) -> Compiled | None:
-        blob = self._cache.read(f"{self._source.name}-{rows}.blob") if self._cache else None
+        blob = self._cache.read(f"{self._source.name}-{_told(rows)}.blob") if self._cache else None
         if blob is None:
             return None
         try:
@@ -60,10 +66,10 @@ class Graph:
 
     def _compile(self, rows: int) -> Compiled:
         shapes = [(rows, *example.shape[1:]) for example in self._source.examples]
-        log.info("compiling for openvino", network=self._source.name, rows=rows)
+        log.info("compiling for openvino", network=self._source.name, rows=_told(rows))
         compiled = self._runtime.compile(self._converted(), shapes)
         if self._cache:
-            self._cache.keep(f"{self._source.name}-{rows}.blob", compiled.blob())
+            self._cache.keep(f"{self._source.name}-{_told(rows)}.blob", compiled.blob())
         return compiled
 
     def _converted(self) -> Any:
@@ -82,3 +88,7 @@ class Graph:
         if self._cache:
             self._cache.keep(f"{self._source.name}.graph", self._runtime.pack(graph))
         return graph
+
+
+def _told(rows: int) -> int | str:
+    return "any" if rows == ANY else rows
