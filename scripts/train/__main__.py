@@ -6,13 +6,11 @@ On a machine with few cores, `torchrun --nproc-per-node 2 -m scripts.train unet`
 import argparse
 import os
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from scripts.train import autoencoder, evaluate, export, sheet, text, unet
 from scripts.train.cache import Cache
-from scripts.train.latents import Latents, encode_all
 
 PARTS = ("paint", "autoencoder", "text", "unet", "export", "evaluate", "sheet")
 VARIANTS = 64
@@ -33,13 +31,14 @@ class Workshop:
         if part == "paint":
             self.cache.fill(told.threads)
         elif part == "autoencoder":
-            self._autoencoder(seconds=told.minutes * 60)
+            autoencoder.train(self.cache, told.work, self.device, **self._budget)
         elif part == "text":
-            self._text(seconds=told.minutes * 60)
+            text.train(told.work, self.device, **self._budget)
         elif part == "unet":
-            self._unet(seconds=told.minutes * 60)
+            bank = text.bank(self._text(), VARIANTS, self.device)
+            unet.train(self.cache, bank, told.work, self.device, **self._budget)
         elif part == "export":
-            parts = (self._autoencoder(), self._text(), self._unet())
+            parts = (autoencoder.trained(told.work), self._text(), *unet.trained(told.work))
             export.write(told.model, self.cache, told.work, told.machine, parts)
         elif part == "evaluate":
             clips = sorted(file for file in told.clips.iterdir() if file.suffix in (".mkv", ".mp4", ".webm"))
@@ -47,29 +46,12 @@ class Workshop:
         else:
             sheet.write(self.cache, told.model, told.report / "looks.png")
 
-    def _autoencoder(self, seconds: float = 0) -> Any:  # diffusers publishes no types
-        return autoencoder.train(self.cache, self.told.work, self.device, seconds=seconds, limit=self.told.limit * 60)
+    @property
+    def _budget(self) -> dict[str, float]:
+        return {"seconds": self.told.minutes * 60, "limit": self.told.limit * 60}
 
-    def _text(self, seconds: float = 0) -> text.Reader:
-        return text.train(self.told.work, self.device, seconds=seconds, limit=self.told.limit * 60)
-
-    def _unet(self, seconds: float = 0) -> Any:  # diffusers publishes no types
-        if not seconds:
-            return unet.trained(self.told.work)
-        bank = text.bank(self._text(), VARIANTS, self.device)
-        return unet.train(
-            self._latents(), bank, self.told.work, self.device, seconds=seconds, limit=self.told.limit * 60
-        )
-
-    def _latents(self) -> Latents:
-        """Encode once; a later call reads what this one wrote."""
-        path = self.told.work / "latents.pt"
-        if not path.exists():
-            numbers = self.cache.ready(held_out=False)[: self.told.photos]
-            kept = encode_all(self.cache, numbers, self._autoencoder(), self.device)
-            torch.save({"photos": kept.photos.cpu(), "looks": kept.looks.cpu()}, path)
-        kept = torch.load(path, map_location=self.device, weights_only=True)
-        return Latents(kept["photos"], kept["looks"])
+    def _text(self) -> text.Reader:
+        return text.train(self.told.work, self.device, seconds=0, limit=0)
 
 
 def main() -> None:
@@ -85,7 +67,6 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=1e6, help="minutes that each part may train in this call")
     parser.add_argument("--machine", default="a machine not named", help="what to say in the model card")
     parser.add_argument("--pictures", type=int, default=24, help="held-out pictures to measure on")
-    parser.add_argument("--photos", type=int, help="photos that the U-Net sees, all by default")
     parser.add_argument("--threads", type=int, default=2)
     told = parser.parse_args()
     torch.set_num_threads(told.threads)

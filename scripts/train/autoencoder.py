@@ -11,12 +11,12 @@ from torch.nn import functional
 from scripts.train.cache import SIDE, Cache
 from scripts.train.crops import somewhere, to_tensor
 from scripts.train.run import Run
-from sdstream.engine.shuffle import FACTOR, AutoencoderShuffle, Block
+from sdstream.engine.shuffle import AutoencoderShuffle, Block
 
-CHANNELS = 16
+CHANNELS = 24
 """Channels of a latent: enough to hold strokes, and to keep faces through noise."""
 
-DECODER_NOISE = 0.2
+DECODER_NOISE = 0.1
 """Noise on latents before decoding: what the U-Net hands over is never exact."""
 
 
@@ -29,7 +29,7 @@ def make() -> AutoencoderShuffle:
             nn.init.zeros_(module.bias)
         if isinstance(module, Block):
             nn.init.zeros_(module.second.weight)
-    for last in (made.encoder.eighth[-1], made.decoder.quarter[3]):
+    for last in (made.encoder.eighth[-1], made.decoder.quarter[-1]):
         nn.init.zeros_(last.weight)
     return made.to(memory_format=torch.channels_last)
 
@@ -41,7 +41,8 @@ def begin_linear(made: AutoencoderShuffle, pictures: Tensor) -> None:
     Component i is scaled to a standard deviation in proportion to the fourth root of its variance (mean square 1
     over all): between pixels, where noise would leave nothing but large areas, and white, where it would spare nothing.
     """
-    blocks = functional.pixel_unshuffle(pictures, FACTOR).movedim(1, -1).flatten(0, -2).double()
+    quarter = functional.pixel_unshuffle(pictures, 4)
+    blocks = functional.pixel_unshuffle(quarter, 2).movedim(1, -1).flatten(0, -2).double()
     mean = blocks.mean(0)
     values, vectors = torch.linalg.eigh((blocks - mean).T.cov())
     values, vectors = values[-CHANNELS:].flip(0), vectors[:, -CHANNELS:].flip(1)  # [c], [192, c]
@@ -82,11 +83,15 @@ def train(cache: Cache, folder: Path, device: torch.device, *, seconds: float, l
         places = [somewhere(dice, photos, 96) for _ in range(batch)]
         kinds = [0 if dice.random() < 0.3 else int(dice.integers(1, cache.targets.shape[1])) for _ in places]
         pictures = to_tensor(np.stack([p.cut(cache.targets, k) for p, k in zip(places, kinds, strict=True)]), device)
-        with torch.autocast(device.type, torch.bfloat16):
-            latents = run.module.encode(pictures).latents
-            noisy = latents + DECODER_NOISE * torch.rand(batch, 1, 1, 1, device=device) * torch.randn_like(latents)
-            decoded = run.module.decode(noisy).sample
-        latents = latents.float()
+        latents = run.module.encode(pictures).latents
+        noisy = latents + DECODER_NOISE * torch.rand(batch, 1, 1, 1, device=device) * torch.randn_like(latents)
+        decoded = run.module.decode(noisy).sample
         unit = latents.mean((0, 2, 3)).square().mean() + (latents.square().mean() - 1).square()
-        run.descend(difference(decoded.float(), pictures) | {"unit": 0.02 * unit})
+        run.descend(difference(decoded, pictures) | {"unit": 0.02 * unit})
     return run.average.module.eval().requires_grad_(requires_grad=False)
+
+
+def trained(folder: Path) -> Any:  # as above
+    """Return the averaged autoencoder of the last checkpoint."""
+    kept = Run(make(), folder / "autoencoder.pt", 0, rate=0).average.module
+    return kept.eval().requires_grad_(requires_grad=False)

@@ -6,63 +6,78 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scripts.train.latents import Latents, Levels
+from scripts.train.cache import SIDE, Cache
+from scripts.train.crops import to_tensor
+from scripts.train.levels import Levels
+from scripts.train.light import relight
 
-BLENDED, WEIGHTED, EMPTY, HALFWAY = 0.12, 0.12, 0.1, 0.2
+BLENDED, WEIGHTED, EMPTY, HALFWAY = 0.1, 0.1, 0.08, 0.15
 """Shares of the pairs: two prompts blended, words with weights, no prompt, and inputs that are partly styled."""
 
-FIRST = 6
+FIRST = 4
 """First of the 50 timesteps that training meets."""
+
+FARTHEST = 12
+"""Pixels that the second cutting of a moving pair lies away, at most."""
+
+OTHERS = 8
+"""Other looks of the same cutting that an answer is told apart from, besides the camera picture."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows [2 n, ...]; rows i and n + i have one prompt and one timestep.
+    """Rows [2 n, ...]; rows i and n + i have one prompt and one timestep. Pictures are [2 n, 3, h, w] in -1..1.
 
-    With a `move` (down, right) they show one scene, that many latents apart, and the noise stays in its place while
-    the scene moves, as it does on air. Without one they show two.
+    With a `move` (down, right, in pixels) they show one scene, that far apart and in different light, and the noise
+    stays in its place while the scene moves, as it does on air. Without one they show two scenes.
     """
 
-    clean: Tensor
-    """What the noise is put on: a photo, or one on its way to its look."""
+    seen: Tensor
+    """What the camera saw: a photo under some light, or one on its way to its look."""
     photo: Tensor
     look: Tensor
     """The two ends of the way."""
+    others: Tensor
+    """The camera picture, and other looks of the same cutting.  # uint8 [2 n, 1 + OTHERS, 3, h, w]"""
+    plain: Tensor
+    """1 where the prompt names one look, unweighted: only these are told apart from others.  # [2 n]"""
     reached: Tensor
-    """How far `clean` is on it."""
+    """How far `seen` is on its way."""
     prompted: Tensor
     """1, or 0 where the prompt is empty: there the picture should stay as it is."""
     tokens: Tensor
     level: Tensor
     noise: Tensor
+    """Of the latents' size, which is an eighth of the pictures'."""
     move: tuple[int, int] | None
+    latents: Tensor | None = None
+    """What the noise is put on, where that is the model's own earlier answer; else `seen`, encoded."""
 
     def ahead(self, levels: Levels) -> Tensor:
         """How far on the way the answer should be: each step goes a share of what is left, by its timestep."""
         left = (1 - self.reached) * (1 - self.prompted * _column(levels.styled[self.level]))
         return 1 - left
 
-    def noisy(self, levels: Levels) -> Tensor:
-        """The U-Net's input."""
-        return _column(levels.signal[self.level]) * self.clean + _column(levels.noise[self.level]) * self.noise
-
     def target(self, levels: Levels) -> Tensor:
-        """What should come out."""
+        """What should come out, as pictures."""
         return self.photo + self.ahead(levels) * (self.look - self.photo)
 
     def onward(self, answer: Tensor, levels: Levels, pairs: int) -> "Batch":
         """Return the first `pairs` pairs as they enter a later step, on top of the model's own answers."""
-        half = len(self.clean) // 2
-        chosen = torch.cat([torch.arange(pairs), half + torch.arange(pairs)]).to(self.clean.device)
+        half = len(self.seen) // 2
+        chosen = torch.cat([torch.arange(pairs), half + torch.arange(pairs)]).to(self.seen.device)
         room = len(levels) - 1 - self.level[:pairs]
         later = self.level[:pairs] + 1 + (torch.rand(pairs, device=room.device) * room).long()
-        fields = {name: getattr(self, name)[chosen] for name in ("photo", "look", "prompted", "tokens")}
+        fields = {
+            name: getattr(self, name)[chosen]
+            for name in ("seen", "photo", "look", "others", "plain", "prompted", "tokens")
+        }
         return replace(
             self,
-            clean=answer[chosen],
             reached=self.ahead(levels)[chosen],
             level=later.clamp(max=len(levels) - 1).repeat(2),
             noise=_noise(self.noise[chosen], self.move),
+            latents=answer[chosen],
             **fields,
         )
 
@@ -77,58 +92,68 @@ def _column(numbers: Tensor) -> Tensor:
 
 
 class Sampler:
-    """Draws batches from latents and encoded prompts."""
+    """Draws batches from painted targets and encoded prompts."""
 
-    def __init__(self, latents: Latents, bank: Tensor, levels: Levels, seed: int) -> None:
-        self._latents = latents
+    def __init__(self, cache: Cache, bank: Tensor, levels: Levels, channels: int, seed: int) -> None:
+        self._cache = cache
+        self._numbers = cache.ready(held_out=False)
         self._bank = bank  # [looks + 1, variants, length, width]
         self._levels = levels
+        self._channels = channels
         self._dice = np.random.default_rng([5, seed])
         self._device = bank.device
 
     def draw(self, pairs: int, side: int, *, moving: bool) -> Batch:
-        """Draw pairs of cuttings, `side` latents wide, of one scene that moves or of two."""
-        most = min(3, self._latents.photos.shape[-1] - side)
+        """Draw pairs of cuttings, `side` pixels wide, of one scene that moves or of two."""
+        most = min(FARTHEST, SIDE - side)
         down, right = (int(n) for n in self._dice.integers(-most, most + 1, 2))
         move = (down, right) if moving else None
-        kinds = self._dice.integers(0, self._latents.looks.shape[1], (pairs, 2))
-        seen, photo, first, second = self._cut(kinds, side, move)
-        share, amount, prompted, tokens = self._ask(kinds)
+        flipped = bool(self._dice.random() < 0.5)
+        kinds = self._dice.integers(0, self._cache.targets.shape[1] - 1, (pairs, 2))
+        photo, first, second, others = self._cut(kinds, side, move, flipped=flipped)
+        share, amount, prompted, plain, tokens = self._ask(kinds)
         look = photo + amount * (share * first + (1 - share) * second - photo)
         start = self._columns(np.where(self._dice.random(pairs) < HALFWAY, self._dice.random(pairs), 0.0))
-        # the very noisiest timesteps leave nothing to learn from, and few shows start there
-        level = (FIRST + (len(self._levels) - FIRST) * self._dice.random(pairs) ** 0.9).astype(np.int64)
+        # more of the noisier steps: they go further, and have more to learn
+        level = (FIRST + (len(self._levels) - FIRST) * self._dice.random(pairs) ** 1.3).astype(np.int64)
+        noise = torch.empty(2 * pairs, self._channels, side // 8, side // 8, device=self._device)
+        move = (down, -right) if moving and flipped else move  # a mirrored scene moves the other way
         return Batch(
-            clean=seen + start * (look - seen), photo=photo, look=look, reached=start, prompted=prompted,
-            tokens=tokens.repeat(2, 1, 1), level=torch.from_numpy(level).to(self._device).repeat(2),
-            noise=_noise(photo, move), move=move,
+            seen=relight(photo, self._dice) + start * (look - photo), photo=photo, look=look, others=others,
+            plain=plain, reached=start, prompted=prompted, tokens=tokens.repeat(2, 1, 1),
+            level=torch.from_numpy(level).to(self._device).repeat(2), noise=_noise(noise, move), move=move,
         )  # fmt: skip
 
-    def _cut(self, kinds: np.ndarray, side: int, move: tuple[int, int] | None) -> list[Tensor]:
-        """Cut photo as seen (under some light), photo, first and second look out, for both halves of the batch."""
-        rows: list[list[Tensor]] = [[], [], [], []]
+    def _cut(self, kinds: np.ndarray, side: int, move: tuple[int, int] | None, *, flipped: bool) -> list[Tensor]:
+        """Cut photo, first and second look, and some others out, for both halves of the batch."""
+        rows: list[list[np.ndarray]] = [[], [], [], []]
         here = self._scenes(len(kinds), side, move or (0, 0))
         there = self._scenes(len(kinds), side, (0, 0)) if move is None else here
+        looks = self._cache.targets.shape[1]
         for scenes, (down, right) in ((here, (0, 0)), (there, move or (0, 0))):
             for (photo, top, left), (first, second) in zip(scenes, kinds, strict=True):
-                part = np.s_[:, top + down : top + down + side, left + right : left + right + side]
-                light = int(self._dice.integers(self._latents.photos.shape[1]))
-                rows[0].append(self._latents.photos[photo, light][part])
-                rows[1].append(self._latents.photos[photo, 0][part])
-                rows[2].append(self._latents.looks[photo, first][part])
-                rows[3].append(self._latents.looks[photo, second][part])
-        return [torch.stack(row).to(self._device).float() for row in rows]
+                whole = self._cache.targets[
+                    photo, :, top + down : top + down + side, left + right : left + right + side
+                ]
+                whole = whole[:, :, ::-1] if flipped else whole
+                wrong = self._dice.permutation([k for k in range(1, looks) if k != first + 1])[:OTHERS]
+                rows[0].append(whole[0])
+                rows[1].append(whole[1 + first])
+                rows[2].append(whole[1 + second])
+                rows[3].append(whole[[0, *wrong]])
+        photo, first, second = (to_tensor(np.stack(row), self._device) for row in rows[:3])
+        others = torch.from_numpy(np.stack(rows[3])).to(self._device).permute(0, 1, 4, 2, 3)
+        return [photo, first, second, others]
 
     def _scenes(self, count: int, side: int, move: tuple[int, int]) -> list[tuple[int, int, int]]:
         """Choose photos, and a top left corner in each that leaves room for the move."""
-        whole = self._latents.photos.shape[-1]
         corners = [
-            [int(self._dice.integers(max(0, -m), whole - side - max(0, m) + 1)) for m in move] for _ in range(count)
+            [int(self._dice.integers(max(0, -m), SIDE - side - max(0, m) + 1)) for m in move] for _ in range(count)
         ]
-        return [(int(self._dice.integers(self._latents.count)), top, left) for top, left in corners]
+        return [(int(self._dice.choice(self._numbers)), top, left) for top, left in corners]
 
-    def _ask(self, kinds: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Choose prompts: the first look's share, how far its words pull, whether there are any, and the tokens."""
+    def _ask(self, kinds: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Choose prompts: the first look's share, how far its words pull, if there are any, if plain, and tokens."""
         pairs = len(kinds)
         case = self._dice.random(pairs)
         blended, weighted = case < BLENDED, (case >= BLENDED) & (case < BLENDED + WEIGHTED)
@@ -142,7 +167,8 @@ class Sampler:
         tokens = weight * first + (1 - weight) * second
         pull = torch.from_numpy(np.where(empty, 0.0, amount)).float().to(self._device).view(-1, 1, 1)
         tokens = nothing + pull * (tokens - nothing)
-        return self._columns(share), self._columns(amount), self._columns(1.0 - empty), tokens
+        plain = self._columns(~(blended | weighted | empty)).view(-1)
+        return self._columns(share), self._columns(amount), self._columns(1.0 - empty), plain, tokens
 
     def _columns(self, numbers: np.ndarray) -> Tensor:
         column = torch.from_numpy(np.asarray(numbers, np.float32)).to(self._device)

@@ -229,7 +229,7 @@ def controls_work(cache: Cache, model: Path, looks: tuple[str, ...]) -> dict[str
 
 def evaluate(cache: Cache, model: Path, clips: list[Path], report: Path, count: int) -> None:
     """Measure everything and write it as JSON."""
-    chosen = ("starry", "engraving", "oil", "flat pop", "cartoon")
+    chosen = ("starry", "engraving", "oil", "ukiyo-e", "cartoon")
     told = {
         "one_step": faithful(cache, model, count, ONE),
         "two_steps": faithful(cache, model, count, TWO),

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from scripts.train.cache import Cache
-from scripts.train.latents import SCHEDULE
+from scripts.train.levels import SCHEDULE
 from scripts.train.looks import FALLBACK, LOOKS
 from scripts.train.text import Reader, tokenizer
 
@@ -19,10 +20,12 @@ LIMIT = 25 * 2**20
 """Bytes that the whole folder may have: it travels in the wheel."""
 
 
-def write(folder: Path, cache: Cache, work: Path, machine: str, parts: tuple[Any, Reader, Any]) -> None:
-    """Write autoencoder, text reader and U-Net into `folder`, which is replaced."""
-    autoencoder, reader, unet = parts
+def write(folder: Path, cache: Cache, work: Path, machine: str, parts: tuple[Any, Reader, Any, nn.Module]) -> None:
+    """Write autoencoder, text reader, U-Net and its own decoder into `folder`, which is replaced."""
+    autoencoder, reader, unet, decoder = parts
     from diffusers import LCMScheduler
+
+    autoencoder.decoder = decoder
 
     shutil.rmtree(folder, ignore_errors=True)
     autoencoder.half().save_pretrained(folder / "vae", safe_serialization=True)
@@ -52,11 +55,10 @@ def write(folder: Path, cache: Cache, work: Path, machine: str, parts: tuple[Any
 def training(work: Path, machine: str) -> str:
     """Say how long each part was trained, as its checkpoint tells."""
     rows = []
-    for part, name in (("autoencoder", "Autoencoder"), ("text", "Text encoder"), ("unet", "U-Net")):
+    for part, name in (("autoencoder", "Autoencoder"), ("text", "Text encoder"), ("unet", "U-Net and decoder")):
         kept = torch.load(work / f"{part}.pt", map_location="cpu", weights_only=True)
         rows.append(f"| {name} | {kept['step']:,} | {kept['spent'] / 60:.0f} |")
-    seen = len(torch.load(work / "latents.pt", map_location="cpu", weights_only=True, mmap=True)["photos"])
-    head = f"On {machine}; the U-Net saw {seen} of the photos, each in all looks:\n\n| part | steps | minutes |"
+    head = f"On {machine}:\n\n| part | steps | minutes |"
     return "\n".join([head, "| --- | --- | --- |", *rows])
 
 

@@ -94,9 +94,8 @@ def charcoal(picture: Picture) -> Picture:
     """Dark, smudged sticks on grey paper."""
     grey = _curve(_blur(_grey(picture), 1.5), 1.0)
     ink = _lines(_grey(picture), 1.6, 14)
-    return _bytes(
-        _ramp(np.clip(0.7 * _steps(grey, 5, 0.6) * (0.3 + 0.7 * ink) + 0.05, 0, 1), (18, 16, 16), (235, 228, 214))
-    )
+    tone = (0.25 + 0.75 * _steps(grey**0.8, 5, 0.6)) * (0.2 + 0.8 * ink)
+    return _bytes(_ramp(np.clip(tone, 0, 1), (18, 16, 16), (236, 230, 218)))
 
 
 def watercolor(picture: Picture) -> Picture:

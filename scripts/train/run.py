@@ -18,7 +18,7 @@ LONGEST_STEP = 20.0
 class Run:
     """Trains `module` for `seconds` in all, over as many calls of the program as it takes."""
 
-    def __init__(self, module: nn.Module, path: Path, seconds: float, rate: float, decay: float = 0.01) -> None:
+    def __init__(self, module: nn.Module, path: Path, seconds: float, rate: float) -> None:
         self.module = module
         self.average = torch.optim.swa_utils.AveragedModel(
             module, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
@@ -29,7 +29,7 @@ class Run:
         self._seconds = seconds
         self._rate = rate
         trained = [p for p in module.parameters() if p.requires_grad]
-        self._optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.99), weight_decay=decay)
+        self._optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
         self._losses: dict[str, float] = {}
         self._before = 0.0
         self._workers = distributed.get_world_size() if distributed.is_initialized() else 1

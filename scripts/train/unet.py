@@ -1,131 +1,174 @@
-"""Trains the U-Net: a few-step denoiser whose every step goes a part of the way from the camera to the look."""
+"""Trains U-Net and decoder together: a few-step denoiser whose every step goes a part of the way to the look.
 
-import math
+The encoder stays as it is, so that latents keep their meaning and a later step can take up what an earlier one made;
+the decoder learns to paint what the U-Net hands it.
+"""
+
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.functional import scaled_dot_product_attention
+from torch import Tensor, nn
+from torch.nn import functional
 
 from scripts.train import autoencoder
 from scripts.train.batches import Batch, Sampler
-from scripts.train.latents import Latents, Levels
+from scripts.train.cache import Cache
+from scripts.train.levels import Levels
 from scripts.train.run import Run
-from scripts.train.text import LENGTH, WIDTH
+from scripts.train.text import WIDTH
 
-SIZES = (48, 96, 160)
+SIZES = (32, 48, 96)
 
-PAIRS, ONWARD = 8, 4
+PAIRS, ONWARD = 6, 2
 """Pairs of a step's own, and pairs that come back from the step before with the model's own answers."""
 
-WORDS = 16
-"""Places of a prompt that training reads one by one; all later ones say the same and count as one, many times over."""
+LATENT, STEADY, APART = 0.1, 0.5, 0.02
+"""Weights beside the picture's own: latents, two views of one scene, and being told apart from other looks."""
 
-STEADY = 0.3
-"""Weight of the difference between two views of one scene."""
+SHARPNESS = 0.01
+"""Mean square between two pictures (-1..1) that makes one e times as likely as the other."""
 
 
 def make() -> Any:  # diffusers publishes no types
-    """Return an untrained U-Net: 7 million weights; it attends to the prompt everywhere, to itself at the bottom.
+    """Return an untrained U-Net of 1.9 million weights.
 
-    Attention to itself sees as many places as the picture has, and the pictures on air are larger than those of the
-    training: at the bottom it matters least and costs least.
+    A look is the same everywhere in the picture, so the prompt goes to where it costs nothing: pooled, beside the
+    timestep, into scale and shift of every block, as networks for many styles do it. At the bottom the picture attends
+    to the words and to itself.
     """
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
         in_channels=autoencoder.CHANNELS, out_channels=autoencoder.CHANNELS, block_out_channels=SIZES,
-        layers_per_block=1, norm_num_groups=16, cross_attention_dim=WIDTH, attention_head_dim=4,
-        down_block_types=("CrossAttnDownBlock2D",) * 3,
-        up_block_types=("CrossAttnUpBlock2D",) * 3,
-        only_cross_attention=(True, True, False), mid_block_only_cross_attention=False,
+        layers_per_block=1, norm_num_groups=4, cross_attention_dim=WIDTH, attention_head_dim=4,
+        down_block_types=("DownBlock2D",) * 3, up_block_types=("UpBlock2D",) * 3,
+        addition_embed_type="text", addition_embed_type_num_heads=4, resnet_time_scale_shift="scale_shift",
     ).to(memory_format=torch.channels_last)  # fmt: skip
 
 
+def teach_reading(unet: Any, bank: Tensor, steps: int = 400) -> None:
+    """Let the pooled prompt tell looks apart before there is anything to paint.
+
+    Of a prompt's 77 places two or three say something. Pooling that starts out even over all of them hands on almost
+    the same for every prompt, and the U-Net takes thousands of steps to find the words by their effect on pictures.
+    """
+    device, (looks, variants) = bank.device, bank.shape[:2]
+    head = nn.Linear(unet.config.block_out_channels[0] * 4, looks).to(device)
+    optimizer = torch.optim.Adam([*unet.add_embedding.parameters(), *head.parameters()], lr=2e-3)
+    for _ in range(steps):
+        wanted = torch.randint(looks, (64,), device=device)
+        tokens = bank[wanted, torch.randint(variants, (64,), device=device)]
+        loss = functional.cross_entropy(head(unet.add_embedding(tokens)), wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print(f"reading: cross-entropy {float(loss):.4f} over {looks} looks", flush=True)
+
+
+class Painter(nn.Module):
+    """What is trained: the U-Net, and the decoder behind it."""
+
+    def __init__(self, decoder: nn.Module) -> None:
+        super().__init__()
+        self.unet = make()
+        self.decoder = decoder.requires_grad_(requires_grad=True)
+
+
 def train(
-    latents: Latents, bank: Tensor, folder: Path, device: torch.device, *, seconds: float, limit: float
-) -> Any:  # diffusers publishes no types
-    """Train for `seconds` in all, `limit` of them now; return the averaged U-Net."""
+    cache: Cache, bank: Tensor, folder: Path, device: torch.device, *, seconds: float, limit: float
+) -> tuple[Any, nn.Module]:
+    """Train for `seconds` in all, `limit` of them now; return the averaged U-Net and decoder."""
     torch.manual_seed(4)
-    model = make().to(device)
-    model.set_attn_processor(Shortened())
-    run = Run(model, folder / "unet.pt", seconds, rate=2e-3)
-    levels = Levels(device)
+    apart = autoencoder.trained(folder)
+    painter = Painter(apart.decoder).to(device)
+    if not (folder / "unet.pt").exists():
+        teach_reading(painter.unet, bank)
+    run = Run(painter, folder / "unet.pt", seconds, rate=2e-3)
+    encoder, levels = apart.encoder.to(device), Levels(device)
     worker, workers = run.worker
     torch.manual_seed(4 + run.step + worker)
-    sampler = Sampler(latents, bank, levels, run.step + worker)
+    sampler = Sampler(cache, bank, levels, autoencoder.CHANNELS, run.step + worker)
     carried: Batch | None = None
     for step in run.steps(limit):
         # whole pictures now and then: normalisation and attention should not get used to small cuttings
-        whole = step % 6 == 5
-        pairs, side = (2, 32) if whole else (PAIRS, 16)
-        fresh = sampler.draw(max(1, pairs // workers), side, moving=step % 3 == 0)
+        whole = step % 5 == 4
+        pairs, side = (2, 256) if whole else (PAIRS, 128)
+        fresh = sampler.draw(max(1, pairs // workers), side, moving=step % 2 == 0)
         parts = [fresh] if whole or carried is None else [fresh, carried]
-        answers = _answer(run.module, parts, levels)
-        losses = [_losses(part, answer, levels) for part, answer in zip(parts, answers, strict=True)]
-        sizes = [len(part.clean) for part in parts]
+        answers, pictures = _paint(run.module, encoder, parts, levels)
+        losses = [
+            _losses(part, picture, answer, encoder, levels)
+            for part, picture, answer in zip(parts, pictures, answers, strict=True)
+        ]
+        sizes = [len(part.seen) for part in parts]
         run.descend({
             name: sum(size * loss[name] for size, loss in zip(sizes, losses, strict=True)) / sum(sizes)
             for name in losses[0]
         })  # fmt: skip
         if not whole:
-            carried = fresh.onward(answers[0].detach(), levels, ONWARD // workers)
-    return run.average.module.eval().requires_grad_(requires_grad=False)
+            carried = fresh.onward(answers[0].detach(), levels, max(1, ONWARD // workers))
+    return _parts(run)
 
 
-def trained(folder: Path) -> Any:  # diffusers publishes no types
-    """Return the averaged U-Net of the last checkpoint."""
-    return Run(make(), folder / "unet.pt", 0, rate=0).average.module.eval().requires_grad_(requires_grad=False)
+def trained(folder: Path) -> tuple[Any, nn.Module]:
+    """Return the averaged U-Net and decoder of the last checkpoint."""
+    painter = Painter(autoencoder.make().decoder)
+    return _parts(Run(painter, folder / "unet.pt", 0, rate=0))
 
 
-def _answer(unet: Any, parts: list[Batch], levels: Levels) -> list[Tensor]:
-    noisy = torch.cat([part.noisy(levels) for part in parts]).contiguous(memory_format=torch.channels_last)
-    times = levels.times[torch.cat([part.level for part in parts])]
-    tokens = shorten(torch.cat([part.tokens for part in parts]))
-    # the fused attention kernel is slow in reduced precision on a CPU; the plain one is not
-    with torch.autocast(noisy.device.type, torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-        answer = unet(noisy, times, encoder_hidden_states=tokens).sample
-    return list(answer.float().split([len(part.clean) for part in parts]))
+def _parts(run: Run) -> tuple[Any, nn.Module]:
+    painter = run.average.module.eval().requires_grad_(requires_grad=False)
+    return painter.unet, painter.decoder
 
 
-class Shortened:
-    """Attention that reads a prompt's last place as many equal ones: softmax gives it their share by log(n)."""
-
-    def __call__(
-        self,
-        attn: Any,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        temb: Tensor | None = None,
-    ) -> Tensor:
-        """Attend; the names are diffusers' protocol."""
-        del attention_mask, temb
-        seen = hidden_states if encoder_hidden_states is None else encoder_hidden_states
-        q = attn.to_q(hidden_states).unflatten(-1, (attn.heads, -1)).transpose(1, 2)
-        k, v = (project(seen).unflatten(-1, (attn.heads, -1)).transpose(1, 2) for project in (attn.to_k, attn.to_v))
-        bias = None
-        if encoder_hidden_states is not None:
-            bias = q.new_zeros(1, 1, 1, seen.shape[1])
-            bias[..., -1] = math.log(LENGTH - WORDS)
-        mixed = scaled_dot_product_attention(q, k, v, attn_mask=bias)
-        return attn.to_out[0](mixed.transpose(1, 2).flatten(2))
+def _paint(
+    painter: nn.Module, encoder: nn.Module, parts: list[Batch], levels: Levels
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Return each part's answer, as latents and as pictures."""
+    with torch.no_grad():
+        clean = torch.cat([encoder(part.seen) if part.latents is None else part.latents for part in parts])
+    level = torch.cat([part.level for part in parts])
+    signal, noise = (shares[level].view(-1, 1, 1, 1) for shares in (levels.signal, levels.noise))
+    noisy = signal * clean + noise * torch.cat([part.noise for part in parts])
+    noisy = noisy.contiguous(memory_format=torch.channels_last)
+    tokens = torch.cat([part.tokens for part in parts])
+    answer = painter.unet(noisy, levels.times[level], encoder_hidden_states=tokens).sample
+    sizes = [len(part.seen) for part in parts]
+    return answer.split(sizes), painter.decoder(answer).split(sizes)
 
 
-def shorten(tokens: Tensor) -> Tensor:
-    """Keep a prompt's first places, and one for all the rest."""
-    return torch.cat([tokens[:, :WORDS], tokens[:, WORDS:].mean(1, keepdim=True)], dim=1)
+def _losses(batch: Batch, picture: Tensor, answer: Tensor, encoder: nn.Module, levels: Levels) -> dict[str, Tensor]:
+    target = batch.target(levels)
+    with torch.no_grad():
+        latents = encoder(target)
+    losses = autoencoder.difference(picture, target)
+    losses["latent"] = LATENT * (answer - latents).square().mean()
+    losses["apart"] = APART * _apart(batch, picture, target, levels)
+    losses["steady"] = STEADY * _unsteady(batch, picture)
+    return losses
 
 
-def _losses(batch: Batch, answer: Tensor, levels: Levels) -> dict[str, Tensor]:
-    target = {"target": (answer - batch.target(levels)).square().mean()}
+def _apart(batch: Batch, picture: Tensor, target: Tensor, levels: Levels) -> Tensor:
+    """Cross-entropy of choosing the own target among other looks' by distance, where a step goes most of the way."""
+    told = (batch.plain > 0) & (batch.ahead(levels).view(-1) > 0.7)
+    if not told.any():
+        return picture.new_zeros(())
+    with torch.no_grad():
+        others = batch.others[told].float().div_(127.5).sub_(1)  # [m, 1 + OTHERS, 3, h, w]
+        ways = torch.cat([target[told, None], others], dim=1)
+    distances = (picture[told, None] - ways).square().mean(dim=(2, 3, 4))  # [m, 2 + OTHERS]
+    own = torch.zeros(len(distances), dtype=torch.long, device=picture.device)
+    return functional.cross_entropy(-distances / SHARPNESS, own)
+
+
+def _unsteady(batch: Batch, picture: Tensor) -> Tensor:
+    """How far two views of one scene differ where they overlap."""
     if batch.move is None:
-        return target | {"steady": answer.new_zeros(())}
+        return picture.new_zeros(())
     down, right = batch.move
-    here, there = answer.chunk(2)
-    height, width = answer.shape[-2:]
+    here, there = picture.chunk(2)
+    height, width = picture.shape[-2:]
     same = here[..., max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)]
     moved = there[..., max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)]
-    return target | {"steady": STEADY * (same - moved).square().mean()}
+    return (same - moved).abs().mean()

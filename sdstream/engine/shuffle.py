@@ -31,45 +31,44 @@ class Block(nn.Module):
 class Encoder(nn.Module):
     """Pictures [n, 3, 8 h, 8 w] to latents [n, c, h, w]."""
 
-    def __init__(self, latent: int, fine: int, coarse: int, blocks: int) -> None:
+    def __init__(self, latent: int, fine: int, coarse: int) -> None:
         super().__init__()
         self.linear = nn.Conv2d(3 * FACTOR**2, latent, 1)
-        self.quarter = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(48, fine, 3, padding=1), Block(fine))
+        self.quarter = nn.Conv2d(48, fine, 3, padding=1)
         self.eighth = nn.Sequential(
             nn.PixelUnshuffle(2),
+            nn.ReLU(),
             nn.Conv2d(4 * fine, coarse, 1),
-            *(Block(coarse) for _ in range(blocks)),
             nn.ReLU(),
             nn.Conv2d(coarse, latent, 3, padding=1),
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Encode pictures in -1..1."""
-        latent: Tensor = self.linear(F.pixel_unshuffle(x, FACTOR)) + self.eighth(self.quarter(x))
+        quarter = F.pixel_unshuffle(x, 4)
+        latent: Tensor = self.linear(F.pixel_unshuffle(quarter, 2)) + self.eighth(self.quarter(quarter))
         return latent
 
 
 class Decoder(nn.Module):
     """Latents [n, c, h, w] to pictures [n, 3, 8 h, 8 w]."""
 
-    def __init__(self, latent: int, fine: int, coarse: int, blocks: int) -> None:
+    def __init__(self, latent: int, fine: int, coarse: int) -> None:
         super().__init__()
         self.linear = nn.Conv2d(latent, 3 * FACTOR**2, 1)
         self.eighth = nn.Sequential(
             nn.Conv2d(latent, coarse, 3, padding=1),
-            *(Block(coarse) for _ in range(blocks)),
+            Block(coarse),
             nn.ReLU(),
             nn.Conv2d(coarse, 4 * fine, 1),
             nn.PixelShuffle(2),
         )
-        self.quarter = nn.Sequential(
-            Block(fine), Block(fine), nn.ReLU(), nn.Conv2d(fine, 48, 3, padding=1), nn.PixelShuffle(4)
-        )
+        self.quarter = nn.Sequential(Block(fine), nn.ReLU(), nn.Conv2d(fine, 48, 3, padding=1))
 
     def forward(self, z: Tensor) -> Tensor:
         """Decode to pictures, about -1..1."""
-        picture: Tensor = F.pixel_shuffle(self.linear(z), FACTOR) + self.quarter(self.eighth(z))
-        return picture
+        quarter = F.pixel_shuffle(self.linear(z), 2) + self.quarter(self.eighth(z))
+        return F.pixel_shuffle(quarter, 4)
 
 
 class AutoencoderShuffle(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers publishes no types
@@ -81,17 +80,16 @@ class AutoencoderShuffle(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diff
     @register_to_config  # type: ignore[untyped-decorator]  # diffusers publishes no types
     def __init__(
         self,
-        latent_channels: int = 16,
-        fine_channels: int = 48,
-        coarse_channels: int = 96,
-        blocks: int = 2,
+        latent_channels: int = 24,
+        fine_channels: int = 24,
+        coarse_channels: int = 48,
         scaling_factor: float = 1.0,
-        block_out_channels: tuple[int, ...] = (48, 48, 48, 96),
+        block_out_channels: tuple[int, ...] = (48, 48, 24, 48),
     ) -> None:
         super().__init__()
         del scaling_factor, block_out_channels  # read from the config
-        self.encoder = Encoder(latent_channels, fine_channels, coarse_channels, blocks)
-        self.decoder = Decoder(latent_channels, fine_channels, coarse_channels, blocks)
+        self.encoder = Encoder(latent_channels, fine_channels * 2 // 3, coarse_channels)
+        self.decoder = Decoder(latent_channels, fine_channels, coarse_channels)
 
     def encode(self, x: Tensor) -> AutoencoderTinyOutput:
         """Turn pictures in -1..1 into latents."""

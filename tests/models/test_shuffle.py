@@ -11,7 +11,7 @@ from sdstream.engine.shuffle import AutoencoderShuffle
 @pytest.fixture
 def made():
     torch.manual_seed(0)
-    return AutoencoderShuffle(latent_channels=4, fine_channels=8, coarse_channels=8, blocks=1).requires_grad_(False)
+    return AutoencoderShuffle(latent_channels=4, fine_channels=8, coarse_channels=8).requires_grad_(False)
 
 
 def test_a_latent_covers_eight_by_eight_pixels(made):
