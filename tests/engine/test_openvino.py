@@ -116,7 +116,7 @@ def test_a_storm_of_changes_compiles_each_number_of_rows_once_and_leaks_nothing(
     counts = []
     with capture_logs() as logs:
         for k in range(300):
-            graphs(picture(k % 7), storm(dice))
+            graphs(picture(k % 7), storm(dice).model_copy(update={"loras": {}}))  # it has none to turn
             if k % 100 == 99:
                 counts.append(live_tensors())
     said = [(log["network"], log["rows"]) for log in logs if log["event"] == "compiling for openvino"]
