@@ -150,9 +150,10 @@ def _row(rows: list[Row], start: str) -> Row:
 
 
 def _experiment(title: str, trials: list[list[Result]], rows: list[Row], bars: list[Bar]) -> Experiment:
-    slowest = max(row.seconds for row in rows)
-    bars = [*bars, Bar("slowest learner, microseconds a round", slowest * 1e6, LEARNER_SECONDS * 1e6)]
     rounds = np.arange(1, len(trials[0][0].costs) + 1)
+    if len(rounds) >= FULL:  # some tens of rounds are over too soon to be timed
+        slowest = max(row.seconds for row in rows)
+        bars = [*bars, Bar("slowest learner, microseconds a round", slowest * 1e6, LEARNER_SECONDS * 1e6)]
     curves = {
         same[0].name: np.mean([result.costs.cumsum() / rounds for result in same], axis=0)
         for same in zip(*trials, strict=True)

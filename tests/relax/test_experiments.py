@@ -88,12 +88,12 @@ def test_a_contextual_learner_beats_the_best_fixed_omega_when_the_context_tells(
     assert play(name, learners(table, 0)[name], table).tail < best
 
 
-def test_an_experiment_reports_every_policy_and_holds_short_runs_to_no_bar_of_iterations(tmp_path: Path) -> None:
+def test_an_experiment_reports_every_policy_and_holds_short_runs_to_no_bar(tmp_path: Path) -> None:
     assert FULL > 40
     experiment = shifts("high", 40, [0, 1], silent)
     assert [row.name for row in experiment.rows][-4:] == list(learners(valley(1), 0))
     assert all(1.0 <= row.average < 2000.0 for row in experiment.rows)
-    assert [bar.what for bar in experiment.bars] == ["slowest learner, microseconds a round"]
+    assert experiment.bars == []
     draw_figures([experiment], tmp_path / "figure.svg")
     assert "ChebCB" in (tmp_path / "figure.svg").read_text() or (tmp_path / "figure.svg").stat().st_size > 10_000
 
@@ -107,4 +107,4 @@ def test_the_command_prints_json_that_machines_can_read(monkeypatch, capsys) -> 
     assert (low["rounds"], high["trials"], heat["title"]) == (30, 1, "heat equation, n_x = 4")
     assert low["rows"][0]["error"] is None
     bench_relax.relax(rounds=30, seeds=2, heat="", plot=None, as_json=False)
-    assert "slowest learner" in capsys.readouterr().out
+    assert "ChebCB" in capsys.readouterr().out
