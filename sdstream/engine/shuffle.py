@@ -74,7 +74,8 @@ class Decoder(nn.Module):
 class AutoencoderShuffle(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers publishes no types
     """The pair, in diffusers' manner: `encode(x).latents`, `decode(z).sample`, a config and safetensors.
 
-    `block_out_channels` is there for its length only: four levels, hence an eighth of the size.
+    `block_out_channels` is there for its length only: four levels, hence an eighth of the size. The encoder has two
+    thirds of the decoder's `fine_channels`: it reads strokes, and need not paint them.
     """
 
     @register_to_config  # type: ignore[untyped-decorator]  # diffusers publishes no types
