@@ -17,9 +17,6 @@ from sdstream.log import get_logger
 
 log = get_logger()
 
-ANY = -1
-"""OpenVINO's word for a size that is not known beforehand."""
-
 
 @dataclass(frozen=True)
 class Source:
@@ -30,8 +27,8 @@ class Source:
     """Makes the module, if it has to be converted."""
     examples: tuple[Tensor, ...]
     """Inputs of one row; each row of a call has the same shapes."""
-    any_rows: bool = False
-    """Compile once for any number of rows: a tenth slower than once for each."""
+    snippets: bool = True
+    """Let OpenVINO put element-wise steps together (its SNIPPETS_MODE)."""
 
 
 class Graph:
@@ -48,28 +45,27 @@ class Graph:
 
     def ready(self, rows: int) -> Compiled:
         """Return it compiled for `rows` rows: at once from the second time on."""
-        rows = ANY if self._source.any_rows else rows
         compiled = self._compiled.get(rows)
         if compiled is None:
             compiled = self._compiled[rows] = self._kept(rows) or self._compile(rows)
         return compiled
 
     def _kept(self, rows: int) -> Compiled | None:
-        blob = self._cache.read(f"{self._source.name}-{_told(rows)}.blob") if self._cache else None
+        blob = self._cache.read(f"{self._source.name}-{rows}.blob") if self._cache else None
         if blob is None:
             return None
         try:
-            return self._runtime.restore(blob)
+            return self._runtime.restore(blob, snippets=self._source.snippets)
         except RuntimeError as error:
             log.warning("a kept graph is of another make and is built anew", reason=str(error).splitlines()[-1])
             return None
 
     def _compile(self, rows: int) -> Compiled:
         shapes = [(rows, *example.shape[1:]) for example in self._source.examples]
-        log.info("compiling for openvino", network=self._source.name, rows=_told(rows))
-        compiled = self._runtime.compile(self._converted(), shapes)
+        log.info("compiling for openvino", network=self._source.name, rows=rows)
+        compiled = self._runtime.compile(self._converted(), shapes, snippets=self._source.snippets)
         if self._cache:
-            self._cache.keep(f"{self._source.name}-{_told(rows)}.blob", compiled.blob())
+            self._cache.keep(f"{self._source.name}-{rows}.blob", compiled.blob())
         return compiled
 
     def _converted(self) -> Any:
@@ -88,7 +84,3 @@ class Graph:
         if self._cache:
             self._cache.keep(f"{self._source.name}.graph", self._runtime.pack(graph))
         return graph
-
-
-def _told(rows: int) -> int | str:
-    return "any" if rows == ANY else rows
