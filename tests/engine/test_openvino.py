@@ -65,18 +65,26 @@ def open_pair():
         yield cache(lambda model: [stack.enter_context(DiffusionEngine(one)) for one in pair(model=model, **SIZE)])
 
 
-@pytest.fixture(params=["tiny_model", "tiny_xl_model", "mini"])
-def engines(request, open_pair):
-    name = request.param
-    if name == "mini" and not (BUNDLED / "mini").is_dir():
+CASES = [
+    *(
+        ("tiny_model", mode, steps, together)
+        for mode in MODES
+        for steps in ((30,), (32, 45))
+        for together in (False, True)
+    ),
+    *(
+        (model, "onetime_negative", (32, 45), together)
+        for model in ("tiny_xl_model", "mini")
+        for together in (False, True)
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "mode", "steps", "together"), CASES)
+def test_openvino_paints_what_torch_paints_while_everything_changes(request, open_pair, model, mode, steps, together):
+    if model == "mini" and not (BUNDLED / "mini").is_dir():
         pytest.skip("the bundled model is not in this checkout")
-    return open_pair(name if name == "mini" else str(request.getfixturevalue(name)))
-
-
-@pytest.mark.parametrize("together", [False, True], ids=["alone", "together"])
-@pytest.mark.parametrize("steps", [(30,), (32, 45)], ids=len)
-@pytest.mark.parametrize("mode", MODES)
-def test_openvino_paints_what_torch_paints_while_everything_changes(engines, mode, steps, together):
+    engines = open_pair(model if model == "mini" else str(request.getfixturevalue(model)))
     guided = {"guidance": {"mode": mode, "scale": 1.7, "delta": 0.6}, "cross_frame_attention": together, "steps": steps}
     changes = [{}, {"prompt": "neon"}, {"prompt": "(ink:1.4)", "negative_prompt": "oil"}, {"seed": 9}, {}]
     shows = [Controls.model_validate({"prompt": "oil", **guided, **ALWAYS, **change}) for change in changes]
