@@ -69,7 +69,8 @@ class Report:
     engine: EngineReport
     sinks: tuple[SinkReport, ...]
     audio_offset: float | None
-    """Seconds that the sound is ahead of the picture at the first sink; None without sound."""
+    """Seconds that sound leaves the first sink ahead of its picture; None without sound. NDI's timecodes make up for it:
+    a receiver that goes by them, as OBS does, puts both at the same time."""
     drops: dict[str, int]
     latency: dict[str, Percentiles]
     """By stage: `source` capture to mailbox, `engine` mailbox to mailbox; a sink has the whole way."""
@@ -106,7 +107,8 @@ def table(report: Report) -> str:
     lines += [_row(sink) for sink in report.sinks]
     lines += [f"latency  {stage}: {_milliseconds(values)}" for stage, values in report.latency.items()]
     if report.audio_offset is not None:
-        lines.append(f"audio    {report.audio_offset * 1000:+.1f} ms ahead of the picture")
+        stamped = "; its timecode is its picture's" if report.sinks[0].kind == "ndi" else ""
+        lines.append(f"audio    {report.audio_offset * 1000:+.1f} ms ahead of the picture{stamped}")
     if report.drops:
         lines.append("drops    " + ", ".join(f"{reason} {count}" for reason, count in report.drops.items()))
     return "\n".join(lines)
