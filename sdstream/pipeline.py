@@ -56,8 +56,8 @@ class Pipeline:
         """
         with self._signals():
             try:
-                for stage in self._wiring.stages:
-                    stage.start(time.monotonic())
+                for stage in list(self._wiring.stages):
+                    self._judge(stage.try_to_start(time.monotonic()))
                 self._watch(seconds, each_second)
             finally:
                 self._shut_down()
@@ -90,12 +90,12 @@ class Pipeline:
         for stage in self._wiring.stages:
             if stage.ready:
                 self._proven.add(stage.name)
-            failure = stage.poll(now)
-            if failure is not None:
-                self._judge(failure)
+            self._judge(stage.poll(now))
 
-    def _judge(self, failure: Failure) -> None:
+    def _judge(self, failure: Failure | None) -> None:
         """Decide what a dead process means: another try, one sink less, or the end of the run."""
+        if failure is None:
+            return
         facts = {"stage": failure.stage, "how": failure.ending.value, "reason": failure.message}
         log = get_logger()
         log.warning("stage ended", **facts)

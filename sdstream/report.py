@@ -69,8 +69,8 @@ class Report:
     engine: EngineReport
     sinks: tuple[SinkReport, ...]
     audio_offset: float | None
-    """Seconds that sound leaves the first sink ahead of its picture; None without sound. NDI's timecodes make up for it:
-    a receiver that goes by them, as OBS does, puts both at the same time."""
+    """Seconds that sound leaves the first sink ahead of its picture; None without sound. NDI's timecodes make up for
+    it: a receiver that goes by them, as OBS does, puts both at the same time."""
     drops: dict[str, int]
     latency: dict[str, Percentiles]
     """By stage: `source` capture to mailbox, `engine` mailbox to mailbox; a sink has the whole way."""

@@ -178,7 +178,10 @@ class Stage:
     def poll(self, now: float) -> Failure | None:
         """Look after the process: start it when its time has come, kill it when it hangs; tell of an end."""
         if self._process is None:
-            return self._start_again(now) if now >= self._next_start else None
+            if now < self._next_start:
+                return None
+            self.restarts += 1
+            return self.try_to_start(now)
         if self._process.exitcode is not None:
             return self._ended(now, self._process.exitcode)
         self._woken = now if now - self._looked > _AWAY else self._woken
@@ -198,12 +201,13 @@ class Stage:
             return self.hang_after
         return self.open_deadline if self.context.counters.get(_BORN) else max(_LOADING, self.open_deadline)
 
-    def _start_again(self, now: float) -> Failure | None:
-        self.restarts += 1
+    def try_to_start(self, now: float) -> Failure | None:
+        """Start a process, or tell why not: no memory, no process or no file left. The others go on; it may pass."""
         try:
             self.start(now)
-        except OSError as error:  # no memory, no process or no file left: the others go on, and it may pass
-            return self._fail(now, Ending.ERROR, f"no process could be started: {error}", 70)
+        except OSError as error:
+            advice = "close other programs, or raise the limits that `ulimit -a` shows"
+            return self._fail(now, Ending.ERROR, f"no process could be started ({error}): {advice}", 70)
         return None
 
     def _ended(self, now: float, code: int) -> Failure:

@@ -170,9 +170,12 @@ def test_a_process_that_cannot_be_started_is_tried_again(started, monkeypatch) -
     def no_room(process: object) -> None:
         raise BlockingIOError("no process left")
 
+    first = stage(beat)
     with monkeypatch.context() as full:
         full.setattr("multiprocessing.context.SpawnProcess.start", no_room)
         assert "no process left" in first_failure(watched).message
+        assert "ulimit -a" in first.try_to_start(time.monotonic()).message
+    assert first.pid is None
     assert wait_for(lambda: watched.poll(time.monotonic()) is None and watched.pid is not None)
 
 
