@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdstream import __version__
-from sdstream.cli.options import Json
+from sdstream.cli.options import Json, sized
 from sdstream.cli.say import say, say_json
 
 if TYPE_CHECKING:
@@ -116,10 +116,7 @@ def _bench(model: str, overrides: Sequence[str] | None, frames: int) -> "Bench":
     from sdstream.engine.bench import Bench
     from sdstream.engine.models import choose_device
 
-    name, _, size = model.partition("@")
-    width, by, height = (size or "512x512").partition("x")
-    if not (by and width.isdecimal() and height.isdecimal()):
-        raise typer.BadParameter(f"--model {model!r}: expected a size such as small@512x512")
+    name, width, height = sized(model)
     text = _SETTINGS.format(width=width, height=height)
     settings = loads(text, f"--model {model}", overrides or ()).engine
     assert isinstance(settings, DiffusionSettings), "another kind has no width and height"

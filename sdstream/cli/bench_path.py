@@ -16,6 +16,7 @@ import psutil
 import typer
 
 from sdstream import log
+from sdstream.cli.options import sized
 from sdstream.config.schema import Config
 from sdstream.report import Report, table
 from sdstream.stage import Context, LogChoice
@@ -28,6 +29,7 @@ Input = Literal["testsrc", "rtmp"]
 Output = Literal["discard", "ndi"]
 _SPAWN = multiprocessing.get_context("spawn")
 _KEY = "bench"
+_PASSTHROUGH: dict[str, Any] = {"engine": {"kind": "passthrough"}}
 _NDI_NAME = "sdstream-bench"
 _STARTING = 5.0
 _WARM_UP = 60.0
@@ -71,20 +73,21 @@ def path(
     source: Annotated[Input, typer.Option(help="Where the picture comes from; rtmp starts a publisher.")] = "rtmp",
     sink: Annotated[Output, typer.Option(help="Where it goes; ndi starts a receiver.")] = "discard",
     size: Annotated[str, typer.Option(help="Canvas, WIDTHxHEIGHT@FPS.")] = "1280x720@30",
+    model: Annotated[str, typer.Option(help="Restyle with NAME@WIDTHxHEIGHT, such as mini@384x384.")] = "",
     seconds: Annotated[float, typer.Option("--for", min=5, help="Seconds to measure.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure the whole daemon with the passthrough engine: rate, latency, processor time."""
-    shape, _, fps = size.partition("@")
-    width, _, height = shape.partition("x")
-    canvas = {"width": int(width), "height": int(height), "fps": float(fps or 30)}
-    result = measure(source, sink, canvas, seconds)
+    """Measure the whole daemon: rate, latency, processor time; without a model it passes pictures through."""
+    result = measure(source, sink, _canvas(size), seconds, model)
     whole = {**vars(result), "report": result.report.as_dict()}
     print(json.dumps(whole) if as_json else _lines(result))
 
 
-def measure(source: Input, sink: Output, canvas: dict[str, float], seconds: float) -> PathResult:
-    """Run the daemon for `seconds` on `canvas`, and whatever it needs at both ends in processes of their own."""
+def measure(source: Input, sink: Output, canvas: dict[str, float], seconds: float, model: str = "") -> PathResult:
+    """Run the daemon for `seconds` on `canvas`, and whatever it needs at both ends in processes of their own.
+
+    `model` is NAME@WIDTHxHEIGHT, or "" for no restyling. A restyled picture does not tell when it was born: no `glass`.
+    """
     from sdstream.pipeline import Pipeline
 
     incoming: dict[str, Any] = {"kind": "testsrc"}
@@ -92,7 +95,7 @@ def measure(source: Input, sink: Output, canvas: dict[str, float], seconds: floa
     if source == "rtmp":
         incoming = {"kind": "rtmp", "listen": address, "key": _KEY}
     outgoing = {"kind": "ndi", "name": _NDI_NAME} if sink == "ndi" else {"kind": "discard"}
-    pipeline = Pipeline(_config(canvas, incoming, outgoing))
+    pipeline = Pipeline(_config(canvas, incoming, outgoing, _restyling(model)))
     samples: list[Sample] = []
     over = threading.Event()
     answer, ages = _SPAWN.Pipe(duplex=False)
@@ -100,7 +103,7 @@ def measure(source: Input, sink: Output, canvas: dict[str, float], seconds: floa
     with ExitStack() as ends:
         if source == "rtmp":
             target = {"kind": "ffmpeg", "url": f"rtmp://{address}/live/{_KEY}", "preset": "ultrafast"}
-            _beside(ends, _publish, _config(canvas, {"kind": "testsrc"}, target))
+            _beside(ends, _publish, _config(canvas, {"kind": "testsrc"}, target, _PASSTHROUGH))
         if sink == "ndi":
             _beside(ends, _receive, ages, canvas, seconds - 1.0)
         watch.start()
@@ -114,9 +117,27 @@ def measure(source: Input, sink: Output, canvas: dict[str, float], seconds: floa
     return PathResult(report, _cores(samples), glass, _growth(samples))
 
 
-def _config(canvas: dict[str, float], source: dict[str, Any], sink: dict[str, Any]) -> Config:
-    engine = {"kind": "passthrough"}
-    return Config.model_validate({"version": 1, "canvas": canvas, "source": source, "engine": engine, "sinks": [sink]})
+def _canvas(size: str) -> dict[str, float]:
+    shape, _, fps = size.partition("@")
+    width, _, height = shape.partition("x")
+    try:
+        return {"width": int(width), "height": int(height), "fps": float(fps or 30)}
+    except ValueError as error:
+        raise typer.BadParameter(f"--size {size!r}: expected WIDTHxHEIGHT@FPS, such as 1280x720@30") from error
+
+
+def _config(canvas: dict[str, float], source: dict[str, Any], sink: dict[str, Any], engine: dict[str, Any]) -> Config:
+    whole = {"version": 1, "canvas": canvas, "source": source, "sinks": [sink], **engine}
+    return Config.model_validate(whole)
+
+
+def _restyling(model: str) -> dict[str, Any]:
+    """Return the configuration's parts that say how to restyle. Every picture is restyled, also one like the last."""
+    if not model:
+        return _PASSTHROUGH
+    name, width, height = sized(model)
+    engine = {"kind": "diffusion", "model": name, "width": width, "height": height}
+    return {"engine": engine, "controls": {"similarity": {"mode": "off"}}}
 
 
 def _beside(ends: ExitStack, body: Callable[..., None], *arguments: Any) -> None:

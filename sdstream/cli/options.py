@@ -18,3 +18,12 @@ Seconds = Annotated[
     float | None,
     typer.Option("--for", metavar="SECONDS", min=0.1, help="End by itself after so long.", show_default=False),
 ]
+
+
+def sized(model: str) -> tuple[str, int, int]:
+    """Split NAME@WIDTHxHEIGHT, the size 512x512 if it is left out; raises BadParameter."""
+    name, _, size = model.partition("@")
+    width, by, height = (size or "512x512").partition("x")
+    if not (name and by and width.isdecimal() and height.isdecimal()):
+        raise typer.BadParameter(f"--model {model!r}: expected a model and a size, such as mini@384x384")
+    return name, int(width), int(height)
