@@ -16,6 +16,7 @@ from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine.bench_models import make_model
 from sdstream.engine.models import Model
+from sdstream.engine.networks import CORES
 from sdstream.engine.pixels import fit
 from sdstream.engine.session import Session
 from sdstream.engine.stopwatch import Laps, Variant, in_turn
@@ -71,7 +72,7 @@ class Bench:
             "size": f"{self.settings.width}x{self.settings.height}",
             "device": torch.cuda.get_device_name(device) if on_gpu else platform.processor() or "cpu",
             "dtype": str(self.model.unet.dtype).removeprefix("torch."),
-            "threads": torch.get_num_threads(),
+            "threads": self.settings.threads or CORES,
             "torch": torch.__version__,
             "resident_mib": round(psutil.Process().memory_info().rss / 2**20),
             "gpu_mib": round(torch.cuda.max_memory_allocated(device) / 2**20) if on_gpu else None,

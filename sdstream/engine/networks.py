@@ -26,6 +26,9 @@ Shape = tuple[int, int, int]
 """A latent's channels, height and width."""
 
 
+CORES = torch.get_num_threads()
+"""Threads that torch takes by itself."""
+
 SMALL = 128_000_000
 """Weights of a U-Net up to which graphs are kept on disk and compiled before they are asked for: a graph is as large
 as the model, and one is made for each number of rows."""
@@ -74,12 +77,12 @@ def make_networks(
     model: Model, settings: DiffusionSettings, shape: Shape, controlnets: ControlNets, loras: Loras
 ) -> Networks:
     """Make them ready, which may take a minute; raises Unavailable where the acceleration cannot be had."""
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
+    threads = settings.threads or CORES
+    torch.set_num_threads(threads)
     acceleration = choose(settings, model.device)
     if acceleration == "openvino":
         try:
-            return _graphs(model, settings, shape)
+            return _graphs(model, settings, shape, threads)
         except Unavailable as error:
             if settings.acceleration == "openvino":
                 raise
@@ -96,7 +99,7 @@ def make_networks(
     return Networks(unet, Autoencoder(model.autoencoder))
 
 
-def _graphs(model: Model, settings: DiffusionSettings, shape: Shape) -> Networks:
+def _graphs(model: Model, settings: DiffusionSettings, shape: Shape, threads: int) -> Networks:
     if model.unet.config.get("time_cond_proj_dim"):
         raise Unavailable(
             "engine.acceleration: openvino runs no model that takes guidance as an input (LCM); use auto or eager"
@@ -108,7 +111,7 @@ def _graphs(model: Model, settings: DiffusionSettings, shape: Shape) -> Networks
 
     for module in (model.unet, model.autoencoder):
         module.float()  # OpenVINO chooses the number format by itself
-    runtime = Runtime(settings.dtype, torch.get_num_threads())
+    runtime = Runtime(settings.dtype, threads)
     small = sum(weight.numel() for weight in model.unet.parameters()) <= SMALL
     prompt = model.text.encode("")
     size = (settings.width, settings.height)
@@ -119,6 +122,7 @@ def _graphs(model: Model, settings: DiffusionSettings, shape: Shape) -> Networks
     autoencoder.prepare()
     if small:
         unet.prepare()
+    unet.take_over()
     return Networks(unet, autoencoder)
 
 

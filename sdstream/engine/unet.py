@@ -37,6 +37,7 @@ class ConditionedUNet:
         self._dtype = next(unet.parameters()).dtype
         self._time_ids = time_ids
         self._processors = make_processors(unet, prompt_cache=prompt_cache, adapt=self._loras.face)
+        self._threads = torch.get_num_threads()
         self.take_over()
         self._embeddings: tuple[Embedding, ...] = ()
         self._tokens = torch.empty(0)
@@ -78,6 +79,7 @@ class ConditionedUNet:
 
     def take_over(self) -> None:
         """Make the U-Net run our attention; needed again only where several share one U-Net (benchmarks)."""
+        torch.set_num_threads(self._threads)
         self._unet.set_attn_processor(dict(self._processors.by_name))
 
     def forget_prompts(self) -> None:

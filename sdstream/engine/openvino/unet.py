@@ -69,7 +69,8 @@ class GraphUNet:
         return self._output
 
     def take_over(self) -> None:
-        """Nothing is shared with other engines."""
+        """Leave the cores to the graphs: torch's threads turn in circles for some milliseconds after each call."""
+        torch.set_num_threads(1)
 
     def forget_prompts(self) -> None:
         """Stack them anew."""
