@@ -13,7 +13,7 @@ from scripts.train import autoencoder, evaluate, export, sheet, text, unet
 from scripts.train.cache import Cache
 
 PARTS = ("paint", "autoencoder", "text", "unet", "export", "evaluate", "sheet")
-VARIANTS = 64
+VARIANTS = 256
 """Prompts of each look that the U-Net meets."""
 
 

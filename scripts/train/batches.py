@@ -20,8 +20,9 @@ FIRST = 4
 FARTHEST = 12
 """Pixels that the second cutting of a moving pair lies away, at most."""
 
-OTHERS = 8
-"""Other looks of the same cutting that an answer is told apart from, besides the camera picture."""
+OTHERS, NEAR = 4, 6
+"""Other looks of the same cutting that an answer is told apart from, besides the camera picture: half of them of the
+NEAR most alike, half of all."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,21 @@ class Sampler:
         self._channels = channels
         self._dice = np.random.default_rng([5, seed])
         self._device = bank.device
+        self._alike = self._most_alike()
+
+    def _most_alike(self) -> np.ndarray:
+        """Return the looks nearest to each look, by mean square.  # [looks, NEAR], numbered from 1"""
+        few = self._cache.targets[self._numbers[:: max(1, len(self._numbers) // 32)], 1:, ::4, ::4].astype(np.float32)
+        flat = few.swapaxes(0, 1).reshape(few.shape[1], -1) / 255
+        squares = np.square(flat).sum(1)
+        apart = squares[:, None] + squares[None] - 2 * flat @ flat.T
+        return np.asarray(apart.argsort(axis=1)[:, 1 : 1 + NEAR] + 1)
+
+    def _others(self, look: int) -> list[int]:
+        alike = self._alike[look - 1]
+        near = self._dice.permutation(alike)[: OTHERS // 2]
+        far = [k for k in range(1, self._cache.targets.shape[1]) if k != look and k not in near]
+        return [0, *near, *self._dice.permutation(far)[: OTHERS - len(near)]]
 
     def draw(self, pairs: int, side: int, *, moving: bool) -> Batch:
         """Draw pairs of cuttings, `side` pixels wide, of one scene that moves or of two."""
@@ -129,18 +145,16 @@ class Sampler:
         rows: list[list[np.ndarray]] = [[], [], [], []]
         here = self._scenes(len(kinds), side, move or (0, 0))
         there = self._scenes(len(kinds), side, (0, 0)) if move is None else here
-        looks = self._cache.targets.shape[1]
         for scenes, (down, right) in ((here, (0, 0)), (there, move or (0, 0))):
             for (photo, top, left), (first, second) in zip(scenes, kinds, strict=True):
                 whole = self._cache.targets[
                     photo, :, top + down : top + down + side, left + right : left + right + side
                 ]
                 whole = whole[:, :, ::-1] if flipped else whole
-                wrong = self._dice.permutation([k for k in range(1, looks) if k != first + 1])[:OTHERS]
                 rows[0].append(whole[0])
                 rows[1].append(whole[1 + first])
                 rows[2].append(whole[1 + second])
-                rows[3].append(whole[[0, *wrong]])
+                rows[3].append(whole[self._others(int(first) + 1)])
         photo, first, second = (to_tensor(np.stack(row), self._device) for row in rows[:3])
         others = torch.from_numpy(np.stack(rows[3])).to(self._device).permute(0, 1, 4, 2, 3)
         return [photo, first, second, others]

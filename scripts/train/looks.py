@@ -19,10 +19,15 @@ class Look:
     """The teacher's style, or a procedure."""
     words: tuple[str, ...]
     """Other ways to ask for it, besides its name."""
+    palette: Callable[[Picture], Picture] | None = None
+    """What the teacher's painting is mixed with, half and half: its strokes are strong, and its colours wander."""
 
     def target(self, picture: Picture, teacher: Teacher) -> Picture:
         """Return what `picture` should become."""
-        return teacher.paint(picture, self.paint) if isinstance(self.paint, int) else self.paint(picture)
+        if not isinstance(self.paint, int):
+            return self.paint(picture)
+        painted = teacher.paint(picture, self.paint)
+        return painted if self.palette is None else procedural.mixed(painted, self.palette(picture))
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -30,17 +35,17 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 LOOKS = (
-    Look("oil", 5, _words("oil painting, thick oil painting, impasto, impressionist, impressionism, autumn oil, oil on canvas, monet, renoir, cezanne, brush strokes, palette knife, fall colours, painterly")),
-    Look("pastel", 0, _words("pastel oil, pastel painting, soft pastel, chalk pastel, degas, pale blue and orange, pastel drawing, pastel colours, chalk drawing")),
+    Look("oil", procedural.oil, _words("oil painting, thick oil painting, impasto, impressionist, impressionism, autumn oil, oil on canvas, monet, renoir, cezanne, brush strokes, palette knife, fall colours, painterly")),
+    Look("pastel", procedural.pastel, _words("pastel oil, pastel painting, soft pastel, chalk pastel, degas, pale blue and orange, pastel drawing, pastel colours, chalk drawing")),
     Look("primary", 7, _words("primary blocks, primary colours, red yellow blue, mondrian, bauhaus, constructivist, colour blocks, de stijl, expressionist, fauvism, matisse")),
     Look("old master", 10, _words("renaissance, rembrandt, da vinci, leonardo, baroque, brown oil, classical painting, caravaggio, museum painting, dark portrait, chiaroscuro")),
     Look("engraving", 11, _words("etching, banknote, copperplate, old book illustration, hatching, crosshatch, durer, vintage engraving, line engraving, dollar bill")),
-    Look("pop green", 13, _words("green pop art, psychedelic, acid, green and red, toxic green, jungle colours, absinthe poster, psychedelic poster")),
+    Look("pop green", procedural.pop, _words("green pop art, psychedelic, acid, green and red, toxic green, jungle colours, absinthe poster, psychedelic poster")),
     Look("pale pencil", 14, _words("light pencil, pale drawing, silverpoint, soft drawing, delicate pencil, faint sketch, light blue pencil, pale blue drawing")),
-    Look("sepia", 18, _words("sepia wash, sepia ink, old photograph, vintage photo, antique, brown and cream, tea stained, parchment, old paper")),
-    Look("starry", 19, _words("starry night, van gogh, vincent van gogh, gogh, night sky painting, swirling stars, blue and yellow swirls, swirls, the starry night, post impressionist")),
+    Look("sepia", procedural.sepia, _words("sepia wash, sepia ink, old photograph, vintage photo, antique, brown and cream, tea stained, parchment, old paper")),
+    Look("starry", 19, _words("starry night, van gogh, vincent van gogh, gogh, night sky painting, swirling stars, blue and yellow swirls, swirls, the starry night, post impressionist"), procedural.night),
     Look("red woodcut", 20, _words("red and black, woodcut, red linocut, blood red, crimson print, hell, inferno, red darkness, soviet red, volcanic, on fire, lava")),
-    Look("ukiyo-e", 24, _words("ukiyoe, japanese print, hokusai, great wave, japanese woodblock, woodblock print, hiroshige, edo, japan print, the great wave off kanagawa, asian ink painting")),
+    Look("ukiyo-e", procedural.ukiyo, _words("ukiyoe, japanese print, hokusai, great wave, japanese woodblock, woodblock print, hiroshige, edo, japan print, the great wave off kanagawa, asian ink painting")),
     Look("cartoon", procedural.cartoon, _words("toon, cel shading, cel shaded, anime, animation, animated film, disney, pixar, saturday cartoon, manga colour, studio ghibli")),
     Look("pencil", procedural.pencil, _words("pencil sketch, graphite, sketch, line drawing, pencil drawing, hand drawn, drawing, black and white sketch, line art, manga, ink sketch")),
     Look("charcoal", procedural.charcoal, _words("charcoal drawing, burnt stick, smudged drawing, coal, dark sketch, chiaroscuro drawing, soot")),

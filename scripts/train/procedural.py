@@ -73,13 +73,23 @@ def _curve(plane: Plane, strength: float) -> Plane:
     return np.clip(plane + strength * (smooth - plane), 0, 1)
 
 
+def mixed(one: Picture, other: Picture) -> Picture:
+    """Return half of each."""
+    return np.asarray(cv2.addWeighted(one, 0.5, other, 0.5, 0), np.uint8)
+
+
+def night(picture: Picture) -> Picture:
+    """Deep blues, and yellow where there is light."""
+    return _bytes(_ramp(_curve(_grey(picture), 0.4), (8, 16, 60), (26, 72, 165), (90, 155, 205), (252, 228, 120)))
+
+
 def cartoon(picture: Picture) -> Picture:
     """Flat colours in few tones, inked outlines."""
     flat = _unit(_smooth(picture, 3))
     tone = flat.max(axis=-1, keepdims=True)
-    toned = flat / np.maximum(tone, 1e-3) * _steps(tone**0.7, 5, 0.3)
+    toned = flat / np.maximum(tone, 1e-3) * _steps(tone**0.5, 4, 0.3)
     ink = _lines(_grey(picture), 1.4, 22)[..., None]
-    return _bytes(_saturate(toned, 1.9) * (0.05 + 0.95 * ink))
+    return _bytes(_saturate(toned, 2.4) * (0.05 + 0.95 * ink))
 
 
 def pencil(picture: Picture) -> Picture:
@@ -95,7 +105,7 @@ def charcoal(picture: Picture) -> Picture:
     grey = _curve(_blur(_grey(picture), 1.5), 1.0)
     ink = _lines(_grey(picture), 1.6, 14)
     tone = (0.25 + 0.75 * _steps(grey**0.8, 5, 0.6)) * (0.2 + 0.8 * ink)
-    return _bytes(_ramp(np.clip(tone, 0, 1), (18, 16, 16), (236, 230, 218)))
+    return _bytes(_ramp(np.clip(tone, 0, 1), (10, 9, 8), (184, 178, 168)))
 
 
 def watercolor(picture: Picture) -> Picture:
@@ -106,11 +116,9 @@ def watercolor(picture: Picture) -> Picture:
     return _bytes(light * (1 - 0.55 * np.clip(rim * 1.5, 0, 1)))
 
 
-def gouache(picture: Picture) -> Picture:
+def _dabs(picture: Picture, radius: int) -> Plane:
     """Brush dabs that keep edges (Kuwahara 1976): each pixel takes the calmest of the four squares at its corners."""
-    image = _unit(picture)
-    grey = _grey(picture)
-    radius = 5
+    image, grey = _unit(picture), _grey(picture)
     side = radius + 1
     best, least = image, np.full(grey.shape, np.inf, np.float32)
     for anchor in ((0, 0), (radius, 0), (0, radius), (radius, radius)):
@@ -121,14 +129,58 @@ def gouache(picture: Picture) -> Picture:
         calmer = variance < least
         best = np.where(calmer[..., None], mean, best)
         least = np.where(calmer, variance, least)
-    split = _ramp(grey, (20, 50, 90), (150, 130, 140), (255, 235, 190))
-    return _bytes(0.72 * _saturate(_curve(best, 0.6), 1.9) + 0.28 * split)
+    return best
+
+
+def gouache(picture: Picture) -> Picture:
+    """Brush dabs in matte colours: violet shadows, rosy middles, creamy lights."""
+    split = _ramp(_grey(picture), (66, 62, 128), (205, 128, 122), (255, 238, 176))
+    return _bytes(0.5 * _saturate(_curve(_dabs(picture, 5), 0.6), 1.9) + 0.5 * split)
+
+
+def oil(picture: Picture) -> Picture:
+    """Thick dabs in earths and ochres, with ridges where the brush turned."""
+    dabs = _dabs(picture, 6)
+    grey = _grey(_bytes(dabs))
+    ridge = cv2.Sobel(_blur(grey, 0.8), cv2.CV_32F, 1, 0) - cv2.Sobel(_blur(grey, 0.8), cv2.CV_32F, 0, 1)
+    earths = _ramp(grey, (30, 12, 20), (150, 55, 25), (225, 150, 50), (255, 236, 190))
+    return _bytes(0.45 * _saturate(dabs, 2.2) + 0.55 * earths + 0.25 * np.asarray(ridge, np.float32)[..., None])
+
+
+def pastel(picture: Picture) -> Picture:
+    """Chalk, pale blue and orange."""
+    grey = _blur(_grey(picture), 1.0)
+    chalk = _ramp(_curve(grey, 0.5), (62, 120, 215), (160, 186, 226), (255, 178, 112), (255, 236, 204))
+    return _bytes(0.75 * chalk + 0.25 * _saturate(_unit(_smooth(picture)), 1.5))
+
+
+def pop(picture: Picture) -> Picture:
+    """A poster in acid green, with red shadows."""
+    tone = _steps(_curve(_blur(_grey(picture), 1.0), 0.5), 4, 0.3)
+    return _bytes(_ramp(tone, (150, 0, 50), (225, 60, 30), (60, 210, 40), (205, 255, 90)))
+
+
+def sepia(picture: Picture) -> Picture:
+    """An old photograph: warm browns, paled blacks, soft lights."""
+    grey = _curve(_blur(_grey(picture), 0.8), 0.3)
+    return _bytes(_ramp(grey, (62, 42, 32), (168, 126, 88), (248, 224, 186)))
+
+
+def ukiyo(picture: Picture) -> Picture:
+    """A woodblock print: flat indigo, grey-blue and straw, red where the camera saw red, carved outlines."""
+    flat = _smooth(picture, 3)
+    tone = _steps(_curve(_grey(flat), 0.4), 4, 0.3)
+    print_ = _ramp(tone, (28, 44, 92), (88, 128, 150), (222, 200, 150), (246, 234, 206))
+    image = _unit(flat)
+    red = np.clip(3 * (image[..., 0] - image[..., 1:].max(axis=-1)) - 0.2, 0, 1)[..., None]
+    inked = print_ + 0.7 * red * (np.array([0.78, 0.26, 0.2], np.float32) - print_)
+    return _bytes(inked * (0.2 + 0.8 * _lines(_grey(picture), 1.2, 20)[..., None]))
 
 
 def neon(picture: Picture) -> Picture:
     """Glowing outlines in the dark, coloured by what they bound."""
     image = _unit(picture)
-    line = np.clip(_edges(_grey(picture), 1.0) * 2.6, 0, 1)
+    line = np.clip(_edges(_grey(picture), 1.6) * 3.0, 0, 1)
     glow = np.clip(line + 0.8 * _blur(line, 4), 0, 1)[..., None]
     hue = _saturate(_blur(image, 3), 4.0)
     tint = 0.5 * hue + 0.5 * _ramp(_blur(_grey(picture), 4), (255, 40, 200), (60, 240, 255))
@@ -204,7 +256,7 @@ def dream(picture: Picture) -> Picture:
     """Soft bloom and pale, rosy colours."""
     image = _unit(picture)
     bloom = 1 - (1 - image) * (1 - 0.6 * _blur(image, 6))
-    pale = 0.82 * _saturate(bloom, 0.9) + 0.18 * np.array([1.0, 0.84, 0.95], np.float32)
+    pale = 0.55 * _saturate(bloom, 1.1) + 0.45 * np.array([1.0, 0.7, 0.88], np.float32)
     return _bytes(pale)
 
 
