@@ -56,7 +56,7 @@ class Pipeline:
         """
         with self._signals():
             try:
-                for stage in list(self._wiring.stages):
+                for stage in self._wiring.stages:
                     self._judge(stage.try_to_start(time.monotonic()))
                 self._watch(seconds, each_second)
             finally:

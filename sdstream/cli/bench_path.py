@@ -127,8 +127,10 @@ def _canvas(size: str) -> dict[str, float]:
 
 
 def _config(canvas: dict[str, float], source: dict[str, Any], sink: dict[str, Any], engine: dict[str, Any]) -> Config:
+    from sdstream.config.load import loads
+
     whole = {"version": 1, "canvas": canvas, "source": source, "sinks": [sink], **engine}
-    return Config.model_validate(whole)
+    return loads(json.dumps(whole), "bench path")  # which tells what is wrong with a size
 
 
 def _restyling(model: str) -> dict[str, Any]:

@@ -259,10 +259,11 @@ def test_it_tells_nobody_that_it_is_used():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_number_of_threads_is_a_setting(tiny_model):
+def test_the_number_of_threads_is_a_setting_and_torch_leaves_graphs_the_cores(tiny_model):
     before = torch.get_num_threads()
     try:
-        with DiffusionEngine(settings(tiny_model, threads=1)):
-            assert torch.get_num_threads() == 1
+        for acceleration, left in (("openvino", 1), ("eager", 2)):
+            with DiffusionEngine(settings(tiny_model, threads=2, acceleration=acceleration)):
+                assert torch.get_num_threads() == left
     finally:
         torch.set_num_threads(before)
