@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from sdstream.cli.demo_publisher import CLIP
+from sdstream.clip import CLIP
 from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.config.stabilise_settings import StabiliseSettings
 from sdstream.controls import Controls, Similarity

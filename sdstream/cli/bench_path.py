@@ -6,17 +6,20 @@ import multiprocessing
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import psutil
 import typer
 
 from sdstream import log
-from sdstream.cli.options import sized
+from sdstream.cli.options import Overrides, sized
 from sdstream.config.schema import Config
 from sdstream.report import Report, table
 from sdstream.stage import Context, LogChoice
@@ -75,18 +78,27 @@ def path(
     size: Annotated[str, typer.Option(help="Canvas, WIDTHxHEIGHT@FPS.")] = "1280x720@30",
     model: Annotated[str, typer.Option(help="Restyle with NAME@WIDTHxHEIGHT, such as mini@384x384.")] = "",
     seconds: Annotated[float, typer.Option("--for", min=5, help="Seconds to measure.")] = 60.0,
+    overrides: Overrides = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure the whole daemon: rate, latency, processor time; without a model it passes pictures through."""
-    result = measure(source, sink, _canvas(size), seconds, model)
+    result = measure(source, sink, _canvas(size), seconds, model, overrides or ())
     whole = {**vars(result), "report": result.report.as_dict()}
     print(json.dumps(whole) if as_json else _lines(result))
 
 
-def measure(source: Input, sink: Output, canvas: dict[str, float], seconds: float, model: str = "") -> PathResult:
+def measure(
+    source: Input,
+    sink: Output,
+    canvas: dict[str, float],
+    seconds: float,
+    model: str = "",
+    overrides: Sequence[str] = (),
+) -> PathResult:
     """Run the daemon for `seconds` on `canvas`, and whatever it needs at both ends in processes of their own.
 
     `model` is NAME@WIDTHxHEIGHT, or "" for no restyling. A restyled picture does not tell when it was born: no `glass`.
+    `overrides` are the daemon's own.
     """
     from sdstream.pipeline import Pipeline
 
@@ -95,17 +107,16 @@ def measure(source: Input, sink: Output, canvas: dict[str, float], seconds: floa
     if source == "rtmp":
         incoming = {"kind": "rtmp", "listen": address, "key": _KEY}
     outgoing = {"kind": "ndi", "name": _NDI_NAME} if sink == "ndi" else {"kind": "discard"}
-    pipeline = Pipeline(_config(canvas, incoming, outgoing, _restyling(model)))
+    pipeline = Pipeline(_config(canvas, incoming, outgoing, _restyling(model), overrides))
     samples: list[Sample] = []
     over = threading.Event()
     answer, ages = _SPAWN.Pipe(duplex=False)
     watch = threading.Thread(target=_watch, args=(pipeline, samples, over))
     with ExitStack() as ends:
         if source == "rtmp":
-            target = {"kind": "ffmpeg", "url": f"rtmp://{address}/live/{_KEY}", "preset": "ultrafast"}
-            _beside(ends, _publish, _config(canvas, {"kind": "testsrc"}, target, _PASSTHROUGH))
+            _publish(ends, f"rtmp://{address}/live/{_KEY}", canvas, clip=bool(model))
         if sink == "ndi":
-            _beside(ends, _receive, ages, canvas, seconds - 1.0)
+            _beside(ends, partial(_receive, dated=not model), ages, canvas, seconds - 1.0)
         watch.start()
         report = pipeline.run(seconds)
         over.set()
@@ -126,11 +137,17 @@ def _canvas(size: str) -> dict[str, float]:
         raise typer.BadParameter(f"--size {size!r}: expected WIDTHxHEIGHT@FPS, such as 1280x720@30") from error
 
 
-def _config(canvas: dict[str, float], source: dict[str, Any], sink: dict[str, Any], engine: dict[str, Any]) -> Config:
+def _config(
+    canvas: dict[str, float],
+    source: dict[str, Any],
+    sink: dict[str, Any],
+    engine: dict[str, Any],
+    overrides: Sequence[str] = (),
+) -> Config:
     from sdstream.config.load import loads
 
     whole = {"version": 1, "canvas": canvas, "source": source, "sinks": [sink], **engine}
-    return loads(json.dumps(whole), "bench path")  # which tells what is wrong with a size
+    return loads(json.dumps(whole), "bench path", overrides)  # which tells what is wrong with a size
 
 
 def _restyling(model: str) -> dict[str, Any]:
@@ -150,15 +167,32 @@ def _beside(ends: ExitStack, body: Callable[..., None], *arguments: Any) -> None
     ends.callback(process.terminate)
 
 
-def _publish(config: Config) -> None:
+def _publish(ends: ExitStack, url: str, canvas: dict[str, float], *, clip: bool) -> None:
+    """Publish until the measurement is over: the clip, encoded beforehand, or pictures that tell when they were born.
+
+    To encode is dear, and pictures are dated while they are.
+    """
+    if not clip:
+        target = {"kind": "ffmpeg", "url": url, "preset": "ultrafast"}
+        _beside(ends, _publish_dated, _config(canvas, {"kind": "testsrc"}, target, _PASSTHROUGH))
+        return
+    from sdstream.clip.footage import scaled
+    from sdstream.clip.publisher import publisher
+
+    file = Path(ends.enter_context(TemporaryDirectory(prefix="sdstream-bench-"))) / "clip.mp4"
+    scaled(file, int(canvas["width"]), int(canvas["height"]), canvas["fps"])
+    ends.enter_context(publisher(file, url))
+
+
+def _publish_dated(config: Config) -> None:
     from sdstream.pipeline import Pipeline
 
     log.configure("error")
     Pipeline(config, LogChoice("error")).run()
 
 
-def _receive(answer: Connection, canvas: dict[str, float], seconds: float) -> None:
-    """Receive by NDI for `seconds`, and answer with the percentiles of the pictures' ages."""
+def _receive(answer: Connection, canvas: dict[str, float], seconds: float, *, dated: bool) -> None:
+    """Receive by NDI for `seconds`, and answer with the percentiles of the pictures' ages, if they tell them."""
     from sdstream.audio_ring import AudioRing
     from sdstream.config.schema import Canvas
     from sdstream.config.sources import NdiSourceSettings
@@ -175,7 +209,7 @@ def _receive(answer: Connection, canvas: dict[str, float], seconds: float) -> No
         with contextlib.suppress(Lost), NdiSource(settings, feed) as source:
             while time.monotonic() < until:
                 frame = source.read()
-                mark = marker.read(frame.pixels) if frame else None
+                mark = marker.read(frame.pixels) if frame and dated else None
                 if frame and mark:
                     ages.record(mark.age(frame.captured))
     answer.send(ages.summary() if ages.total() else None)

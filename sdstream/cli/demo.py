@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sdstream.report import Report
 
 CANVAS = "{width: 640, height: 360, fps: 25}"
-"""The clip's own. Small enough for publisher, daemon and both encoders to keep up on two old cores."""
+"""The clip's own. Small enough for the daemon and its encoder to keep up on two old cores."""
 
 _SHOW = f"""
 version: 1
@@ -43,9 +43,10 @@ def demo(
     """Show the whole way on this machine: a publisher, RTMP, the bundled model, a page to watch; no network."""
     began = time.monotonic()
     from sdstream import log
-    from sdstream.cli.demo_publisher import publisher
     from sdstream.cli.demo_show import PATIENCE, Show
     from sdstream.cli.run import finish
+    from sdstream.clip import CLIP
+    from sdstream.clip.publisher import publisher
     from sdstream.errors import Unavailable
     from sdstream.pipeline import Pipeline
     from sdstream.stage import LogChoice
@@ -58,7 +59,8 @@ def demo(
         raise Unavailable(f"{sheet} exists and is not overwritten; give the recording another name: --output FILE.mkv")
     environment = {"SDSTREAM_DEMO_KEY": secrets.token_urlsafe(16), "SDSTREAM_DEMO_PORT": str(_free_port())}
     show = Show(seconds, quiet)
-    with publisher(CANVAS, environment):
+    key, port = environment.values()
+    with publisher(CLIP, f"rtmp://127.0.0.1:{port}/live/{key}"):
         pipeline = Pipeline(_config(recording, environment), logs)
         loaded = time.monotonic() - began
         report = pipeline.run(None, show.each_second)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sdstream.cli import demo
 from sdstream.cli.album import MOMENTS, ROWS, Album
-from sdstream.cli.demo_publisher import CLIP
+from sdstream.clip import CLIP
 from sdstream.errors import Forbidden, SdstreamError, Unavailable
 from tests.cli.conftest import Sdstream
 from tests.parts.show import free_port
@@ -43,7 +43,11 @@ def test_the_demo_shows_what_the_bundled_model_makes_of_the_clip_that_comes_by_r
     with Image.open(report["sheet"]) as sheet:
         assert sheet.format == "PNG"
         assert np.asarray(sheet).std() > 20
-    left = [process for process in psutil.process_iter(["cmdline"]) if "sdstream-demo" in str(process.info["cmdline"])]
+    left = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if "sdstream.clip.publisher" in str(process.info["cmdline"])
+    ]
     assert not left
 
 

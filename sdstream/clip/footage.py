@@ -1,0 +1,34 @@
+"""The bundled clip at another size and rate, as a file that can be published as it is."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from sdstream.clip import CLIP
+
+
+def scaled(target: Path, width: int, height: int, fps: float) -> None:
+    """Write the clip to `target` (.mp4) at its own speed: pictures are repeated or left out to come to `fps`."""
+    rate = Fraction(fps).limit_denominator(1001)
+    with av.open(str(CLIP)) as pictures, av.open(str(CLIP)) as sounds, av.open(str(target), "w") as file:
+        video = file.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "g": str(round(2 * rate))})
+        video.width, video.height, video.pix_fmt, video.bit_rate = width, height, "yuv420p", width * height * 4
+        audio = file.add_stream_from_template(sounds.streams.audio[0])
+        heard = [packet for packet in sounds.demux(audio=0) if packet.dts is not None]
+        for packet in heard:
+            packet.stream = audio
+        shown = [packet for picture in _at(rate, pictures) for packet in video.encode(picture)] + video.encode()
+        for packet in sorted([*heard, *shown], key=lambda packet: (packet.dts or 0) * packet.time_base):
+            file.mux(packet)
+
+
+def _at(rate: Fraction, clip: av.container.InputContainer) -> Iterator[av.VideoFrame]:
+    """Yield the clip's picture at each of the times that `rate` gives."""
+    number = 0
+    for frame in clip.decode(video=0):
+        end = ((frame.pts or 0) + frame.duration) * (frame.time_base or 0)
+        while number / rate < end:
+            frame.pts, frame.time_base, number = number, 1 / rate, number + 1
+            yield frame
