@@ -27,7 +27,7 @@ class ControlNetSettings(Settings):
     """A ControlNet and the condition that it gets from the live frame."""
 
     model: ModelName
-    """A folder in diffusers layout, or a hub id."""
+    """A folder in diffusers layout, a hub id, or a `.safetensors` file with the original code's names or diffusers'."""
     condition: Literal["canny", "tile", "depth"]
     """`canny` edges, `tile` (the picture itself) or `depth` (needs `depth_model`)."""
     depth_model: ModelName | None = None

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sdstream.config.engine_settings import ControlNetSettings
 from sdstream.engine.component import component, loading
+from sdstream.engine.controlnet_file import load_controlnet
 from sdstream.engine.files import locate, read_config
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
@@ -64,6 +65,8 @@ def _load(name: str, settings: ControlNetSettings, unet: Any) -> Any:
     from diffusers import ControlNetModel
 
     folder = locate(settings.model, "ControlNet")
+    if folder.is_file():
+        return load_controlnet(name, folder, unet)
     net = component(ControlNetModel, folder, f"ControlNet {name!r}", torch_dtype=unet.dtype).to(unet.device)
     for key in ("cross_attention_dim", "block_out_channels", "addition_embed_type"):
         theirs, ours = net.config.get(key), unet.config.get(key)

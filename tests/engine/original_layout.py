@@ -28,6 +28,11 @@ UNET = {
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
 }
+CONTROLNET = {
+    "controlnet_mid_block": "middle_block_out.0",
+    "controlnet_cond_embedding.conv_in": "input_hint_block.0",
+    "controlnet_cond_embedding.conv_out": "input_hint_block.14",
+}
 OPEN_CLIP = {
     "embeddings.position_embedding.weight": "positional_embedding",
     "embeddings.token_embedding.weight": "token_embedding.weight",
@@ -87,6 +92,20 @@ def unet_names(state: State, layers: int) -> State:
         return f"{place}.{int(kind == 'attentions')}.{inner(rest)}"
 
     return {name(key): tensor for key, tensor in state.items()}
+
+
+def controlnet_names(state: State, layers: int) -> State:
+    def own(key: str) -> str:
+        if found := re.match(r"controlnet_down_blocks\.(\d+)\.(.*)", key):
+            return f"zero_convs.{found[1]}.0.{found[2]}"
+        if found := re.match(r"controlnet_cond_embedding\.blocks\.(\d+)\.(.*)", key):
+            return f"input_hint_block.{2 * int(found[1]) + 2}.{found[2]}"
+        return reduce(lambda name, pair: name.replace(*pair), CONTROLNET.items(), key)
+
+    mine = {key: tensor for key, tensor in state.items() if key.startswith("controlnet_")}
+    shared = {key: tensor for key, tensor in state.items() if key not in mine}
+    named = unet_names(shared, layers) | {own(key): tensor for key, tensor in mine.items()}
+    return {f"control_model.{key}": tensor for key, tensor in named.items()}
 
 
 def inner(rest: str) -> str:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from sdstream.config.engine_settings import ControlNetSettings, DiffusionSettings
 from sdstream.controls import Controls
@@ -12,6 +14,7 @@ from sdstream.engine.controlnet import Depth, edges
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
+from tests.engine.original_layout import controlnet_names
 
 
 def picture(seed: int) -> Pixels:
@@ -21,7 +24,6 @@ def picture(seed: int) -> Pixels:
 
 @pytest.fixture(scope="module")
 def controlnet(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
     from diffusers import ControlNetModel, UNet2DConditionModel
 
     torch.manual_seed(1)
@@ -91,6 +93,58 @@ def test_each_frame_in_flight_keeps_its_own_condition_and_scale(tiny_model, cont
 def test_a_controlnet_for_another_base_is_refused(tiny_xl_model, controlnet):
     with pytest.raises(Unavailable, match="another base"), DiffusionEngine(settings(tiny_xl_model, a=net(controlnet))):
         pass
+
+
+@pytest.fixture(scope="module", params=["original", "bare original", "diffusers"])
+def single_file(request: pytest.FixtureRequest, controlnet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    state = load_file(next(controlnet.glob("*.safetensors")))
+    if "original" in request.param:
+        state = controlnet_names(state, layers=1)
+    if "bare" in request.param:
+        state = {key.removeprefix("control_model."): tensor for key, tensor in state.items()}
+    file = tmp_path_factory.mktemp("single") / "edges.safetensors"
+    save_file(state, file)
+    return file
+
+
+def test_a_controlnet_in_one_file_paints_what_its_folder_paints(tiny_model, controlnet, single_file):
+    scales = {"a": 0.7}
+    expected = render(tiny_model, {"a": net(controlnet)}, scales)
+    assert np.array_equal(render(tiny_model, {"a": net(single_file)}, scales), expected)
+
+
+def test_a_controlnet_in_one_file_for_another_base_is_refused(tiny_xl_model, single_file):
+    with pytest.raises(Unavailable, match=r"edges\.safetensors was made for another base model: it reads prompts of"):
+        render(tiny_xl_model, {"a": net(single_file)}, {})
+
+
+def without(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
+    return {key: tensor for key, tensor in state.items() if part not in key}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda state: without(state, "middle_block_out"), r"controlnet_mid_block\.\w+ is missing"),
+        (lambda state: without(state, "zero_convs.1."), r"controlnet_down_blocks\.1\.\w+ is missing"),
+        (lambda state: without(state, "input_hint_block.0."), "is no ControlNet"),
+        (lambda state: {**state, "control_model.zero_convs.0.0.bias": torch.zeros(3)}, r"controlnet_down_blocks\.0"),
+    ],
+)
+def test_a_file_that_is_not_whole_is_refused_with_the_weight(tiny_model, controlnet, tmp_path, spoil, reason):
+    file = tmp_path / "spoilt.safetensors"
+    save_file(spoil(controlnet_names(load_file(next(controlnet.glob("*.safetensors"))), layers=1)), file)
+    with pytest.raises(Unavailable, match=rf"ControlNet 'a': .*spoilt\.safetensors.*{reason}"):
+        render(tiny_model, {"a": net(file)}, {})
+
+
+def test_a_pickled_or_a_broken_controlnet_is_refused(tiny_model, tmp_path):
+    pickled, broken = tmp_path / "control_v11p_sd15_canny.pth", tmp_path / "cut.safetensors"
+    pickled.write_bytes(b"\x80\x02}q\x00.")
+    broken.write_bytes(b"\xff" * 40)
+    for file, reason in ((pickled, "is a pickle"), (broken, r"cut\.safetensors")):
+        with pytest.raises(Unavailable, match=reason):
+            render(tiny_model, {"a": net(file)}, {})
 
 
 def test_an_unknown_name_in_the_controls_is_refused(tiny_model, controlnet):
