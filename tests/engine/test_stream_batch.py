@@ -1,5 +1,7 @@
 """Stream Batch against the paper's equations: the output of call k + n - 1 is frame k, denoised alone."""
 
+import gc
+
 import pytest
 import torch
 from hypothesis import given
@@ -216,3 +218,14 @@ def test_a_number_that_overflowed_ends_with_its_frames(mode, wrong):
     outputs = [batch.push(z, recipe) for z in latents(12)]
     assert all(bool(torch.isfinite(output).all()) for output in outputs[2:])
     assert all(float(output.abs().max()) > 0 for output in outputs[7:])
+
+
+def test_a_fade_that_goes_on_for_hours_keeps_no_more_than_a_short_one():
+    batch, _ = make(3)
+    kept = []
+    for k in range(240):
+        batch.push(latents(1)[0], Recipe(sampling((18, 32, 45), Guidance("full", 1.5 + k / 1000)), (0.3, 0.1)))
+        if k % 80 == 47:
+            gc.collect()
+            kept.append(sum(issubclass(type(thing), Tensor) for thing in gc.get_objects()))
+    assert max(kept[1:]) <= kept[0] * 1.5, kept
