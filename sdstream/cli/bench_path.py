@@ -34,6 +34,7 @@ _SPAWN = multiprocessing.get_context("spawn")
 _KEY = "bench"
 _PASSTHROUGH: dict[str, Any] = {"engine": {"kind": "passthrough"}}
 _NDI_NAME = "sdstream-bench"
+_OWN = ("source", "sinks", "canvas")
 _STARTING = 5.0
 _WARM_UP = 60.0
 _ENDING = 3.0
@@ -82,6 +83,9 @@ def path(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure the whole daemon: rate, latency, processor time; without a model it passes pictures through."""
+    for override in overrides or ():
+        if override.startswith(_OWN):
+            raise typer.BadParameter(f"--set {override!r}: use --source, --sink and --size, which both ends go by")
     result = measure(source, sink, _canvas(size), seconds, model, overrides or ())
     whole = {**vars(result), "report": result.report.as_dict()}
     print(json.dumps(whole) if as_json else _lines(result))
@@ -176,12 +180,19 @@ def _publish(ends: ExitStack, url: str, canvas: dict[str, float], *, clip: bool)
         target = {"kind": "ffmpeg", "url": url, "preset": "ultrafast"}
         _beside(ends, _publish_dated, _config(canvas, {"kind": "testsrc"}, target, _PASSTHROUGH))
         return
-    from sdstream.clip.footage import scaled
     from sdstream.clip.publisher import publisher
 
     file = Path(ends.enter_context(TemporaryDirectory(prefix="sdstream-bench-"))) / "clip.mp4"
+    encoding = _SPAWN.Process(target=_encode, args=(file, canvas))  # whose memory is not the supervisor's
+    encoding.start()
+    encoding.join()
+    ends.enter_context(publisher(file, url, LogChoice("error")))
+
+
+def _encode(file: Path, canvas: dict[str, float]) -> None:
+    from sdstream.clip.footage import scaled
+
     scaled(file, int(canvas["width"]), int(canvas["height"]), canvas["fps"])
-    ends.enter_context(publisher(file, url))
 
 
 def _publish_dated(config: Config) -> None:

@@ -57,10 +57,10 @@ def demo(
     sheet = recording.with_suffix(".png")
     if sheet.exists():
         raise Unavailable(f"{sheet} exists and is not overwritten; give the recording another name: --output FILE.mkv")
-    environment = {"SDSTREAM_DEMO_KEY": secrets.token_urlsafe(16), "SDSTREAM_DEMO_PORT": str(_free_port())}
+    key, port = secrets.token_urlsafe(16), str(_free_port())
+    environment = {"SDSTREAM_DEMO_KEY": key, "SDSTREAM_DEMO_PORT": port}
     show = Show(seconds, quiet)
-    key, port = environment.values()
-    with publisher(CLIP, f"rtmp://127.0.0.1:{port}/live/{key}"):
+    with publisher(CLIP, f"rtmp://127.0.0.1:{port}/live/{key}", logs):
         pipeline = Pipeline(_config(recording, environment), logs)
         loaded = time.monotonic() - began
         report = pipeline.run(None, show.each_second)

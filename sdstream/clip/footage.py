@@ -15,6 +15,8 @@ def scaled(target: Path, width: int, height: int, fps: float) -> None:
     with av.open(str(CLIP)) as pictures, av.open(str(CLIP)) as sounds, av.open(str(target), "w") as file:
         video = file.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "g": str(round(2 * rate))})
         video.width, video.height, video.pix_fmt, video.bit_rate = width, height, "yuv420p", width * height * 4
+        codec = video.codec_context
+        codec.colorspace = codec.color_primaries = codec.color_trc = codec.color_range = 1  # as the clip: 709, limited
         audio = file.add_stream_from_template(sounds.streams.audio[0])
         heard = [packet for packet in sounds.demux(audio=0) if packet.dts is not None]
         for packet in heard:
@@ -29,6 +31,7 @@ def _at(rate: Fraction, clip: av.container.InputContainer) -> Iterator[av.VideoF
     number = 0
     for frame in clip.decode(video=0):
         end = ((frame.pts or 0) + frame.duration) * (frame.time_base or 0)
+        frame.pict_type = 0  # the encoder's to choose
         while number / rate < end:
             frame.pts, frame.time_base, number = number, 1 / rate, number + 1
             yield frame

@@ -1,47 +1,50 @@
 """Streams a file by RTMP as it is, again and again, from a process of its own: nothing is decoded or encoded."""
 
-import os
-import subprocess
-import sys
-import threading
+import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Never
 
-import av
+from sdstream import log
+from sdstream.stage import LogChoice
+from sdstream.tether import born_deaf, tie
 
-_URL = "SDSTREAM_PUBLISH_TO"  # not an argument, for those can be read by everybody on the machine, and it holds a key
+_SPAWN = multiprocessing.get_context("spawn")
 _AGAIN = 0.3  # seconds until the next try
+_TIMEOUT = (5.0, 5.0)  # seconds for connecting and for each packet; PyAV 18 heeds the second only
 
 
 @contextmanager
-def publisher(file: Path, url: str) -> Iterator[None]:
-    """Stream `file` to `url` for as long as the block runs; connects again whenever it has to."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sdstream.clip.publisher", str(file)],
-        env=os.environ | {_URL: url},
-        stdin=subprocess.PIPE,  # which ends with us, however we end
-        stdout=subprocess.DEVNULL,
-    )
+def publisher(file: Path, url: str, logs: LogChoice) -> Iterator[None]:
+    """Stream `file` to `url` for as long as the block runs; connects again whenever it has to, which `debug` tells."""
+    hold, lifeline = _SPAWN.Pipe(duplex=False)
+    process = _SPAWN.Process(target=_publish, args=(hold, file, url, logs), name="publisher", daemon=True)
+    with born_deaf():
+        process.start()
+    hold.close()
     try:
         yield
     finally:
         process.kill()
-        process.communicate()
+        process.join()
+        lifeline.close()
 
 
-def stream(file: Path, url: str) -> None:
+def stream(file: Path, url: str) -> Never:
     """Stream until the connection ends, which raises av.FFmpegError."""
-    with av.open(str(file)) as clip, av.open(url, "w", format="flv") as server:
-        copies = {
-            each.index: server.add_stream_from_template(each) for each in (*clip.streams.video, *clip.streams.audio)
-        }
+    import av  # late: whoever starts a publisher need not load it
+
+    with av.open(str(file)) as clip, av.open(url, "w", format="flv", timeout=_TIMEOUT) as server:
+        streams = (*clip.streams.video, *clip.streams.audio)
+        copies = {each.index: server.add_stream_from_template(each) for each in streams}
         began, shift = time.monotonic(), Fraction(0)  # seconds of the rounds before
         while True:
             end = shift
-            for packet in clip.demux(*clip.streams.video, *clip.streams.audio):
+            for packet in clip.demux(*streams):
                 if packet.dts is None or packet.pts is None:  # the end of a stream
                     continue
                 unit = packet.time_base
@@ -55,20 +58,14 @@ def stream(file: Path, url: str) -> None:
             clip.seek(0)
 
 
-def _end_with_our_parent() -> None:
-    sys.stdin.buffer.read()
-    os._exit(0)
+def _publish(hold: Connection, file: Path, url: str, logs: LogChoice) -> None:
+    tie(hold)
+    log.configure(logs.level, json=logs.json)
+    import av
 
-
-def main() -> None:
-    """Stream the file of the command line; a server that is not there yet, or has gone, is tried again."""
-    threading.Thread(target=_end_with_our_parent, daemon=True).start()
     while True:
         try:
-            stream(Path(sys.argv[1]), os.environ[_URL])
-        except av.FFmpegError:  # whoever started us sees that no picture comes
+            stream(file, url)
+        except av.FFmpegError as error:
+            log.get_logger().debug("the publisher connects again", reason=error.strerror)  # not the URL: it has a key
             time.sleep(_AGAIN)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,8 @@
 """`sdstream demo` is the main job, and leaves a recording and a sheet of it."""
 
+import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,15 +23,23 @@ from tests.parts.show import free_port
 from tests.sinks.previewing import CANVAS, on_air
 
 
+def session_of(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return os.getsid(pid)
+    return None
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(330)
 def test_the_demo_shows_what_the_bundled_model_makes_of_the_clip_that_comes_by_rtmp(tmp_path: Path):
     recording = tmp_path / "it's a show.mkv"
     command = [sys.executable, "-m", "sdstream", "demo", "--for", "8", "--output", str(recording), "--json"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert answer.returncode == 0, answer.stderr
-    assert re.search(r"^Watch it at http://127\.0\.0\.1:\d+/$", answer.stderr, re.MULTILINE)
-    report = json.loads(answer.stdout)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes, start_new_session=True) as started:
+        said, told = started.communicate(timeout=300)
+    assert started.returncode == 0, told
+    assert re.search(r"^Watch it at http://127\.0\.0\.1:\d+/$", told, re.MULTILINE)
+    report = json.loads(said)
     sinks = {sink["kind"]: sink for sink in report["sinks"]}
     assert sinks["preview"]["live"] > 5
     assert report["first_picture"] > 0
@@ -43,11 +53,7 @@ def test_the_demo_shows_what_the_bundled_model_makes_of_the_clip_that_comes_by_r
     with Image.open(report["sheet"]) as sheet:
         assert sheet.format == "PNG"
         assert np.asarray(sheet).std() > 20
-    left = [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if "sdstream.clip.publisher" in str(process.info["cmdline"])
-    ]
+    left = [pid for pid in psutil.pids() if session_of(pid) == started.pid]
     assert not left
 
 

@@ -1,5 +1,7 @@
 """The bundled clip at another size, and a file that is streamed as it is."""
 
+import multiprocessing
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -8,7 +10,8 @@ import pytest
 
 from sdstream.clip import CLIP
 from sdstream.clip.footage import scaled
-from sdstream.clip.publisher import publisher
+from sdstream.clip.publisher import publisher, stream
+from sdstream.stage import LogChoice
 from tests.parts.show import KEY, Show, free_port
 
 
@@ -31,6 +34,43 @@ def test_it_comes_at_the_size_and_rate_asked_for_at_its_own_speed_with_its_sound
     assert len({picture.tobytes() for picture in pictures}) > 0.6 * len(pictures)
 
 
+def test_it_has_a_key_frame_every_two_seconds_and_says_its_colours(small: Path):
+    with av.open(str(small)) as container:
+        video = container.streams.video[0]
+        codec = video.codec_context
+        assert (codec.colorspace, codec.color_primaries, codec.color_trc, codec.color_range) == (1, 1, 1, 1)
+        keys = [float(packet.pts * packet.time_base) for packet in container.demux(video) if packet.is_keyframe]
+    assert keys == [0, 2, 4, 6, 8]
+
+
+class Clock:
+    """Time that passes by sleeping, until the connection ends."""
+
+    def __init__(self, seconds: float) -> None:
+        self.now, self.seconds = 0.0, seconds
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.now > self.seconds:
+            raise av.FFmpegError(32, "the connection ends")
+
+
+def test_the_clip_goes_round_without_a_gap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr("sdstream.clip.publisher.time", Clock(35.0))
+    with pytest.raises(av.FFmpegError, match="the connection ends"):
+        stream(CLIP, str(tmp_path / "sent.flv"))
+    with av.open(str(tmp_path / "sent.flv")) as sent:
+        packets = [(p.stream.type, float(p.dts * p.time_base)) for p in sent.demux() if p.dts is not None]
+    for kind, longest in (("video", 0.040), ("audio", 0.022)):
+        times = [at for its_kind, at in packets if its_kind == kind]
+        steps = [after - before for before, after in pairwise(times)]
+        assert times[-1] > 34.5
+        assert 0 < min(steps) <= max(steps) <= longest + 1e-6
+
+
 def first_seconds(file: Path, seconds: float, target: Path) -> Path:
     with av.open(str(file)) as whole, av.open(str(target), "w") as part:
         copies = {stream.index: part.add_stream_from_template(stream) for stream in whole.streams}
@@ -45,9 +85,9 @@ def test_it_is_streamed_again_and_again_in_one_connection_to_whoever_comes_later
     small = first_seconds(small, 2.0, tmp_path / "short.mp4")
     port = free_port()
     source = {"kind": "rtmp", "listen": f"127.0.0.1:{port}", "key": KEY}
-    with publisher(small, f"rtmp://127.0.0.1:{port}/live/{KEY}"):
-        (child,) = [p for p in psutil.Process().children() if "sdstream.clip.publisher" in p.cmdline()]
-        assert not [word for word in child.cmdline() if KEY in word]
+    with publisher(small, f"rtmp://127.0.0.1:{port}/live/{KEY}", LogChoice("error")):
+        (child,) = [psutil.Process(p.pid) for p in multiprocessing.active_children() if p.name == "publisher"]
+        assert KEY not in str(child.cmdline())
         with Show(source, {"kind": "discard"}) as show:
             show.wait(lambda report: report.source.frames > 135, 20)  # the file has 60
             report = show.report
