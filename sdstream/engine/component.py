@@ -79,7 +79,7 @@ def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Non
         raise ValueError(f"{min(others)} is not in its architecture")
     for name, tensor in found.items():
         if tensor.shape != expected[name].shape:
-            raise ValueError(f"{name} is {list(tensor.shape)}, and its config wants {list(expected[name].shape)}")
+            raise ValueError(f"{name} is {list(tensor.shape)}, and its architecture wants {list(expected[name].shape)}")
         if not tensor.is_floating_point():
             raise ValueError(f"{name} is of {tensor.dtype}, which is no kind of weight")
 

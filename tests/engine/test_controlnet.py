@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers import ControlNetModel, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from sdstream.config.engine_settings import ControlNetSettings, DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine.controlnet import Depth, edges
+from sdstream.engine.controlnet_file import load_controlnet
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
@@ -24,8 +26,6 @@ def picture(seed: int) -> Pixels:
 
 @pytest.fixture(scope="module")
 def controlnet(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from diffusers import ControlNetModel, UNet2DConditionModel
-
     torch.manual_seed(1)
     net = ControlNetModel.from_unet(UNet2DConditionModel.from_pretrained(tiny_model / "unet"))
     with torch.no_grad():  # the published ones start at zero, which would show nothing
@@ -129,6 +129,7 @@ def without(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor
         (lambda state: without(state, "zero_convs.1."), r"controlnet_down_blocks\.1\.\w+ is missing"),
         (lambda state: without(state, "input_hint_block.0."), "is no ControlNet"),
         (lambda state: {**state, "control_model.zero_convs.0.0.bias": torch.zeros(3)}, r"controlnet_down_blocks\.0"),
+        (lambda state: {**state, "control_model.lora_controlnet": torch.zeros(3)}, "lora_controlnet is not in a"),
     ],
 )
 def test_a_file_that_is_not_whole_is_refused_with_the_weight(tiny_model, controlnet, tmp_path, spoil, reason):
@@ -138,13 +139,28 @@ def test_a_file_that_is_not_whole_is_refused_with_the_weight(tiny_model, control
         render(tiny_model, {"a": net(file)}, {})
 
 
-def test_a_pickled_or_a_broken_controlnet_is_refused(tiny_model, tmp_path):
-    pickled, broken = tmp_path / "control_v11p_sd15_canny.pth", tmp_path / "cut.safetensors"
-    pickled.write_bytes(b"\x80\x02}q\x00.")
-    broken.write_bytes(b"\xff" * 40)
-    for file, reason in ((pickled, "is a pickle"), (broken, r"cut\.safetensors")):
-        with pytest.raises(Unavailable, match=reason):
-            render(tiny_model, {"a": net(file)}, {})
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("control_v11p_sd15_canny.pth", b"\x80\x02}q\x00.", "is a pickle"),
+        ("cut.safetensors", b"\xff" * 40, r"cut\.safetensors"),
+    ],
+)
+def test_a_pickled_or_a_broken_controlnet_is_refused(tiny_model, tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Unavailable, match=reason):
+        render(tiny_model, {"a": net(tmp_path / name)}, {})
+
+
+def test_an_xl_controlnet_by_the_original_names_has_all_of_its_weights(tiny_xl_model, tmp_path):
+    unet = UNet2DConditionModel.from_pretrained(tiny_xl_model / "unet")
+    made = ControlNetModel.from_unet(unet)
+    file = tmp_path / "xl.safetensors"
+    state = {key: tensor.contiguous() for key, tensor in made.state_dict().items()}
+    save_file(controlnet_names(state, layers=unet.config.layers_per_block), file)
+    loaded = load_controlnet("a", file, unet)
+    for key, tensor in made.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], tensor), key
 
 
 def test_an_unknown_name_in_the_controls_is_refused(tiny_model, controlnet):
