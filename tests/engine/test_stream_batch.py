@@ -1,5 +1,7 @@
 """Stream Batch against the paper's equations: the output of call k + n - 1 is frame k, denoised alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -97,6 +99,19 @@ def test_batched_equals_sequential_in_every_mode(mode, steps, frames, renoise, p
     together = [output for k in range(6) if (output := batched.push(z[k], recipe)) is not None] + batched.flush()
     for k in range(6):
         torch.testing.assert_close(together[k], alone.push(z[k], recipe), atol=2e-4, rtol=2e-4)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_boundary_condition_weighs_every_term_also_far_from_one(mode):
+    chosen = sampling((18, 32, 45), Guidance(mode, 1.7, 0.6))
+    schedule = replace(chosen.schedule, c_out=(0.9, 0.7, 0.5), c_skip=(0.1, 0.3, 0.5))
+    recipe = Recipe(replace(chosen, schedule=schedule), (0.3, -0.4))
+    batch, _ = make(3)
+    z = latents(5)
+    for k in range(5):
+        output = batch.push(z[k], recipe)
+        if k >= 2:
+            assert_same(output, z[k - 2], recipe)
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.5, 1.0])
