@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,11 @@ from sdstream.controls import Controls
 from sdstream.engine.acceleration import choose
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.files import BUNDLED
+from sdstream.engine.models import load
+from sdstream.engine.openvino.runtime import Runtime
+from sdstream.engine.openvino.unet import GraphUNet
+from sdstream.engine.prompt import Condition
+from sdstream.engine.stream_batch import Row
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 from tests.engine.playing import ALWAYS, picture, settings
@@ -249,6 +255,21 @@ def test_without_it_auto_is_eager_and_the_extra_is_named(monkeypatch):
     assert choose(DiffusionSettings(), CPU) == "eager"
     with pytest.raises(Unavailable, match=r"sdstream\[openvino\]"):
         choose(DiffusionSettings(acceleration="openvino"), CPU)
+
+
+@pytest.mark.skipif(not (BUNDLED / "mini").is_dir(), reason="the bundled model is not in this checkout")
+def test_graphs_that_compute_in_bfloat16_keep_openvinos_own_norms(monkeypatch):
+    monkeypatch.setattr("sdstream.engine.openvino.rows.light_norms", lambda unet: pytest.fail("no float32"))
+    model = load(DiffusionSettings(model="mini", device="cpu", **SIZE))
+    runtime = Runtime("float32", 1)
+    runtime.processor = replace(runtime.processor, precision="bf16")
+    shape = (model.channels, SIZE["height"] // 8, SIZE["width"] // 8)
+    prompt = Condition(model.text.encode("oil"), model.text.encode(""))
+    unet = GraphUNet(runtime, model.unet.float(), shape, prompt.positive)
+    x, time = torch.randn(1, *shape), torch.tensor([500])
+    row = Row(prompt, negative=False, scene=None, hint=None)
+    expected = model.unet(x, time, prompt.positive.tokens[None].float(), return_dict=False)[0]
+    torch.testing.assert_close(unet(x, time, [row]), expected, atol=1e-3, rtol=1e-3)
 
 
 def test_it_tells_nobody_that_it_is_used():

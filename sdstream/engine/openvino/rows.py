@@ -3,36 +3,42 @@
 `Any` stands for diffusers' modules, whose attributes have no static types.
 """
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
 from torch import Tensor, nn
 
 from sdstream.engine.attention import refuse_other_kinds
+from sdstream.engine.openvino.norms import light_norms
 
 
 class Alone(nn.Module):
     """Every row looks at itself only."""
 
-    def __init__(self, unet: Any) -> None:
+    def __init__(self, unet: Any, *, light: bool = False) -> None:
+        """`light`: with the group norms of `norms`."""
         from diffusers.models.attention_processor import AttnProcessor2_0
 
         super().__init__()
         self.unet = unet
+        self._norms = light_norms if light else nullcontext
         unet.set_attn_processor(AttnProcessor2_0())
 
     def forward(self, x: Tensor, timesteps: Tensor, tokens: Tensor, *added: Tensor) -> Tensor:
         """x [rows, c, h, w], timesteps [rows], tokens [rows, tokens, dim]; SDXL: pooled prompts and sizes too."""
         more = dict(zip(("text_embeds", "time_ids"), added, strict=False)) or None
-        output: Tensor = self.unet(x, timesteps, tokens, added_cond_kwargs=more, return_dict=False)[0]
+        with self._norms(self.unet):
+            output: Tensor = self.unet(x, timesteps, tokens, added_cond_kwargs=more, return_dict=False)[0]
         return output
 
 
 class Together(Alone):
     """Rows with the same number of scene look at each other in self-attention (paper section 3.2)."""
 
-    def __init__(self, unet: Any) -> None:
-        super().__init__(unet)
+    def __init__(self, unet: Any, *, light: bool = False) -> None:
+        """As `Alone`."""
+        super().__init__(unet, light=light)
         self._attention = SceneAttention()
         processors = dict(unet.attn_processors)
         for name in processors:

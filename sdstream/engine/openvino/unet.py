@@ -38,10 +38,13 @@ class GraphUNet:
         """`shape` is a latent's, `prompt` any at all: it tells how large prompts are."""
         self._time_ids = time_ids
         examples = (torch.zeros(1, *shape), torch.tensor([500]), *self._told([prompt]))
-        # With scale and shift beside the timestep, OpenVINO 2026.4 crashes on putting element-wise steps together.
-        snippets = unet.config.get("resnet_time_scale_shift") != "scale_shift"
-        alone = Source("unet", lambda: Alone(unet), examples, snippets)
-        together = Source("unet-together", lambda: Together(unet), (torch.tensor([0]), *examples), snippets)
+        shifted = unet.config.get("resnet_time_scale_shift") == "scale_shift"
+        light = shifted and runtime.processor.precision == "f32"
+        # Scale and shift behind OpenVINO's own group norms: 2026.4 crashes on putting such steps together.
+        snippets = light or not shifted
+        scenes = torch.tensor([0])
+        alone = Source("unet", lambda: Alone(unet, light=light), examples, snippets)
+        together = Source("unet-together", lambda: Together(unet, light=light), (scenes, *examples), snippets)
         self._alone, self._together = Graph(runtime, alone, cache), Graph(runtime, together, cache)
         self._embeddings: tuple[Embedding, ...] = ()
         self._prompts: list[Tensor] = []
