@@ -11,7 +11,7 @@ from torch.nn import functional
 from scripts.train.cache import SIDE, Cache
 from scripts.train.crops import somewhere, to_tensor
 from scripts.train.run import Run
-from sdstream.engine.shuffle import AutoencoderShuffle, Block
+from sdstream.engine.shuffle import AutoencoderShuffle, Block, to_blocks
 
 CHANNELS = 24
 """Channels of a latent: enough to hold strokes, and to keep faces through noise."""
@@ -41,15 +41,15 @@ def begin_linear(made: AutoencoderShuffle, pictures: Tensor) -> None:
     Component i is scaled to a standard deviation in proportion to the fourth root of its variance (mean square 1
     over all): between pixels, where noise would leave nothing but large areas, and white, where it would spare nothing.
     """
-    quarter = functional.pixel_unshuffle(pictures, 4)
+    encoder, decoder = made.encoder.linear, made.decoder.linear
+    quarter = to_blocks(pictures.permute(0, 2, 3, 1))
     blocks = functional.pixel_unshuffle(quarter, 2).movedim(1, -1).flatten(0, -2).double()
     mean = blocks.mean(0)
     values, vectors = torch.linalg.eigh((blocks - mean).T.cov())
     values, vectors = values[-CHANNELS:].flip(0), vectors[:, -CHANNELS:].flip(1)  # [c], [192, c]
     spread = values**0.25 / values.sqrt().mean().sqrt()
     gain = spread / values.sqrt()
-    encoder, decoder = made.encoder.linear, made.decoder.linear
-    encoder.weight.copy_((vectors * gain).T[..., None, None])
+    encoder.weight.copy_((vectors * gain).T.reshape(encoder.weight.shape))
     encoder.bias.copy_(-(mean @ vectors) * gain)
     decoder.weight.copy_((vectors / gain)[..., None, None])
     decoder.bias.copy_(mean)

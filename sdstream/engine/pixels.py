@@ -45,8 +45,12 @@ class Autoencoder:
 
     def decode(self, latent: Tensor) -> Tensor:
         """Turn latents into pictures, about -1..1.  # [F, 3, H, W]"""
-        picture: Tensor = self.module.decode((latent / self._scale + self._shift).to(self._dtype)).sample
+        picture: Tensor = self.module.decode(self.unscale(latent)).sample
         return picture
+
+    def unscale(self, latent: Tensor) -> Tensor:
+        """Turn latents into what the module calls latents."""
+        return (latent / self._scale + self._shift).to(self._dtype)
 
     def to_tensor(self, pixels: Pixels) -> Tensor:
         """Move one picture to the device.  # [3, H, W] float, -1..1"""

@@ -11,7 +11,25 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTinyOutput
 from diffusers.models.autoencoders.vae import DecoderOutput
 from torch import Tensor, nn
 
-FACTOR = 8
+BLOCK = 4
+"""Pixels along a side of what becomes one place."""
+
+CHANNELS = 3 * BLOCK**2
+"""Of a place: its pixels' colours."""
+
+
+def to_blocks(pictures: Tensor) -> Tensor:
+    """Rows of pixels [n, 4 h, 4 w, 3] to blocks [n, 48, h, w], of any type."""
+    n, height, width, colours = pictures.shape
+    rows = pictures.reshape(n, height // BLOCK, BLOCK, width // BLOCK, BLOCK * colours).transpose(2, 3)
+    return rows.reshape(n, height // BLOCK, width // BLOCK, -1).permute(0, 3, 1, 2)
+
+
+def to_pictures(blocks: Tensor) -> Tensor:
+    """Blocks [n, 48, h, w] to rows of pixels [n, 4 h, 4 w, 3], of any type."""
+    n, channels, height, width = blocks.shape
+    rows = blocks.permute(0, 2, 3, 1).reshape(n, height, width, BLOCK, channels // BLOCK).transpose(2, 3)
+    return rows.reshape(n, height * BLOCK, width * BLOCK, -1)
 
 
 class Block(nn.Module):
@@ -33,20 +51,16 @@ class Encoder(nn.Module):
 
     def __init__(self, latent: int, fine: int, coarse: int) -> None:
         super().__init__()
-        self.linear = nn.Conv2d(3 * FACTOR**2, latent, 1)
-        self.quarter = nn.Conv2d(48, fine, 3, padding=1)
+        self.linear = nn.Conv2d(CHANNELS, latent, 2, stride=2)
+        self.quarter = nn.Conv2d(CHANNELS, fine, 3, padding=1)
         self.eighth = nn.Sequential(
-            nn.PixelUnshuffle(2),
-            nn.ReLU(),
-            nn.Conv2d(4 * fine, coarse, 1),
-            nn.ReLU(),
-            nn.Conv2d(coarse, latent, 3, padding=1),
+            nn.ReLU(), nn.Conv2d(fine, coarse, 2, stride=2), nn.ReLU(), nn.Conv2d(coarse, latent, 3, padding=1)
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Encode pictures in -1..1."""
-        quarter = F.pixel_unshuffle(x, 4)
-        latent: Tensor = self.linear(F.pixel_unshuffle(quarter, 2)) + self.eighth(self.quarter(quarter))
+        blocks = to_blocks(x.permute(0, 2, 3, 1))
+        latent: Tensor = self.linear(blocks) + self.eighth(self.quarter(blocks))
         return latent
 
 
@@ -55,7 +69,7 @@ class Decoder(nn.Module):
 
     def __init__(self, latent: int, fine: int, coarse: int) -> None:
         super().__init__()
-        self.linear = nn.Conv2d(latent, 3 * FACTOR**2, 1)
+        self.linear = nn.Conv2d(latent, 4 * CHANNELS, 1)
         self.eighth = nn.Sequential(
             nn.Conv2d(latent, coarse, 3, padding=1),
             Block(coarse),
@@ -63,33 +77,36 @@ class Decoder(nn.Module):
             nn.Conv2d(coarse, 4 * fine, 1),
             nn.PixelShuffle(2),
         )
-        self.quarter = nn.Sequential(Block(fine), nn.ReLU(), nn.Conv2d(fine, 48, 3, padding=1))
+        self.quarter = nn.Sequential(Block(fine), nn.ReLU(), nn.Conv2d(fine, CHANNELS, 3, padding=1))
 
     def forward(self, z: Tensor) -> Tensor:
         """Decode to pictures, about -1..1."""
-        quarter = F.pixel_shuffle(self.linear(z), 2) + self.quarter(self.eighth(z))
-        return F.pixel_shuffle(quarter, 4)
+        return to_pictures(self.paint(z)).permute(0, 3, 1, 2)
+
+    def paint(self, z: Tensor) -> Tensor:
+        """Decode to blocks [n, 48, 2 h, 2 w], about -1..1."""
+        blocks: Tensor = F.pixel_shuffle(self.linear(z), 2) + self.quarter(self.eighth(z))
+        return blocks
 
 
 class AutoencoderShuffle(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers publishes no types
     """The pair, in diffusers' manner: `encode(x).latents`, `decode(z).sample`, a config and safetensors.
 
-    `block_out_channels` is there for its length only: four levels, hence an eighth of the size. The encoder has two
-    thirds of the decoder's `fine_channels`: it reads strokes, and need not paint them.
+    `block_out_channels` is there for its length only: four levels, hence an eighth of the size.
     """
 
     @register_to_config  # type: ignore[untyped-decorator]  # diffusers publishes no types
     def __init__(
         self,
         latent_channels: int = 24,
-        fine_channels: int = 24,
+        fine_channels: int = 16,
         coarse_channels: int = 48,
         scaling_factor: float = 1.0,
-        block_out_channels: tuple[int, ...] = (48, 48, 24, 48),
+        block_out_channels: tuple[int, ...] = (48, 48, 16, 48),
     ) -> None:
         super().__init__()
         del scaling_factor, block_out_channels  # read from the config
-        self.encoder = Encoder(latent_channels, fine_channels * 2 // 3, coarse_channels)
+        self.encoder = Encoder(latent_channels, fine_channels, coarse_channels)
         self.decoder = Decoder(latent_channels, fine_channels, coarse_channels)
 
     def encode(self, x: Tensor) -> AutoencoderTinyOutput:

@@ -5,7 +5,7 @@ import torch
 
 from sdstream.engine.component import component
 from sdstream.engine.pixels import Autoencoder
-from sdstream.engine.shuffle import AutoencoderShuffle
+from sdstream.engine.shuffle import AutoencoderShuffle, to_blocks, to_pictures
 
 
 @pytest.fixture
@@ -38,3 +38,11 @@ def test_moving_the_picture_by_a_latent_moves_the_latents(made):
     whole = made.encode(picture).latents
     moved = made.encode(picture[..., 8:]).latents
     torch.testing.assert_close(moved[..., 6:-6], whole[..., 7:-6], atol=1e-5, rtol=1e-5)
+
+
+def test_blocks_hold_the_pixels_of_their_own_place_and_go_back():
+    picture = torch.arange(2 * 8 * 12 * 3).reshape(2, 8, 12, 3)
+    blocks = to_blocks(picture)
+    assert blocks.shape == (2, 48, 2, 3)
+    assert blocks[1, :, 1, 2].tolist() == picture[1, 4:8, 8:12].flatten().tolist()
+    assert torch.equal(to_pictures(blocks), picture)

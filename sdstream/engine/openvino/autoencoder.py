@@ -8,6 +8,7 @@ from sdstream.engine.openvino.cache import GraphCache
 from sdstream.engine.openvino.graph import Graph, Source
 from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.pixels import Autoencoder, to_levels
+from sdstream.engine.shuffle import AutoencoderShuffle, to_pictures
 from sdstream.frame import Pixels
 
 
@@ -54,7 +55,10 @@ class _Encode(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Pixels [n, H, W, 3] uint8 to latents [n, c, h, w]."""
-        return self._autoencoder.encode(pixels.permute(0, 3, 1, 2).float().mul(2 / 255).sub(1))
+        levels = pixels.float().mul(2 / 255).sub(1)
+        return self._autoencoder.encode(
+            levels.permute(0, 3, 1, 2)
+        )  # AutoencoderShuffle turns them back: no work
 
 
 class _Decode(nn.Module):
@@ -65,4 +69,6 @@ class _Decode(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """Latents [n, c, h, w] to pixels [n, H, W, 3] uint8."""
+        if isinstance(self.module, AutoencoderShuffle):  # rounded first: a quarter as much is moved
+            return to_pictures(to_levels(self.module.decoder.paint(self._autoencoder.unscale(latent))))
         return to_levels(self._autoencoder.decode(latent)).permute(0, 2, 3, 1)
