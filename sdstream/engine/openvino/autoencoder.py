@@ -56,9 +56,7 @@ class _Encode(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Pixels [n, H, W, 3] uint8 to latents [n, c, h, w]."""
         levels = pixels.float().mul(2 / 255).sub(1)
-        return self._autoencoder.encode(
-            levels.permute(0, 3, 1, 2)
-        )  # AutoencoderShuffle turns them back: no work
+        return self._autoencoder.encode(levels.permute(0, 3, 1, 2))  # AutoencoderShuffle turns them back: no work
 
 
 class _Decode(nn.Module):
