@@ -81,6 +81,7 @@ def first_seconds(file: Path, seconds: float, target: Path) -> Path:
     return target
 
 
+@pytest.mark.slow
 def test_it_is_streamed_again_and_again_in_one_connection_to_whoever_comes_later(small: Path, tmp_path: Path):
     small = first_seconds(small, 2.0, tmp_path / "short.mp4")
     port = free_port()

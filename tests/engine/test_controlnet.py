@@ -107,15 +107,23 @@ def single_file(request: pytest.FixtureRequest, controlnet: Path, tmp_path_facto
     return file
 
 
-def test_a_controlnet_in_one_file_paints_what_its_folder_paints(tiny_model, controlnet, single_file):
-    scales = {"a": 0.7}
-    expected = render(tiny_model, {"a": net(controlnet)}, scales)
-    assert np.array_equal(render(tiny_model, {"a": net(single_file)}, scales), expected)
+@pytest.fixture(scope="module")
+def by_folder(tiny_model: Path, controlnet: Path) -> Pixels | None:
+    return render(tiny_model, {"a": net(controlnet)}, {"a": 0.7})
+
+
+def test_a_controlnet_in_one_file_paints_what_its_folder_paints(tiny_model, by_folder, single_file):
+    assert by_folder is not None
+    assert np.array_equal(render(tiny_model, {"a": net(single_file)}, {"a": 0.7}), by_folder)
+
+
+def unet_of(model: Path) -> UNet2DConditionModel:
+    return UNet2DConditionModel.from_pretrained(model / "unet")
 
 
 def test_a_controlnet_in_one_file_for_another_base_is_refused(tiny_xl_model, single_file):
     with pytest.raises(Unavailable, match=r"edges\.safetensors was made for another base model: it reads prompts of"):
-        render(tiny_xl_model, {"a": net(single_file)}, {})
+        load_controlnet("a", single_file, unet_of(tiny_xl_model))
 
 
 def without(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
@@ -136,7 +144,7 @@ def test_a_file_that_is_not_whole_is_refused_with_the_weight(tiny_model, control
     file = tmp_path / "spoilt.safetensors"
     save_file(spoil(controlnet_names(load_file(next(controlnet.glob("*.safetensors"))), layers=1)), file)
     with pytest.raises(Unavailable, match=rf"ControlNet 'a': .*spoilt\.safetensors.*{reason}"):
-        render(tiny_model, {"a": net(file)}, {})
+        load_controlnet("a", file, unet_of(tiny_model))
 
 
 @pytest.mark.parametrize(
@@ -149,11 +157,11 @@ def test_a_file_that_is_not_whole_is_refused_with_the_weight(tiny_model, control
 def test_a_pickled_or_a_broken_controlnet_is_refused(tiny_model, tmp_path, name, content, reason):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(Unavailable, match=reason):
-        render(tiny_model, {"a": net(tmp_path / name)}, {})
+        load_controlnet("a", tmp_path / name, unet_of(tiny_model))
 
 
 def test_an_xl_controlnet_by_the_original_names_has_all_of_its_weights(tiny_xl_model, tmp_path):
-    unet = UNet2DConditionModel.from_pretrained(tiny_xl_model / "unet")
+    unet = unet_of(tiny_xl_model)
     made = ControlNetModel.from_unet(unet)
     file = tmp_path / "xl.safetensors"
     state = {key: tensor.contiguous() for key, tensor in made.state_dict().items()}

@@ -18,7 +18,7 @@ from tests.parts.publisher import Publisher
 from tests.parts.show import KEY, Show, free_port
 from tests.parts.wait import until
 
-SECONDS = int(os.environ.get("SDSTREAM_AV_SECONDS", "16"))
+SECONDS = int(os.environ.get("SDSTREAM_AV_SECONDS", "14"))
 """How long each source is on air. That nothing drifts takes a minute to tell: 64, which is too long for every run."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(100 + 3 * SECONDS)]
 QUIET = 0.5
