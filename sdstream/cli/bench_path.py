@@ -21,6 +21,7 @@ import typer
 from sdstream import log
 from sdstream.cli.options import Overrides, sized
 from sdstream.config.schema import Config
+from sdstream.errors import Unavailable
 from sdstream.report import Report, table
 from sdstream.stage import Context, LogChoice
 from sdstream.stats import Histogram
@@ -186,6 +187,8 @@ def _publish(ends: ExitStack, url: str, canvas: dict[str, float], *, clip: bool)
     encoding = _SPAWN.Process(target=_encode, args=(file, canvas))  # whose memory is not the supervisor's
     encoding.start()
     encoding.join()
+    if encoding.exitcode:
+        raise Unavailable("the clip could not be encoded, so that there is nothing to publish; see the error above")
     ends.enter_context(publisher(file, url, LogChoice("error")))
 
 

@@ -15,7 +15,7 @@ from sdstream.tether import born_deaf, tie
 
 _SPAWN = multiprocessing.get_context("spawn")
 _AGAIN = 0.3  # seconds until the next try
-_TIMEOUT = (5.0, 5.0)  # seconds for connecting and for each packet; PyAV 18 heeds the second only
+_TIMEOUT = (5.0, 5.0)  # seconds, for connecting and for each packet; PyAV 18 connects without a limit
 
 
 @contextmanager

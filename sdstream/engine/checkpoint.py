@@ -14,8 +14,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from sdstream.engine.component import empty, fill, loading
-from sdstream.engine.files import PICKLES, check_safetensors, read_config
+from sdstream.engine.component import empty, fill, loading, refuse_unused
+from sdstream.engine.files import check_safetensors, read_config, refuse_pickle
 from sdstream.engine.text import Tower
 from sdstream.engine.tokenizer import find_tokenizer
 from sdstream.errors import Unavailable
@@ -45,8 +45,7 @@ class Checkpoint:
 
     def __init__(self, file: Path, configs: Path | None = None) -> None:
         """`configs` is a folder in diffusers layout that describes the file; None: what lies beside it."""
-        if file.suffix in PICKLES:
-            raise Unavailable(f"model {file} is a pickle, which could run any code; sdstream opens .safetensors only")
+        refuse_pickle(file, f"model {file}")
         header = check_safetensors(file)
         self._file, self._shapes, self._metadata = file, header.shapes, header.metadata
         self._configs = configs or file.parent
@@ -66,9 +65,7 @@ class Checkpoint:
         with self._loading("U-Net", UNET):
             state = self._read(UNET)
             converted = convert_ldm_unet_checkpoint(state, config)
-            used = {id(tensor) for tensor in converted.values()}
-            if left := [key for key, tensor in state.items() if id(tensor) not in used]:
-                raise ValueError(f"{min(left)} is not in a U-Net of this architecture")
+            refuse_unused(state, converted, "U-Net of this architecture")
             return fill(empty(lambda: UNet2DConditionModel.from_config(config)), converted, dtype)
 
     def autoencoder(self, dtype: torch.dtype) -> Any:

@@ -72,6 +72,13 @@ def fill(model: Any, weights: Mapping[str, Tensor], dtype: torch.dtype) -> Any: 
     return _frozen(model)
 
 
+def refuse_unused(state: Mapping[str, Tensor], converted: Mapping[str, Tensor], what: str) -> None:
+    """Raise ValueError for a weight of `state` that a converter, which takes what it knows, left out of `converted`."""
+    used = {id(tensor) for tensor in converted.values()}
+    if left := [key for key, tensor in state.items() if id(tensor) not in used]:
+        raise ValueError(f"{min(left)} is not in a {what}")
+
+
 def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
     if missing := expected.keys() - found.keys():
         raise ValueError(f"{min(missing)} is missing")

@@ -10,8 +10,8 @@ from typing import Any
 from safetensors import safe_open
 from torch import Tensor
 
-from sdstream.engine.component import empty, fill, loading
-from sdstream.engine.files import PICKLES, check_safetensors
+from sdstream.engine.component import empty, fill, loading, refuse_unused
+from sdstream.engine.files import check_safetensors, refuse_pickle
 from sdstream.errors import Unavailable
 
 PREFIX = "control_model."
@@ -31,8 +31,7 @@ def load_controlnet(name: str, file: Path, unet: Any) -> Any:
     from diffusers import ControlNetModel
 
     where = f"ControlNet {name!r}: {file}"
-    if file.suffix in PICKLES:
-        raise Unavailable(f"{where} is a pickle, which could run any code; sdstream opens .safetensors only")
+    refuse_pickle(file, where)
     shapes = check_safetensors(file).shapes
     if not any(key.removeprefix(PREFIX) in (ORIGINAL, OWN) for key in shapes):
         raise Unavailable(f"{where} is no ControlNet: it has neither {ORIGINAL} nor {OWN}")
@@ -60,7 +59,5 @@ def _converted(state: dict[str, Tensor], config: Any) -> dict[str, Tensor]:
         for kind in (".weight", ".bias"):
             if theirs + kind in state:
                 converted[ours + kind] = state[theirs + kind]
-    used = {id(tensor) for tensor in converted.values()}
-    if left := [key for key, tensor in state.items() if id(tensor) not in used]:
-        raise ValueError(f"{min(left)} is not in a ControlNet for this model")
+    refuse_unused(state, converted, "ControlNet for this model")
     return converted

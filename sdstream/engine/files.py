@@ -95,16 +95,19 @@ def read_config(path: Path, what: str) -> dict[str, Any]:  # JSON
     return config
 
 
+def refuse_pickle(file: Path, where: str) -> None:
+    """Raise Unavailable for a file that could run code when it is read; `where` begins the message."""
+    if file.suffix in PICKLES:
+        raise Unavailable(f"{where} is a pickle, which could run any code; sdstream opens .safetensors only")
+
+
 def weights(folder: Path, what: str) -> dict[Path, "Header"]:
     """Return the safetensors files of one component after a look at their headers; raises Unavailable."""
     read_config(folder / "config.json", what)
     found = sorted(folder.glob("*.safetensors"))
     if not found:
-        pickles = [file.name for file in folder.iterdir() if file.suffix in PICKLES]
-        if pickles:
-            raise Unavailable(
-                f"{what}: {folder / pickles[0]} is a pickle, which could run any code; sdstream opens .safetensors only"
-            )
+        for file in folder.iterdir():
+            refuse_pickle(file, f"{what}: {file}")
         raise Unavailable(f"{what}: there is no .safetensors file in {folder}; pull or copy the model again")
     return {file: check_safetensors(file) for file in found}
 

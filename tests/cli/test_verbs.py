@@ -48,7 +48,16 @@ def test_every_verb_explains_itself(sdstream: Sdstream, verb: str):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["fly"], ["run"], ["run", "a", "b"], ["run", "x.yaml", "--for", "soon"], ["run", "x.yaml", "--for", "0"]],
+    [
+        ["fly"],
+        ["run"],
+        ["run", "a", "b"],
+        ["run", "x.yaml", "--for", "soon"],
+        ["run", "x.yaml", "--for", "0"],
+        ["bench", "path", "--set", "source.key=another"],
+        ["bench", "path", "--size", "large"],
+        ["bench", "path", "--model", "mini@384"],
+    ],
 )
 def test_a_command_that_cannot_be_understood_ends_with_2(sdstream: Sdstream, arguments: list[str]):
     answer = sdstream(*arguments)
