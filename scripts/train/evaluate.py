@@ -42,9 +42,10 @@ class Painter:
 
 
 @contextmanager
-def painter(model: Path, side: int) -> Iterator[Painter]:
+def painter(model: Path, side: int, **more: object) -> Iterator[Painter]:
     """Open the engine at side x side."""
-    with DiffusionEngine(DiffusionSettings(model=str(model), width=side, height=side, acceleration="eager")) as engine:
+    told = {"model": str(model), "width": side, "height": side, "acceleration": "eager"} | more
+    with DiffusionEngine(DiffusionSettings.model_validate(told)) as engine:
         yield Painter(engine)
 
 
@@ -65,6 +66,7 @@ def faithful(cache: Cache, model: Path, count: int, steps: tuple[int, ...]) -> d
     numbers = cache.ready(held_out=True)[:count]
     hits, ratios, camera = [], {name: [] for name in NAMES}, []
     grids: dict[str, list[float]] = {"model": [], "target": []}
+    details: dict[str, list[float]] = {"model": [], "target": []}
     with painter(model, 256) as paints:
         for i in numbers:
             targets = cache.targets[i].astype(np.float32)
@@ -74,14 +76,16 @@ def faithful(cache: Cache, model: Path, count: int, steps: tuple[int, ...]) -> d
                 ratios[name].append(psnr(output, cache.targets[i, k]))
                 camera.append(psnr(cache.targets[i, 0], cache.targets[i, k]))
                 hits.append(int(errors.argmin()) == k)
-                grids["model"].append(_grid(output))
-                grids["target"].append(_grid(np.array(cache.targets[i, k])))
+                for who, picture in (("model", output), ("target", np.array(cache.targets[i, k]))):
+                    grids[who].append(_grid(picture))
+                    details[who].append(_detail(picture))
     by_look = {name: round(float(np.mean(values)), 2) for name, values in ratios.items()}
     return {
         "pictures": len(numbers), "steps": list(steps), "psnr_mean": round(float(np.mean(list(by_look.values()))), 2),
         "psnr_camera_itself": round(float(np.mean(camera)), 2), "psnr_by_look": by_look,
         "nearest_target_right": round(float(np.mean(hits)), 4),
         "grid": {who: round(float(np.mean(values)), 3) for who, values in grids.items()},
+        "detail": {who: round(float(np.mean(values)), 2) for who, values in details.items()},
     }  # fmt: skip
 
 
@@ -94,6 +98,12 @@ def _grid(picture: Picture) -> float:
         borders.append(steps[at_border].mean())
         others.append(steps[~at_border].mean())
     return float(np.mean(borders) / max(1e-6, float(np.mean(others))))
+
+
+def _detail(picture: Picture) -> float:
+    """Strength of strokes: mean distance (0..255) of the luma to itself blurred by 1 px."""
+    luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return float(np.abs(luma - cv2.GaussianBlur(luma, (0, 0), 1.0)).mean())
 
 
 def frames(clip: Path, count: int, side: int) -> list[Picture]:
@@ -189,6 +199,26 @@ def _warp(outputs: list[Picture]) -> float:
     return float(np.sqrt(np.mean(np.square(np.stack(differences)))))
 
 
+def rounded(cache: Cache, model: Path, count: int) -> dict[str, object]:
+    """PSNR between what OpenVINO paints in int8 and in float32, in dB: the mean, and the lowest with its look."""
+    ways = {"acceleration": "openvino"}
+    told: dict[str, object] = {}
+    with painter(model, 256, **ways, dtype="float32") as exact, painter(model, 256, **ways, dtype="int8") as fast:
+        for steps in (ONE, TWO):
+            ratios = {}
+            for i in cache.ready(held_out=True)[:count]:
+                picture = np.array(cache.targets[i, 0])
+                for name in NAMES:
+                    show = asking(name, steps)
+                    ratios[name, i] = psnr(exact.paint(picture, show), fast.paint(picture, show))
+            lowest = min(ratios, key=lambda key: ratios[key])
+            told[str(list(steps))] = {
+                "mean": round(float(np.mean(list(ratios.values()))), 1),
+                "lowest": round(ratios[lowest], 1), "of": lowest[0],
+            }  # fmt: skip
+    return told
+
+
 def words(cache: Cache, model: Path) -> dict[str, object]:
     """How often other names for a look give its picture (nearest target), and what nonsense words give."""
     i = cache.ready(held_out=True)[0]
@@ -251,6 +281,7 @@ def evaluate(cache: Cache, model: Path, clips: list[Path], report: Path, count: 
         "strength": ordered(model, clips, chosen[:3]),
         "structure": structure(cache, model, count),
         "steady": steady(cache, model, ("starry", "engraving", "old master", "red woodcut")),
+        "int8": rounded(cache, model, count),
         "words": words(cache, model),
         "controls": controls_work(cache, model, chosen),
     }

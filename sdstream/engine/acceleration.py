@@ -17,10 +17,14 @@ Acceleration = Literal["eager", "compile", "openvino"]
 def choose(settings: DiffusionSettings, device: torch.device) -> Acceleration:
     """Return what to run the model by; raises Unavailable if `openvino` is asked for and cannot be had."""
     if settings.acceleration in ("eager", "compile"):
+        if settings.dtype == "int8":
+            raise Unavailable("engine.dtype: int8 is for acceleration: openvino; use auto for one of the two")
         return settings.acceleration
     obstacle = _obstacle(settings, device)
     if settings.acceleration == "openvino" and obstacle is not None:
         raise Unavailable(f"engine.acceleration: openvino cannot be had: {obstacle}; or use auto or eager")
+    if settings.dtype == "int8" and obstacle is not None:
+        raise Unavailable(f"engine.dtype: int8 is for OpenVINO, which cannot be had: {obstacle}; or use auto")
     chosen: Acceleration = "openvino" if obstacle is None else "eager"
     if settings.acceleration == "auto":
         log.info("acceleration chosen", acceleration=chosen, because=obstacle or "the model runs on the processor")
@@ -39,10 +43,10 @@ def _obstacle(settings: DiffusionSettings, device: torch.device) -> str | None:
     if settings.controlnets:
         return f"it runs no ControlNets, and engine.controlnets has {next(iter(settings.controlnets))!r}"
     if settings.dtype == "float16":
-        return "it computes in float32 or bfloat16, not in float16 (engine.dtype: auto)"
-    if settings.dtype == "bfloat16":
-        from sdstream.engine.openvino.runtime import has_bfloat16
+        return "it computes in float32, bfloat16 or int8, not in float16 (engine.dtype: auto)"
+    if settings.dtype in ("bfloat16", "int8"):
+        from sdstream.engine.openvino.runtime import computes_in
 
-        if not has_bfloat16():
-            return "this processor does not compute in bfloat16 (engine.dtype: auto)"
+        if not computes_in(settings.dtype):
+            return f"this processor does not compute in {settings.dtype} (engine.dtype: auto)"
     return None

@@ -71,7 +71,7 @@ class Bench:
             "model": self.model_name,
             "size": f"{self.settings.width}x{self.settings.height}",
             "device": torch.cuda.get_device_name(device) if on_gpu else platform.processor() or "cpu",
-            "dtype": str(self.model.unet.dtype).removeprefix("torch."),
+            "weights": str(self.model.unet.dtype).removeprefix("torch."),
             "threads": self.settings.threads or CORES,
             "torch": torch.__version__,
             "resident_mib": round(psutil.Process().memory_info().rss / 2**20),

@@ -10,6 +10,7 @@ from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.engine.checkpoint import Checkpoint
 from sdstream.engine.component import component
 from sdstream.engine.files import CONFIGS, MODEL, locate, read_config
+from sdstream.engine.ranges import ModelRanges, read_ranges
 from sdstream.engine.schedule import NoiseTable
 from sdstream.engine.text import TextEncoder
 from sdstream.errors import Unavailable
@@ -33,6 +34,8 @@ class Model:
     table: NoiseTable
     wants_size: bool
     """An SDXL model, which is told the picture's size and a pooled prompt."""
+    ranges: ModelRanges | None = None
+    """What int8 needs to know, where the model's maker measured it."""
 
     @property
     def device(self) -> torch.device:
@@ -62,7 +65,7 @@ def choose_device(name: str) -> torch.device:
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """Return the number format that the settings name."""
-    if name == "auto":
+    if name in ("auto", "int8"):  # which is what OpenVINO makes of them
         return torch.float32 if device.type == "cpu" else torch.float16
     return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[name]
 
@@ -91,12 +94,14 @@ def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device
         raise Unavailable(f"engine.configs describes a model in one file, and {folder} is a folder; remove the setting")
     unet = component(UNet2DConditionModel, folder / "unet", "U-Net", torch_dtype=dtype)
     xl = _is_xl(unet)
+    autoencoder = _autoencoder(folder / "vae", settings, dtype, channels=unet.config.in_channels, xl=xl)
     return Model(
         unet=unet.to(device),
-        autoencoder=_autoencoder(folder / "vae", settings, dtype, channels=unet.config.in_channels, xl=xl).to(device),
+        autoencoder=autoencoder.to(device),
         text=TextEncoder.load(folder, device, dtype, pooled=xl, zero_negative=_zero_negative(folder)),
         table=_table(read_config(folder / "scheduler" / "scheduler_config.json", "scheduler"), settings, folder),
         wants_size=xl,
+        ranges=read_ranges(folder, unet, None if settings.tiny_autoencoder else autoencoder),
     )
 
 

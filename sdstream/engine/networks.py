@@ -14,6 +14,7 @@ from sdstream.engine.lora import Loras
 from sdstream.engine.models import Model, compile_model
 from sdstream.engine.pixels import Autoencoder
 from sdstream.engine.prompt import Condition
+from sdstream.engine.ranges import FILE, ModelRanges
 from sdstream.engine.stream_batch import Row
 from sdstream.engine.unet import ConditionedUNet
 from sdstream.errors import Unavailable
@@ -71,6 +72,8 @@ class Networks:
 
     unet: RowUNet
     autoencoder: Coder
+    dtype: str
+    """Number format that they compute in."""
 
 
 def make_networks(
@@ -84,7 +87,7 @@ def make_networks(
         try:
             return _graphs(model, settings, shape, threads)
         except Unavailable as error:
-            if settings.acceleration == "openvino":
+            if settings.acceleration == "openvino" or settings.dtype == "int8":
                 raise
             log.warning("acceleration auto: eager instead of openvino", reason=str(error))
     if acceleration == "compile":
@@ -96,7 +99,7 @@ def make_networks(
         controlnets=controlnets,
         loras=loras,
     )
-    return Networks(unet, Autoencoder(model.autoencoder))
+    return Networks(unet, Autoencoder(model.autoencoder), str(model.unet.dtype).removeprefix("torch."))
 
 
 def _graphs(model: Model, settings: DiffusionSettings, shape: Shape, threads: int) -> Networks:
@@ -111,19 +114,36 @@ def _graphs(model: Model, settings: DiffusionSettings, shape: Shape, threads: in
 
     for module in (model.unet, model.autoencoder):
         module.float()  # OpenVINO chooses the number format by itself
-    runtime = Runtime(settings.dtype, threads)
+    ranges = _ranges(model, settings)
+    runtime = Runtime(settings.dtype, threads, int8=ranges is not None)
+    if ranges is None or runtime.processor.precision != "int8":
+        ranges = ModelRanges({}, {})
+    log.info("openvino", precision=runtime.processor.precision, threads=threads)
     small = sum(weight.numel() for weight in model.unet.parameters()) <= SMALL
     prompt = model.text.encode("")
     size = (settings.width, settings.height)
-    key = make_key((model.unet, model.autoencoder), size, tuple(prompt.tokens.shape), runtime.processor)
+    key = make_key((model.unet, model.autoencoder), size, tuple(prompt.tokens.shape), ranges.text(), runtime.processor)
     cache = GraphCache(default_folder(), key) if small else None
-    unet = GraphUNet(runtime, model.unet, shape, prompt, time_ids=_time_ids(model, settings), cache=cache)
-    autoencoder = GraphAutoencoder(runtime, Autoencoder(model.autoencoder), shape, cache)
+    time_ids = _time_ids(model, settings)
+    unet = GraphUNet(runtime, model.unet, shape, prompt, time_ids=time_ids, ranges=ranges.unet, cache=cache)
+    autoencoder = GraphAutoencoder(runtime, Autoencoder(model.autoencoder), shape, ranges.autoencoder, cache)
     autoencoder.prepare()
     if small:
         unet.prepare()
     unet.take_over()
-    return Networks(unet, autoencoder)
+    return Networks(unet, autoencoder, runtime.processor.precision)
+
+
+def _ranges(model: Model, settings: DiffusionSettings) -> ModelRanges | None:
+    """Return what int8 needs to know, if it is known of these very weights. Raises Unavailable if int8 must be."""
+    obstacle = None
+    if model.ranges is None:
+        obstacle = f"this model brings no {FILE}"
+    elif settings.loras:
+        obstacle = "a LoRA changes its weights"
+    if settings.dtype == "int8" and obstacle is not None:
+        raise Unavailable(f"engine.dtype: int8 cannot be had: {obstacle}; use auto")
+    return model.ranges if obstacle is None else None
 
 
 def _time_ids(model: Model, settings: DiffusionSettings) -> Tensor | None:

@@ -64,7 +64,7 @@ class Session:
         self._recipes = self._new_recipes()
         self._filter = SimilarityFilter(random.Random(settings.random_seed))  # noqa: S311 - dice, not secrets
         networks = make_networks(model, settings, self._shape, self._controlnets, self._loras)
-        self.unet, self.autoencoder = networks.unet, networks.autoencoder
+        self.unet, self.autoencoder, self.dtype = networks.unet, networks.autoencoder, networks.dtype
         self._batch: StreamBatch[Condition] | None = None
         self._controls: Controls | None = None
         self._refused: Controls | None = None

@@ -24,10 +24,12 @@ def modes(bench: Bench, steps: Sequence[int]) -> list[Row]:
     for n in steps:
         kinds = {mode: controls(n, mode) for mode in GUIDED}
         kinds["cross_frame_attention"] = controls(n, cross_frame_attention=True)
-        laps = bench.times({kind: bench.player(frames, chosen) for kind, chosen in kinds.items()})
+        players = {kind: bench.player(frames, chosen) for kind, chosen in kinds.items()}
+        laps = bench.times(players)
         for kind, chosen in kinds.items():
             seconds = laps.seconds(kind)
-            rows.append({"n": n, "mode": kind, "rows": unet_rows(bench, chosen), "ms": 1e3 * seconds})
+            rows.append({"n": n, "mode": kind, "rows": unet_rows(bench, chosen)})
+            rows[-1] |= {"dtype": players[kind].session.dtype, "ms": 1e3 * seconds}
             rows[-1] |= {"fps": 1 / seconds, "of_none": laps.ratio(kind, "none")}
     return rows
 

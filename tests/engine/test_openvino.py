@@ -38,9 +38,8 @@ BUILDING = ("converting for openvino", "compiling for openvino")
 
 
 def pair(**more: object) -> list[DiffusionSettings]:
-    return [
-        DiffusionSettings.model_validate({"device": "cpu", **more, "acceleration": a}) for a in ("eager", "openvino")
-    ]
+    told = {"device": "cpu", "dtype": "float32", **more}
+    return [DiffusionSettings.model_validate({**told, "acceleration": a}) for a in ("eager", "openvino")]
 
 
 def scene(count: int, side: int) -> list[Pixels]:
@@ -147,8 +146,8 @@ def test_two_steps_in_any_guidance_mode_compile_nothing_on_air(tiny_model):
     assert [log["event"] for log in logs if log["event"] in BUILDING] == []
 
 
-def open_once(model: Path) -> tuple[Pixels, list[str]]:
-    with capture_logs() as logs, DiffusionEngine(settings(model, acceleration="openvino")) as engine:
+def open_once(model: Path, **more: object) -> tuple[Pixels, list[str]]:
+    with capture_logs() as logs, DiffusionEngine(settings(model, acceleration="openvino", **more)) as engine:
         result = engine(picture(0), Controls(steps=(30,), **ALWAYS))
     assert result is not None
     return result, [log["event"] for log in logs]
@@ -262,7 +261,7 @@ def test_graphs_that_compute_in_bfloat16_keep_openvinos_own_norms(monkeypatch):
     monkeypatch.setattr("sdstream.engine.openvino.rows.light_norms", lambda unet: pytest.fail("no float32"))
     model = load(DiffusionSettings(model="mini", device="cpu", **SIZE))
     runtime = Runtime("float32", 1)
-    runtime.processor = replace(runtime.processor, precision="bf16")
+    runtime.processor = replace(runtime.processor, precision="bfloat16")
     shape = (model.channels, SIZE["height"] // 8, SIZE["width"] // 8)
     prompt = Condition(model.text.encode("oil"), model.text.encode(""))
     unet = GraphUNet(runtime, model.unet.float(), shape, prompt.positive)

@@ -6,8 +6,10 @@ from torch import Tensor, nn
 
 from sdstream.engine.openvino.cache import GraphCache
 from sdstream.engine.openvino.graph import Graph, Source
+from sdstream.engine.openvino.int8 import rounded
 from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.pixels import Autoencoder, to_levels
+from sdstream.engine.ranges import Ranges
 from sdstream.engine.shuffle import AutoencoderShuffle, to_pictures
 from sdstream.frame import Pixels
 
@@ -16,17 +18,22 @@ class GraphAutoencoder:
     """Pixels to scaled latents and back, as `Autoencoder` does it."""
 
     def __init__(
-        self, runtime: Runtime, torch_one: Autoencoder, shape: tuple[int, int, int], cache: GraphCache | None
+        self,
+        runtime: Runtime,
+        torch_one: Autoencoder,
+        shape: tuple[int, int, int],
+        ranges: Ranges,
+        cache: GraphCache | None,
     ) -> None:
-        """`shape` is a latent's."""
+        """`shape` is a latent's; `ranges`: see `int8`."""
         self.factor = torch_one.factor
         """Pixels along a side of one latent."""
         channels, height, width = shape
         self._latent = (1, channels, height, width)
         self._picture = (1, height * self.factor, width * self.factor, 3)
         pixels, latent = torch.zeros(self._picture, dtype=torch.uint8), torch.zeros(self._latent)
-        self._encoder = Graph(runtime, Source("encoder", lambda: _Encode(torch_one), (pixels,)), cache)
-        self._decoder = Graph(runtime, Source("decoder", lambda: _Decode(torch_one), (latent,)), cache)
+        self._encoder = Graph(runtime, Source("encoder", lambda: _Encode(torch_one, ranges), (pixels,)), cache)
+        self._decoder = Graph(runtime, Source("decoder", lambda: _Decode(torch_one, ranges), (latent,)), cache)
 
     def prepare(self) -> None:
         """Compile both."""
@@ -48,25 +55,27 @@ class GraphAutoencoder:
 
 
 class _Encode(nn.Module):
-    def __init__(self, autoencoder: Autoencoder) -> None:
+    def __init__(self, autoencoder: Autoencoder, ranges: Ranges) -> None:
         super().__init__()
         self.module = autoencoder.module
-        self._autoencoder = autoencoder
+        self._autoencoder, self._ranges = autoencoder, ranges
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Pixels [n, H, W, 3] uint8 to latents [n, c, h, w]."""
         levels = pixels.float().mul(2 / 255).sub(1)
-        return self._autoencoder.encode(levels.permute(0, 3, 1, 2))  # AutoencoderShuffle turns them back: no work
+        with rounded(self.module, self._ranges):
+            return self._autoencoder.encode(levels.permute(0, 3, 1, 2))  # AutoencoderShuffle turns them back: no work
 
 
 class _Decode(nn.Module):
-    def __init__(self, autoencoder: Autoencoder) -> None:
+    def __init__(self, autoencoder: Autoencoder, ranges: Ranges) -> None:
         super().__init__()
         self.module = autoencoder.module
-        self._autoencoder = autoencoder
+        self._autoencoder, self._ranges = autoencoder, ranges
 
     def forward(self, latent: Tensor) -> Tensor:
         """Latents [n, c, h, w] to pixels [n, H, W, 3] uint8."""
-        if isinstance(self.module, AutoencoderShuffle):  # rounded first: a quarter as much is moved
-            return to_pictures(to_levels(self.module.decoder.paint(self._autoencoder.unscale(latent))))
-        return to_levels(self._autoencoder.decode(latent)).permute(0, 2, 3, 1)
+        with rounded(self.module, self._ranges):
+            if isinstance(self.module, AutoencoderShuffle):  # bytes first: a quarter as much is moved
+                return to_pictures(to_levels(self.module.decoder.paint(self._autoencoder.unscale(latent))))
+            return to_levels(self._autoencoder.decode(latent)).permute(0, 2, 3, 1)

@@ -41,6 +41,8 @@ class Key:
     """(width, height) of the picture."""
     prompt: tuple[int, ...]
     """Numbers of tokens, and of numbers in each."""
+    ranges: str
+    """What is rounded, and between which numbers (see `int8`)."""
     torch: str
     diffusers: str
     processor: Processor
@@ -55,10 +57,13 @@ class Key:
         return json.dumps(asdict(self), indent=1, sort_keys=True)
 
 
-def make_key(modules: tuple[Any, ...], size: tuple[int, int], prompt: tuple[int, ...], processor: Processor) -> Key:
+def make_key(
+    modules: tuple[Any, ...], size: tuple[int, int], prompt: tuple[int, ...], ranges: str, processor: Processor
+) -> Key:
     """Look at the very numbers of `modules` (diffusers models): a fused LoRA has changed them."""
     configs = tuple(json.dumps(dict(module.config), sort_keys=True, default=str) for module in modules)
-    return Key(FORMAT, _digest(modules), configs, size, prompt, torch.__version__, diffusers.__version__, processor)
+    versions = (torch.__version__, diffusers.__version__)
+    return Key(FORMAT, _digest(modules), configs, size, prompt, ranges, *versions, processor)
 
 
 def _digest(modules: tuple[nn.Module, ...]) -> str:

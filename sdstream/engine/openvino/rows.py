@@ -10,25 +10,28 @@ import torch.nn.functional as F  # noqa: N812 - the name that every torch reader
 from torch import Tensor, nn
 
 from sdstream.engine.attention import refuse_other_kinds
+from sdstream.engine.openvino.int8 import rounded
 from sdstream.engine.openvino.norms import light_norms
+from sdstream.engine.ranges import Ranges
 
 
 class Alone(nn.Module):
     """Every row looks at itself only."""
 
-    def __init__(self, unet: Any, *, light: bool = False) -> None:
-        """`light`: with the group norms of `norms`."""
+    def __init__(self, unet: Any, ranges: Ranges, *, light: bool = False) -> None:
+        """Round what `ranges` name (see `int8`); `light`: with the group norms of `norms`."""
         from diffusers.models.attention_processor import AttnProcessor2_0
 
         super().__init__()
         self.unet = unet
+        self._ranges = ranges
         self._norms = light_norms if light else nullcontext
         unet.set_attn_processor(AttnProcessor2_0())
 
     def forward(self, x: Tensor, timesteps: Tensor, tokens: Tensor, *added: Tensor) -> Tensor:
         """x [rows, c, h, w], timesteps [rows], tokens [rows, tokens, dim]; SDXL: pooled prompts and sizes too."""
         more = dict(zip(("text_embeds", "time_ids"), added, strict=False)) or None
-        with self._norms(self.unet):
+        with self._norms(self.unet), rounded(self.unet, self._ranges):
             output: Tensor = self.unet(x, timesteps, tokens, added_cond_kwargs=more, return_dict=False)[0]
         return output
 
@@ -36,9 +39,9 @@ class Alone(nn.Module):
 class Together(Alone):
     """Rows with the same number of scene look at each other in self-attention (paper section 3.2)."""
 
-    def __init__(self, unet: Any, *, light: bool = False) -> None:
+    def __init__(self, unet: Any, ranges: Ranges, *, light: bool = False) -> None:
         """As `Alone`."""
-        super().__init__(unet, light=light)
+        super().__init__(unet, ranges, light=light)
         self._attention = SceneAttention()
         processors = dict(unet.attn_processors)
         for name in processors:

@@ -6,10 +6,10 @@
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,9 +36,23 @@ def load_openvino() -> Any:
     return openvino
 
 
-def has_bfloat16() -> bool:
-    """Tell whether this processor computes in bfloat16; raises Unavailable."""
-    return "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+def computes_in(dtype: Literal["bfloat16", "int8"]) -> bool:
+    """Tell whether OpenVINO computes in this number format on this processor; raises Unavailable."""
+    return _CAPABILITIES[dtype] in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+Precision = Literal["float32", "bfloat16", "int8"]
+"""Of the arithmetic; int8 for the convolutions that may be rounded, and float32 for all else."""
+
+_CAPABILITIES = {"bfloat16": "BF16", "int8": "INT8"}
+"""What OpenVINO calls them."""
+
+
+def choose_precision(dtype: str, capabilities: Collection[str], *, int8: bool) -> Precision:
+    """Return what to compute in: `auto` prefers bfloat16, which was made for networks, then int8 where it may be."""
+    if dtype in ("auto", "bfloat16") and _CAPABILITIES["bfloat16"] in capabilities:
+        return "bfloat16"
+    return "int8" if dtype in ("auto", "int8") and int8 and _CAPABILITIES["int8"] in capabilities else "float32"
 
 
 @dataclass(frozen=True)
@@ -48,23 +62,24 @@ class Processor:
     openvino: str
     name: str
     capabilities: tuple[str, ...]
-    precision: str
+    precision: Precision
     threads: int
 
 
 class Runtime:
-    """Converts, compiles and reads back graphs; `dtype` is auto, float32 or bfloat16."""
+    """Converts, compiles and reads back graphs; `dtype` is auto, float32, bfloat16 or int8."""
 
-    def __init__(self, dtype: str, threads: int) -> None:
+    def __init__(self, dtype: str, threads: int, *, int8: bool = False) -> None:
+        """`int8`: whether the model may be rounded."""
         self._openvino = load_openvino()
         self._core = self._openvino.Core()
         capabilities = tuple(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
-        precision = "bf16" if "BF16" in capabilities and dtype != "float32" else "f32"
+        precision = choose_precision(dtype, capabilities, int8=int8)
         name = self._core.get_property("CPU", "FULL_DEVICE_NAME")
         self.processor = Processor(self._openvino.__version__, name, capabilities, precision, threads)
-        self._config = {
+        self._config: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
             "INFERENCE_NUM_THREADS": threads,
             # Threads tied to cores would queue behind whatever the sinks and the source run there.
             "ENABLE_CPU_PINNING": False,

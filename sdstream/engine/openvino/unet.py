@@ -5,6 +5,7 @@ measured here, and takes two inputs a layer. `Any` stands for diffusers' modules
 """
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from sdstream.engine.openvino.graph import Graph, Source
 from sdstream.engine.openvino.rows import Alone, Together
 from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.prompt import Condition, Embedding
+from sdstream.engine.ranges import Ranges
 from sdstream.engine.stream_batch import Row
 
 PREPARED = 4
@@ -33,18 +35,19 @@ class GraphUNet:
         prompt: Embedding,
         *,
         time_ids: Tensor | None = None,
+        ranges: Ranges = MappingProxyType({}),
         cache: GraphCache | None = None,
     ) -> None:
-        """`shape` is a latent's, `prompt` any at all: it tells how large prompts are."""
+        """`shape` is a latent's, `prompt` any at all: it tells how large prompts are. `ranges`: see `int8`."""
         self._time_ids = time_ids
         examples = (torch.zeros(1, *shape), torch.tensor([500]), *self._told([prompt]))
         shifted = unet.config.get("resnet_time_scale_shift") == "scale_shift"
-        light = shifted and runtime.processor.precision == "f32"
+        light = shifted and runtime.processor.precision != "bfloat16"
         # Scale and shift behind OpenVINO's own group norms: 2026.4 crashes on putting such steps together.
         snippets = light or not shifted
         scenes = torch.tensor([0])
-        alone = Source("unet", lambda: Alone(unet, light=light), examples, snippets)
-        together = Source("unet-together", lambda: Together(unet, light=light), (scenes, *examples), snippets)
+        alone = Source("unet", lambda: Alone(unet, ranges, light=light), examples, snippets)
+        together = Source("unet-together", lambda: Together(unet, ranges, light=light), (scenes, *examples), snippets)
         self._alone, self._together = Graph(runtime, alone, cache), Graph(runtime, together, cache)
         self._embeddings: tuple[Embedding, ...] = ()
         self._prompts: list[Tensor] = []

@@ -1,0 +1,121 @@
+"""OpenVINO in int8: what it rounds, for which models, and that the picture stays what it is."""
+
+import json
+import shutil
+from collections import Counter
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import torch
+
+from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.controls import Controls
+from sdstream.engine.acceleration import choose
+from sdstream.engine.diffusion import DiffusionEngine
+from sdstream.engine.files import BUNDLED
+from sdstream.engine.models import load
+from sdstream.engine.openvino.runtime import choose_precision, computes_in
+from sdstream.engine.ranges import FILE, ModelRanges, Observer
+from sdstream.engine.session import Session
+from sdstream.errors import Unavailable
+from tests.engine.lora_files import peft, saved
+from tests.engine.playing import ALWAYS, settings
+from tests.engine.test_openvino import BUILDING, GPU, open_once, pair, scene, worst
+
+pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed: the [openvino] extra")
+
+SHOW = Controls(steps=(32, 45), **ALWAYS)
+
+
+@pytest.fixture(scope="module")
+def measured_model(tiny_model, tmp_path_factory):
+    """The tiny model with ranges that were measured on what the test paints."""
+    folder = shutil.copytree(tiny_model, tmp_path_factory.mktemp("measured") / "model")
+    loaded = load(settings(folder))
+    session = Session(loaded, settings(folder), lambda: 0.0)
+    unet, autoencoder = Observer(loaded.unet), Observer(loaded.autoencoder)
+    with torch.inference_mode(), unet.watching(), autoencoder.watching():
+        for frame in scene(4, 64):
+            session.call(frame, SHOW)
+        session.flush()
+    (folder / FILE).write_text(ModelRanges(unet.ranges, autoencoder.ranges).text())
+    return folder
+
+
+def convolutions(engine: DiffusionEngine) -> Counter[str]:
+    """Number formats that the convolutions of the U-Net and the decoder are run in."""
+    graphs = (engine.session.unet._alone, engine.session.autoencoder._decoder)
+    steps = [step.get_rt_info() for graph in graphs for step in graph.ready(1)._model.get_runtime_model().get_ops()]
+    return Counter(
+        step["runtimePrecision"].astype(str) for step in steps if step["layerType"].astype(str) == "Convolution"
+    )
+
+
+def test_int8_rounds_the_convolutions_that_were_measured_and_keeps_the_picture(measured_model):
+    exact, fast = pair(model=str(measured_model), width=64, height=64)
+    fast = fast.model_copy(update={"dtype": "int8"})
+    with DiffusionEngine(exact) as one, DiffusionEngine(fast) as other:
+        ratio = worst([one, other], scene(4, 64), [SHOW] * 4)
+        assert convolutions(other)["u8"] + convolutions(other)["i8"] >= 12
+    assert 30 < ratio < 60  # as good as equal would be: nothing was rounded
+
+
+def test_ranges_are_a_part_of_what_a_kept_graph_depends_on(measured_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    open_once(measured_model, dtype="int8")
+    _, said = open_once(measured_model, dtype="int8")
+    assert not set(BUILDING) & set(said)
+    other = shutil.copytree(measured_model, tmp_path / "other")
+    told = json.loads((other / FILE).read_text())
+    told["unet"].popitem()
+    (other / FILE).write_text(json.dumps(told))
+    _, said = open_once(other, dtype="int8")
+    assert set(BUILDING) <= set(said)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "capabilities", "known", "chosen"),
+    [
+        ("auto", ("FP32", "INT8"), True, "int8"),
+        ("auto", ("FP32", "INT8"), False, "float32"),
+        ("auto", ("FP32",), True, "float32"),
+        ("auto", ("FP32", "INT8", "BF16"), True, "bfloat16"),
+        ("int8", ("FP32", "INT8", "BF16"), True, "int8"),
+        ("float32", ("FP32", "INT8", "BF16"), True, "float32"),
+        ("bfloat16", ("FP32", "INT8", "BF16"), True, "bfloat16"),
+    ],
+)
+def test_what_is_computed_in(dtype, capabilities, known, chosen):
+    assert choose_precision(dtype, capabilities, int8=known) == chosen
+
+
+@pytest.mark.parametrize("acceleration", ["auto", "openvino", "eager"])
+def test_int8_that_cannot_be_had_is_refused(tiny_model, acceleration):
+    reason = "is for acceleration: openvino" if acceleration == "eager" else f"brings no {FILE}"
+    with pytest.raises(Unavailable, match=reason):
+        DiffusionEngine(settings(tiny_model, acceleration=acceleration, dtype="int8")).__enter__()
+
+
+def test_int8_is_not_given_up_for_another_device():
+    with pytest.raises(Unavailable, match=r"int8 is for OpenVINO, which cannot be had: .* runs on cuda"):
+        choose(DiffusionSettings(dtype="int8"), GPU)
+
+
+def test_weights_that_a_lora_changed_are_not_rounded_by_old_ranges(measured_model, tmp_path):
+    lora = {"ink": {"path": saved(tmp_path, peft()), "fuse": True}}
+    with pytest.raises(Unavailable, match="a LoRA changes its weights"):
+        DiffusionEngine(settings(measured_model, acceleration="openvino", dtype="int8", loras=lora)).__enter__()
+
+
+@pytest.mark.skipif(not (BUNDLED / "mini").is_dir(), reason="the bundled model is not in this checkout")
+def test_mini_is_rounded_by_itself_where_there_is_no_bfloat16_and_keeps_its_picture():
+    size = {"width": 128, "height": 128}
+    frames = [np.ascontiguousarray(frame[:128, :128]) for frame in scene(3, 128)]
+    exact, fast = pair(model="mini", **size)
+    with DiffusionEngine(exact) as one, DiffusionEngine(fast.model_copy(update={"dtype": "auto"})) as other:
+        if not computes_in("bfloat16"):
+            assert convolutions(other)["u8"] + convolutions(other)["i8"] >= 20
+        for look in ("oil", "starry", "thermal", "pencil"):
+            show = Controls(prompt=look, steps=(25,), guidance={"mode": "none"}, **ALWAYS)
+            assert worst([one, other], frames, [show] * 3) > 38
