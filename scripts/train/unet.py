@@ -23,9 +23,9 @@ SIZES = (40, 48, 64)
 PAIRS, ONWARD = 6, 2
 """Pairs of a step's own, and pairs that come back from the step before with the model's own answers."""
 
-LATENT, STEADY, APART, STROKES = 0.1, 0.5, 0.03, 0.5
-"""Weights beside the picture's own: latents, two views of one scene, being told apart from other looks, and strokes as
-strong as the look's wherever they lie."""
+LATENT, STEADY, APART, STROKES, GRID = 0.1, 0.75, 0.03, 1.25, 0.3
+"""Weights beside the picture's own: latents, two views of one scene, being told apart from other looks, strokes as
+strong as the look's wherever they lie, and no blocks of 8x8 to be seen."""
 
 SHARPNESS = 0.01
 """Mean square between two pictures (-1..1) that makes one e times as likely as the other."""
@@ -147,6 +147,7 @@ def _losses(batch: Batch, picture: Tensor, answer: Tensor, encoder: nn.Module, l
     losses["latent"] = LATENT * (answer - latents).square().mean()
     losses["apart"] = APART * _apart(batch, picture, target, levels)
     losses["strokes"] = STROKES * _faint(picture, target)
+    losses["grid"] = GRID * (_rhythm(picture) - _rhythm(target)).abs().mean()
     losses["steady"] = STEADY * _unsteady(batch, picture)
     return losses
 
@@ -167,6 +168,20 @@ def _faint(picture: Tensor, target: Tensor) -> Tensor:
         loss = loss + (mine - wanted).abs().mean()
         picture, target = smaller
     return loss
+
+
+def _rhythm(picture: Tensor) -> Tensor:
+    """How steps between neighbouring pixels share out over the eight places of a block's rows and columns.
+
+    1 is an equal share; blocks that can be seen have more at their borders, the last place.  # [n, 2, 8]
+    """
+    shares = []
+    for dim in (-1, -2):
+        lines = picture.diff(dim=dim).abs().mean(dim=(1, -3 - dim))  # [n, side - 1]
+        whole = lines.shape[1] // 8 * 8
+        places = lines[:, :whole].unflatten(1, (-1, 8)).mean(1)
+        shares.append(places / places.mean(1, keepdim=True).clamp(min=1e-3))
+    return torch.stack(shares, dim=1)
 
 
 def _apart(batch: Batch, picture: Tensor, target: Tensor, levels: Levels) -> Tensor:
