@@ -76,6 +76,7 @@ class Observer:
 
     def __init__(self, module: nn.Module, but: tuple[str, ...] = ()) -> None:
         self.ranges: dict[str, tuple[float, float]] = {}
+        """Of those that saw anything but nothing."""
         self._parts = {
             name: part for name, part in _convolutions(module).items() if part.kernel_size == (3, 3) and name not in but
         }
@@ -93,7 +94,9 @@ class Observer:
     def _note(self, name: str) -> Any:  # torch's type for it says no more
         def note(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             low, high = self.ranges.get(name, (0.0, 0.0))
-            x = inputs[0]
-            self.ranges[name] = min(low, float(x.min())), max(high, float(x.max()))
+            x = inputs[0].detach()
+            low, high = min(low, float(x.min())), max(high, float(x.max()))
+            if low < high:
+                self.ranges[name] = low, high
 
         return note

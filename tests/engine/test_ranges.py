@@ -36,6 +36,14 @@ def test_nothing_is_always_within():
     assert observer.ranges == {"0": (0.0, 2.5)}
 
 
+def test_what_sees_nothing_has_no_range():
+    module = network()
+    observer = Observer(module)
+    with observer.watching():
+        module(torch.zeros(1, 3, 8, 8))
+    assert "0" not in observer.ranges
+
+
 def test_what_is_written_is_read(tmp_path):
     written = ModelRanges({"0": (-1.0, 2.0), "3": (0.0, 4.5)}, {"0": (-0.5, 0.5)})
     (tmp_path / FILE).write_text(written.text())
