@@ -19,7 +19,7 @@ from sdstream.controls import Controls, Guidance, Similarity, WeightedPrompt
 from sdstream.engine.diffusion import DiffusionEngine
 
 ONE, TWO = (25,), (32, 45)
-"""One step, and the default two."""
+"""One step, and two."""
 
 LADDER = (48, 40, 32, 22, 10)
 """First steps from weak to strong."""
@@ -171,7 +171,7 @@ def structure(cache: Cache, model: Path, count: int) -> dict[str, object]:
 def steady(cache: Cache, model: Path, looks: tuple[str, ...], count: int = 4) -> dict[str, object]:
     """Warp error of a known pan: 8 frames a picture, 3 px right and 2 px down a frame, both undone; RMS 0..255."""
     teacher = Teacher()
-    errors: dict[str, list[float]] = {"model": [], "teacher": []}
+    errors: dict[str, list[float]] = {"model, one step": [], "model, two steps": [], "teacher": []}
     with painter(model, 192) as paints:
         for i in cache.ready(held_out=True)[:count]:
             whole = np.array(cache.targets[i, 0])
@@ -179,13 +179,14 @@ def steady(cache: Cache, model: Path, looks: tuple[str, ...], count: int = 4) ->
             for name in looks:
                 style = LOOKS[NAMES.index(name)].paint
                 assert isinstance(style, int), f"{name} is not the teacher's"
-                errors["model"].append(_warp([paints.paint(view, asking(name, TWO)) for view in views]))
+                for who, steps in (("model, one step", ONE), ("model, two steps", TWO)):
+                    errors[who].append(_warp([paints.paint(view, asking(name, steps)) for view in views]))
                 errors["teacher"].append(_warp([teacher.paint(view, style, detail=0) for view in views]))
     means = {who: float(np.mean(values)) for who, values in errors.items()}
     return {
         "looks": list(looks),
-        "rms": {k: round(v, 2) for k, v in means.items()},
-        "ratio": round(means["model"] / means["teacher"], 3),
+        "rms": {who: round(mean, 2) for who, mean in means.items()},
+        "of_teacher": {who: round(mean / means["teacher"], 3) for who, mean in means.items() if who != "teacher"},
     }
 
 

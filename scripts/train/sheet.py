@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from scripts.train.cache import Cache
-from scripts.train.evaluate import TWO, asking, painter
+from scripts.train.evaluate import ONE, asking, painter
 from scripts.train.looks import NAMES
 from scripts.train.procedural import Picture
 
@@ -16,7 +16,7 @@ ACROSS = 8
 
 
 def write(cache: Cache, model: Path, path: Path) -> None:
-    """Write a PNG: for each of two held-out pictures the camera's own, then all looks by the default two steps."""
+    """Write a PNG: for each of two held-out pictures the camera's own, then all looks by one step."""
     numbers = cache.ready(held_out=True)
     chosen = [
         next((i for i in numbers if cache.photos[i].group == group), numbers[0]) for group in ("Caltech-101", "skimage")
@@ -26,7 +26,7 @@ def write(cache: Cache, model: Path, path: Path) -> None:
         for i in chosen:
             picture = np.array(cache.targets[i, 0])
             tiles.append(_tile(picture, "camera"))
-            tiles += [_tile(paints.paint(picture, asking(name, TWO)), name) for name in NAMES]
+            tiles += [_tile(paints.paint(picture, asking(name, ONE)), name) for name in NAMES]
     rows = [np.concatenate(tiles[at : at + ACROSS], axis=1) for at in range(0, len(tiles), ACROSS)]
     sheet = np.concatenate(rows, axis=0)
     path.parent.mkdir(parents=True, exist_ok=True)
