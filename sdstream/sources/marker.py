@@ -39,10 +39,6 @@ class Mark:
         """Return the seconds from birth until `now` (monotonic time of the same machine)."""
         return ((round(now / TICK) - self.ticks) % (1 << TICK_BITS)) * TICK
 
-    def birth(self, now: float) -> float:
-        """Return the monotonic time of birth, seen from `now`."""
-        return now - self.age(now)
-
 
 def fits(width: int, height: int) -> bool:
     """Tell whether a picture has room for the code: two pixels a cell."""

@@ -63,4 +63,3 @@ def test_a_picture_that_is_too_small_takes_no_mark():
 def test_the_age_is_the_time_since_birth_even_when_the_clock_has_wrapped(birth, age):
     mark = Mark(0, round(birth / TICK) % (1 << TICK_BITS), beep=False)
     assert mark.age(birth + age) == pytest.approx(age, abs=2 * TICK)
-    assert mark.birth(birth + age) == pytest.approx(birth, abs=2 * TICK)
