@@ -54,6 +54,7 @@ def live_tensors() -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_storm_of_a_thousand_changes_raises_nothing_and_leaks_nothing(styled, clock):
     dice = random.Random(0)
     counts = []

@@ -4,7 +4,7 @@ import pytest
 
 from tests.vm import machine
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(800), pytest.mark.xdist_group("camera")]  # one worker boots it
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(800)]
 
 
 @pytest.fixture(scope="module", params=["0.12.7", "0.15.0"])
