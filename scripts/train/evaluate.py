@@ -202,7 +202,7 @@ def _warp(outputs: list[Picture]) -> float:
 
 def rounded(cache: Cache, model: Path, count: int) -> dict[str, object]:
     """PSNR between what OpenVINO paints in int8 and in float32, in dB: the mean, and the lowest with its look."""
-    ways = {"acceleration": "openvino"}
+    ways = {"acceleration": "openvino", "device": "cpu"}
     told: dict[str, object] = {}
     with painter(model, 256, **ways, dtype="float32") as exact, painter(model, 256, **ways, dtype="int8") as fast:
         for steps in (ONE, TWO):

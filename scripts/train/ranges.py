@@ -35,8 +35,7 @@ Job = tuple[Picture, Controls]
 
 def write(cache: Cache, model: Path) -> None:
     """Paint, watch, and write into the folder what may be rounded."""
-    (model / FILE).unlink(missing_ok=True)
-    settings = DiffusionSettings(model=str(model), width=SIDE, height=SIDE, acceleration="eager")
+    settings = DiffusionSettings(model=str(model), width=SIDE, height=SIDE, acceleration="eager", device="cpu")
     loaded = load(settings)
     session = Session(loaded, settings, lambda: 0.0)
     jobs = list(_jobs(cache))
@@ -44,7 +43,7 @@ def write(cache: Cache, model: Path) -> None:
     with unet.watching(), autoencoder.watching():
         for job in jobs:
             _paint(session, job)
-    few = jobs[:: len(jobs) // TRIED]
+    few = jobs[:: len(jobs) // TRIED][:TRIED]
     kept = ModelRanges(
         _harmless(session, few, loaded.unet, unet.ranges),
         _harmless(session, few, loaded.autoencoder, autoencoder.ranges),

@@ -49,7 +49,9 @@ def openvino() -> Finding:
     )
     if "error" in facts:
         return Finding("openvino", "note", facts["error"], "pip install 'sdstream[openvino]'")
-    return Finding("openvino", "ok", f"{facts['version']}, computes in {'bf16' if 'BF16' in facts['can'] else 'f32'}")
+    formats = {"BF16": "bf16", "INT8": "int8 or f32"}
+    best = next((said for what, said in formats.items() if what in facts["can"]), "f32")
+    return Finding("openvino", "ok", f"{facts['version']}, computes in {best}")
 
 
 def gpu() -> Finding:

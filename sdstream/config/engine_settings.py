@@ -63,7 +63,7 @@ class DiffusionSettings(Settings):
     """`cuda`, `cuda:1`, `mps`, `cpu`, or the best there is."""
     dtype: Literal["auto", "float32", "float16", "bfloat16", "int8"] = "auto"
     """Number format of the model; `auto` is float16 on a GPU and float32 on a CPU. OpenVINO's `auto` is bfloat16 where
-    the processor has it, else int8 where the model says how (`mini` does), else float32."""
+    the processor has it, else int8 where the model says how (`mini` does) and no LoRA is loaded, else float32."""
     autoencoder: Literal["tiny", "full"] = "tiny"
     """The tiny autoencoder (fast), or the model's own full one (finer)."""
     tiny_autoencoder: ModelName | None = None

@@ -94,14 +94,14 @@ def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device
         raise Unavailable(f"engine.configs describes a model in one file, and {folder} is a folder; remove the setting")
     unet = component(UNet2DConditionModel, folder / "unet", "U-Net", torch_dtype=dtype)
     xl = _is_xl(unet)
-    autoencoder = _autoencoder(folder / "vae", settings, dtype, channels=unet.config.in_channels, xl=xl)
+    autoencoder, own = _autoencoder(folder / "vae", settings, dtype, channels=unet.config.in_channels, xl=xl)
     return Model(
         unet=unet.to(device),
         autoencoder=autoencoder.to(device),
         text=TextEncoder.load(folder, device, dtype, pooled=xl, zero_negative=_zero_negative(folder)),
         table=_table(read_config(folder / "scheduler" / "scheduler_config.json", "scheduler"), settings, folder),
         wants_size=xl,
-        ranges=read_ranges(folder, unet, None if settings.tiny_autoencoder else autoencoder),
+        ranges=read_ranges(folder, unet, autoencoder if own else None),
     )
 
 
@@ -171,7 +171,8 @@ def _fits_together(model: Model, folder: Path) -> None:
 
 def _autoencoder(
     own: Path, settings: DiffusionSettings, dtype: torch.dtype, *, channels: int, xl: bool
-) -> Any:  # diffusers publishes no types
+) -> tuple[Any, bool]:  # diffusers publishes no types
+    """Return the autoencoder, and whether it is the model's own, in the folder `own`."""
     from diffusers import AutoencoderKL, AutoencoderTiny
 
     from sdstream.engine.shuffle import AutoencoderShuffle
@@ -181,10 +182,10 @@ def _autoencoder(
     if settings.autoencoder == "full":
         if own_kind:
             raise Unavailable(f"engine.autoencoder: full, but {own} is a tiny autoencoder; use `tiny`")
-        return component(AutoencoderKL, own, "autoencoder", torch_dtype=_safe(dtype, xl=xl))
+        return component(AutoencoderKL, own, "autoencoder", torch_dtype=_safe(dtype, xl=xl)), True
     if settings.tiny_autoencoder is None and own_kind:
-        return component(own_kind, own, "autoencoder", torch_dtype=dtype)
-    return _tiny(settings, dtype, channels=channels, xl=xl)
+        return component(own_kind, own, "autoencoder", torch_dtype=dtype), True
+    return _tiny(settings, dtype, channels=channels, xl=xl), False
 
 
 def _tiny(settings: DiffusionSettings, dtype: torch.dtype, *, channels: int, xl: bool) -> Any:

@@ -44,7 +44,7 @@ class Joint:
     SOFT = 0.003
     """Seconds of average difference that are left alone."""
     SLEW = 0.005
-    """Share of a block that is taken back at most."""
+    """Share of a block that is taken back at most, if that is a sample."""
     _SMOOTH = 0.05
     _BLOCKS = 10  # that the rest of a difference is spread over
 

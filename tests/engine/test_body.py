@@ -118,9 +118,9 @@ def test_the_rate_leaves_out_the_time_without_an_engine(house: House, monkeypatc
 
 
 def test_the_rate_leaves_out_the_time_without_a_source(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "_AWAY", 0.3)
+    monkeypatch.setattr(body, "_AWAY", 1.5)
     with house.process():
-        for pause in (0.0, 0.0, 0.4, 0.0):
+        for pause in (0.0, 0.0, 1.6, 0.0):
             time.sleep(pause)
             assert house.show(1)
     assert house.context.counters.count("steps") == 2

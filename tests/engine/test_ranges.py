@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from sdstream.engine.models import load
+from sdstream.engine.models import TINY, load
 from sdstream.engine.ranges import FILE, ModelRanges, Observer, read_ranges
 from sdstream.errors import Unavailable
 from tests.engine.playing import settings
+from tests.engine.test_checkpoint import with_full_autoencoder
 
 
 def network() -> nn.Module:
@@ -85,3 +86,15 @@ def test_another_autoencoder_is_not_rounded_by_the_models_ranges(tmp_path, tiny_
         load(settings(model))
     other = load(settings(model, tiny_autoencoder=str(tiny_model / "vae")))
     assert other.ranges == ModelRanges({"conv_in": (-1.0, 1.0)}, {})
+
+
+def test_a_model_with_a_full_autoencoder_is_rounded_in_that_one_only(tmp_path, tiny_model):
+    model = with_full_autoencoder(shutil.copytree(tiny_model, tmp_path / "model"))
+    told = {"unet": {"conv_in": [-1, 1]}, "vae": {"encoder.conv_in": [-1, 1]}}
+    (model / FILE).write_text(json.dumps(told))
+    assert load(settings(model, autoencoder="full")).ranges.autoencoder == {"encoder.conv_in": (-1.0, 1.0)}
+    assert load(settings(model, tiny_autoencoder=str(tiny_model / "vae"))).ranges.autoencoder == {}
+    locally = shutil.copytree(tiny_model / "vae", tmp_path / "taesd")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TINY, 4, str(locally))
+        assert load(settings(model)).ranges.autoencoder == {}
