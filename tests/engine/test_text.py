@@ -41,7 +41,7 @@ def test_no_negative_prompt_is_zeros_where_the_model_was_trained_so(tiny_xl_mode
 def test_the_longest_prompt_is_encoded_before_anybody_notices(text, prompt):
     started = time.process_time()
     tokens = text.encode(prompt).tokens
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 3  # steps as many as its square would take ten seconds
     assert tokens.shape == (77, 32)
     assert bool(torch.isfinite(tokens).all())
 
