@@ -9,6 +9,7 @@ import numpy as np
 from sdstream.audio.lag import Lag
 from sdstream.audio_ring import AudioRing
 from sdstream.frame import SAMPLE_RATE, Samples
+from sdstream.interpolation import between
 
 _FADE = 192  # samples (4 ms) of every fade; the shortest block, at 240 pictures a second, has 200
 _SLEW = 0.005
@@ -97,16 +98,11 @@ class Delay:
         return min(most, max(-most, error)) if self._slewing else 0
 
     def _read(self, place: int, advance: int, count: int) -> Samples:
-        """Return `advance` samples from `place` on, stretched to `count` by Catmull-Rom interpolation."""
+        """Return `advance` samples from `place` on, stretched to `count`."""
         if advance == count:
             return self._ring.read(place, count)
         samples = self._ring.read(place - 1, advance + 3)
-        at = np.arange(count) * (advance / count)
-        index = at.astype(int)
-        t = (at - index).astype(np.float32)[:, None]
-        a, b, c, d = (samples[index + i] for i in range(4))
-        stretched: Samples = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
-        return stretched
+        return between(samples, np.arange(count) * (advance / count))
 
 
 def _blend(out: Samples, tail: Samples) -> None:

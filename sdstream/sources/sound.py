@@ -6,6 +6,7 @@ import av
 import numpy as np
 
 from sdstream.frame import SAMPLE_RATE, Samples
+from sdstream.interpolation import between
 
 
 class Resampler:
@@ -78,8 +79,6 @@ class Joint:
 
 
 def _stretch(samples: Samples, length: int) -> Samples:
-    """Resample a block of two or more to a length that differs a little; linear interpolation is exact enough."""
-    places = np.linspace(0, len(samples) - 1, length)
-    source = np.arange(len(samples))
-    channels = [np.interp(places, source, samples[:, channel]) for channel in (0, 1)]
-    return np.stack(channels, axis=-1).astype(np.float32)
+    """Resample a block of two or more to a length that differs a little; it keeps its ends."""
+    padded = np.concatenate((samples[:1], samples, samples[-1:], samples[-1:]))
+    return between(padded, np.linspace(0, len(samples) - 1, length))

@@ -96,3 +96,15 @@ def test_a_stretched_block_keeps_its_ends():
     assert len(stretched) == 1024 + int(1024 * Joint.SLEW)
     assert stretched[0].tolist() == [0, 0]
     assert stretched[-1].tolist() == [1, -1]
+
+
+def test_a_stretched_block_stays_bright():
+    joint = Joint()
+    joint.fit(100.0, block())
+    tone = lambda places: np.sin(2 * np.pi * 8000 / SAMPLE_RATE * places)  # noqa: E731 - two uses, one line
+    wave = tone(np.arange(1024)).astype(np.float32)
+    for _ in range(100):
+        _, stretched = joint.fit(joint.end + 0.02, np.stack([wave, wave], -1))
+    exact = tone(np.linspace(0, 1023, len(stretched)))
+    assert len(stretched) > 1024
+    assert np.abs(stretched[2:-2, 0] - exact[2:-2]).max() < 0.05  # straight lines: 0.13

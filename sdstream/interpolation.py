@@ -1,0 +1,21 @@
+"""Sound between its samples, by Catmull-Rom splines: a straight line would dull it, and what is dulled here and not
+there, many times a second, is heard as roughness."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sdstream.frame import Samples
+
+
+def between(samples: Samples, at: npt.NDArray[np.floating[Any]]) -> Samples:
+    """Return the (len(at), 2) values at the places `at`, counted from the second of `samples` (n, 2): 0 to n - 4.
+
+    A value depends on the sample before its place and two after it.
+    """
+    index = at.astype(int)
+    t = (at - index).astype(np.float32)[:, None]
+    a, b, c, d = (samples[index + i] for i in range(4))
+    values: Samples = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    return values
