@@ -21,7 +21,7 @@ from sdstream.log import get_logger
 
 log = get_logger()
 
-FORMAT = 2
+FORMAT = 3
 """Counts up when the graphs are built in another way from the same model."""
 
 KEEP = 8

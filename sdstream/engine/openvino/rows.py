@@ -3,7 +3,8 @@
 `Any` stands for diffusers' modules, whose attributes have no static types.
 """
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
@@ -28,11 +29,15 @@ class Alone(nn.Module):
         self._norms = light_norms if light else nullcontext
         unet.set_attn_processor(AttnProcessor2_0())
 
-    def forward(self, x: Tensor, timesteps: Tensor, tokens: Tensor, *added: Tensor) -> Tensor:
-        """x [rows, c, h, w], timesteps [rows], tokens [rows, tokens, dim]; SDXL: pooled prompts and sizes too."""
+    def forward(self, x: Tensor, times: Tensor, tokens: Tensor, *added: Tensor) -> Tensor:
+        """x [rows, c, h, w], times [rows, waves], tokens [rows, tokens, dim]; SDXL: pooled prompts and sizes too.
+
+        Times and sizes are the waves that `Waves` makes of them.
+        """
         more = dict(zip(("text_embeds", "time_ids"), added, strict=False)) or None
-        with self._norms(self.unet), rounded(self.unet, self._ranges):
-            output: Tensor = self.unet(x, timesteps, tokens, added_cond_kwargs=more, return_dict=False)[0]
+        told = {"time_proj": times} if more is None else {"time_proj": times, "add_time_proj": added[1]}
+        with self._norms(self.unet), rounded(self.unet, self._ranges), _answering(self.unet, told):
+            output: Tensor = self.unet(x, times[:, 0], tokens, added_cond_kwargs=more, return_dict=False)[0]
         return output
 
 
@@ -51,10 +56,43 @@ class Together(Alone):
                 processors[name] = self._attention
         unet.set_attn_processor(processors)
 
-    def forward(self, scenes: Tensor, x: Tensor, timesteps: Tensor, tokens: Tensor, *added: Tensor) -> Tensor:  # type: ignore[override]  # one input more, in front
+    def forward(self, scenes: Tensor, x: Tensor, times: Tensor, tokens: Tensor, *added: Tensor) -> Tensor:  # type: ignore[override]  # one input more, in front
         """`scenes` [rows]; the others as before."""
         self._attention.scenes = scenes
-        return super().forward(x, timesteps, tokens, *added)
+        return super().forward(x, times, tokens, *added)
+
+
+class Waves:
+    """The sines and cosines that a U-Net makes of timesteps and sizes, in float32 and outside of the graph.
+
+    A graph that computes in bfloat16 would round the numbers themselves, 519 to 520: at 128x128 the pictures of `mini`
+    were 33 to 46 dB from float32's, and are 53 to 56 dB.
+    """
+
+    def __init__(self, unet: Any) -> None:
+        self._unet = unet
+
+    def of_times(self, timesteps: Tensor) -> Tensor:
+        """timesteps [rows]; the result [rows, waves]."""
+        waves: Tensor = self._unet.time_proj(timesteps)
+        return waves.float()
+
+    def of_sizes(self, sizes: Tensor) -> Tensor:
+        """SDXL's six numbers; the result [all their waves]."""
+        waves: Tensor = self._unet.add_time_proj(sizes)
+        return waves.float().flatten()
+
+
+@contextmanager
+def _answering(unet: Any, told: dict[str, Tensor]) -> Iterator[None]:
+    """Have the projections of this name answer what is told while this lasts, whatever they are asked."""
+    for name, waves in told.items():
+        unet.get_submodule(name).forward = lambda _, waves=waves: waves
+    try:
+        yield
+    finally:
+        for name in told:
+            del unet.get_submodule(name).forward
 
 
 class SceneAttention:

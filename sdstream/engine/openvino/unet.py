@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sdstream.engine.openvino.cache import GraphCache
 from sdstream.engine.openvino.graph import Graph, Source
-from sdstream.engine.openvino.rows import Alone, Together
+from sdstream.engine.openvino.rows import Alone, Together, Waves
 from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.prompt import Condition, Embedding
 from sdstream.engine.ranges import Ranges
@@ -39,8 +39,9 @@ class GraphUNet:
         cache: GraphCache | None = None,
     ) -> None:
         """`shape` is a latent's, `prompt` any at all: it tells how large prompts are. `ranges`: see `int8`."""
-        self._time_ids = time_ids
-        examples = (torch.zeros(1, *shape), torch.tensor([500]), *self._told([prompt]))
+        self._waves = Waves(unet)
+        self._sizes = None if time_ids is None else self._waves.of_sizes(time_ids)
+        examples = (torch.zeros(1, *shape), self._waves.of_times(torch.tensor([500])), *self._told([prompt]))
         shifted = unet.config.get("resnet_time_scale_shift") == "scale_shift"
         light = shifted and runtime.processor.precision != "bfloat16"
         # Scale and shift behind OpenVINO's own group norms: 2026.4 crashes on putting such steps together.
@@ -67,7 +68,7 @@ class GraphUNet:
         if len(self._output) != len(x):
             self._output = torch.empty_like(x)
         scenes = [-1 - place if row.scene is None else row.scene for place, row in enumerate(rows)]
-        inputs = [x.contiguous(), timesteps, *self._prompts]
+        inputs = [x.contiguous(), self._waves.of_times(timesteps), *self._prompts]
         if len(set(scenes)) == len(rows):
             self._alone.run(inputs, self._output.numpy())
         else:
@@ -91,6 +92,6 @@ class GraphUNet:
         """Stack prompts row by row, in the graph's order: tokens, then what SDXL gets besides."""
         told = [torch.stack([embedding.tokens for embedding in embeddings]).float()]  # [rows, tokens, dim]
         pooled = [embedding.pooled for embedding in embeddings if embedding.pooled is not None]
-        if self._time_ids is not None and pooled:
-            told += [torch.stack(pooled).float(), self._time_ids.expand(len(embeddings), -1).contiguous()]
+        if self._sizes is not None and pooled:
+            told += [torch.stack(pooled).float(), self._sizes.expand(len(embeddings), -1).contiguous()]
         return told
