@@ -56,14 +56,16 @@ class DiffusionSettings(Settings):
     acceleration: Literal["auto", "eager", "compile", "openvino"] = "auto"
     """`eager` runs the model as it is, `compile` through torch.compile (an experiment: minutes at start, and pauses on
     air that may count as a hang when a change needs other code), `openvino` on a processor several times faster (needs
-    the extra of that name); `auto` is openvino where it can do all that is asked for, else eager, and says which."""
+    the extra of that name); `auto` is openvino where it can do all that is asked for, else eager (with ControlNets, and
+    with LoRAs that are not fused), and says which."""
     threads: int | None = Field(None, ge=1, le=256)
     """Threads that the model may use on a processor; one for each core by default."""
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """`cuda`, `cuda:1`, `mps`, `cpu`, or the best there is."""
     dtype: Literal["auto", "float32", "float16", "bfloat16", "int8"] = "auto"
     """Number format of the model; `auto` is float16 on a GPU and float32 on a CPU. OpenVINO's `auto` is bfloat16 where
-    the processor has it, else int8 where the model says how (`mini` does) and no LoRA is loaded, else float32."""
+    the processor has it, else int8 where the model says how (`mini` does) and no LoRA is loaded, else float32. So a
+    ControlNet or a LoRA may change it, and with it the picture a little: the log says so. A format named here stays."""
     autoencoder: Literal["tiny", "full"] = "tiny"
     """The tiny autoencoder (fast), or the model's own full one (finer)."""
     tiny_autoencoder: ModelName | None = None

@@ -20,7 +20,7 @@ def choose(settings: DiffusionSettings, device: torch.device) -> Acceleration:
         if settings.dtype == "int8":
             raise Unavailable("engine.dtype: int8 is for acceleration: openvino; use auto for one of the two")
         return settings.acceleration
-    obstacle = _obstacle(settings, device)
+    obstacle = find_obstacle(settings, device)
     if settings.acceleration == "openvino" and obstacle is not None:
         raise Unavailable(f"engine.acceleration: openvino cannot be had: {obstacle}; or use auto or eager")
     if settings.dtype == "int8" and obstacle is not None:
@@ -31,7 +31,7 @@ def choose(settings: DiffusionSettings, device: torch.device) -> Acceleration:
     return chosen
 
 
-def _obstacle(settings: DiffusionSettings, device: torch.device) -> str | None:
+def find_obstacle(settings: DiffusionSettings, device: torch.device) -> str | None:
     """Return why OpenVINO cannot run a model as the settings want it, or None."""
     if device.type != "cpu":
         return f"it is for processors, and the model runs on {device.type} (engine.device: cpu)"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sdstream.config.engine_settings import DiffusionSettings
-from sdstream.engine.acceleration import choose
+from sdstream.engine.acceleration import choose, find_obstacle
 from sdstream.engine.controlnet import ControlNets
 from sdstream.engine.lora import Loras
 from sdstream.engine.models import Model, compile_model
@@ -90,6 +90,8 @@ def make_networks(
             if settings.acceleration == "openvino" or settings.dtype == "int8":
                 raise
             log.warning("acceleration auto: eager instead of openvino", reason=str(error))
+    else:
+        _tell_another_format(model, settings, _name(model.unet.dtype))
     if acceleration == "compile":
         compile_model(model)
     unet = ConditionedUNet(
@@ -99,11 +101,11 @@ def make_networks(
         controlnets=controlnets,
         loras=loras,
     )
-    return Networks(unet, Autoencoder(model.autoencoder), str(model.unet.dtype).removeprefix("torch."))
+    return Networks(unet, Autoencoder(model.autoencoder), _name(model.unet.dtype))
 
 
 def _graphs(model: Model, settings: DiffusionSettings, shape: Shape, threads: int) -> Networks:
-    if model.unet.config.get("time_cond_proj_dim"):
+    if _takes_guidance(model):
         raise Unavailable(
             "engine.acceleration: openvino runs no model that takes guidance as an input (LCM); use auto or eager"
         )
@@ -131,6 +133,7 @@ def _graphs(model: Model, settings: DiffusionSettings, shape: Shape, threads: in
     if small:
         unet.prepare()
     unet.take_over()
+    _tell_another_format(model, settings, runtime.processor.precision)
     return Networks(unet, autoencoder, runtime.processor.precision)
 
 
@@ -144,6 +147,29 @@ def _ranges(model: Model, settings: DiffusionSettings) -> ModelRanges | None:
     if settings.dtype == "int8" and obstacle is not None:
         raise Unavailable(f"engine.dtype: int8 cannot be had: {obstacle}; use auto")
     return model.ranges if obstacle is None else None
+
+
+def _tell_another_format(model: Model, settings: DiffusionSettings, dtype: str) -> None:
+    """Say so where ControlNets or LoRAs leave `auto` another number format: it is seen in the picture, a little."""
+    if settings.dtype != "auto" or settings.acceleration not in ("auto", "openvino"):
+        return
+    plain = settings.model_copy(update={"controlnets": {}, "loras": {}})
+    if _takes_guidance(model) or find_obstacle(plain, model.device) is not None:
+        return
+    from sdstream.engine.openvino.runtime import capabilities, choose_precision
+
+    without = choose_precision("auto", capabilities(), int8=model.ranges is not None)
+    if dtype != without:
+        because = find_obstacle(settings, model.device) or "a LoRA changes the weights that int8 would round"
+        log.warning("ControlNets or LoRAs change the number format", dtype=dtype, without=without, because=because)
+
+
+def _takes_guidance(model: Model) -> bool:
+    return bool(model.unet.config.get("time_cond_proj_dim"))
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _time_ids(model: Model, settings: DiffusionSettings) -> Tensor | None:

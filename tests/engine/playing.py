@@ -24,7 +24,7 @@ class Clock:
 
 
 def settings(folder: Path, **more: object) -> DiffusionSettings:
-    plain = {"width": 64, "height": 64, "device": "cpu", "acceleration": "eager"}
+    plain = {"width": 64, "height": 64, "device": "cpu", "acceleration": "eager", "dtype": "float32"}
     return DiffusionSettings.model_validate({"model": str(folder), **plain, **more})
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
+from structlog.testing import capture_logs
 
-from sdstream.config.engine_settings import ControlNetSettings, DiffusionSettings
+from sdstream.config.engine_settings import ControlNetSettings
 from sdstream.controls import Controls
 from sdstream.engine.controlnet import Depth, edges
 from sdstream.engine.controlnet_file import load_controlnet
@@ -17,6 +18,7 @@ from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 from tests.engine.original_layout import controlnet_names
+from tests.engine.playing import settings
 
 
 def picture(seed: int) -> Pixels:
@@ -36,10 +38,6 @@ def controlnet(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
-def settings(model: Path, **nets: ControlNetSettings) -> DiffusionSettings:
-    return DiffusionSettings(model=str(model), width=64, height=64, device="cpu", controlnets=nets)
-
-
 def net(folder: Path, condition: str = "tile") -> ControlNetSettings:
     return ControlNetSettings(model=str(folder), condition=condition)
 
@@ -54,7 +52,7 @@ def test_edges_are_white_where_the_picture_changes_and_black_elsewhere():
 
 
 def render(model: Path, nets: dict[str, ControlNetSettings], scales: dict[str, float]) -> Pixels | None:
-    with DiffusionEngine(settings(model, **nets)) as engine:
+    with DiffusionEngine(settings(model, controlnets=nets)) as engine:
         return engine(picture(0), Controls(steps=(10,), controlnets=scales))
 
 
@@ -66,6 +64,17 @@ def test_the_scale_turns_a_controlnet_from_nothing_to_much(tiny_model, controlne
     half, whole = (render(tiny_model, nets, {"a": scale}).astype(int) for scale in (0.3, 1.0))
     assert 0 < np.abs(half - plain).sum() < np.abs(whole - plain).sum()
     assert np.array_equal(render(tiny_model, nets, {}), whole)
+
+
+def test_one_that_leaves_auto_another_number_format_is_told(tiny_model, controlnet, monkeypatch):
+    pytest.importorskip("openvino")
+    monkeypatch.setattr("sdstream.engine.openvino.runtime.capabilities", lambda: ("FP32", "BF16"))
+    chosen = settings(tiny_model, acceleration="auto", dtype="auto", controlnets={"a": net(controlnet)})
+    with capture_logs() as logs, DiffusionEngine(chosen):
+        pass
+    (told,) = [log for log in logs if log["event"] == "ControlNets or LoRAs change the number format"]
+    assert (told["dtype"], told["without"]) == ("float32", "bfloat16")
+    assert "no ControlNets" in told["because"]
 
 
 def test_two_controlnets_add_up(tiny_model, controlnet):
@@ -82,7 +91,7 @@ def test_each_frame_in_flight_keeps_its_own_condition_and_scale(tiny_model, cont
         )
         for k in range(5)
     ]
-    chosen = settings(tiny_model, a=net(controlnet))
+    chosen = settings(tiny_model, controlnets={"a": net(controlnet)})
     with DiffusionEngine(chosen) as engine:
         batched = [engine(picture(k), controls) for k, controls in enumerate(shows)][2:] + engine.flush()
     with DiffusionEngine(chosen.model_copy(update={"batching": False})) as engine:
@@ -91,7 +100,8 @@ def test_each_frame_in_flight_keeps_its_own_condition_and_scale(tiny_model, cont
 
 
 def test_a_controlnet_for_another_base_is_refused(tiny_xl_model, controlnet):
-    with pytest.raises(Unavailable, match="another base"), DiffusionEngine(settings(tiny_xl_model, a=net(controlnet))):
+    chosen = settings(tiny_xl_model, controlnets={"a": net(controlnet)})
+    with pytest.raises(Unavailable, match="another base"), DiffusionEngine(chosen):
         pass
 
 
@@ -173,17 +183,15 @@ def test_an_xl_controlnet_by_the_original_names_has_all_of_its_weights(tiny_xl_m
 
 def test_an_unknown_name_in_the_controls_is_refused(tiny_model, controlnet):
     with (
-        DiffusionEngine(settings(tiny_model, a=net(controlnet))) as engine,
+        DiffusionEngine(settings(tiny_model, controlnets={"a": net(controlnet)})) as engine,
         pytest.raises(Unavailable, match=r"engine\.controlnets has: a"),
     ):
         engine(picture(0), Controls(controlnets={"b": 1.0}))
 
 
 def test_depth_needs_a_model(tiny_model, controlnet):
-    with (
-        pytest.raises(Unavailable, match="depth_model"),
-        DiffusionEngine(settings(tiny_model, a=net(controlnet, "depth"))),
-    ):
+    chosen = settings(tiny_model, controlnets={"a": net(controlnet, "depth")})
+    with pytest.raises(Unavailable, match="depth_model"), DiffusionEngine(chosen):
         pass
 
 

@@ -187,12 +187,9 @@ def test_rows_that_want_different_weights_get_theirs_and_no_layer_is_rewritten(m
 
 @pytest.mark.parametrize("prompt_cache", [True, False])
 def test_a_weight_turned_live_shows_at_once_and_a_steady_one_costs_nothing(tiny_model, tmp_path, prompt_cache):
-    settings = DiffusionSettings(
-        model=str(tiny_model), width=64, height=64, prompt_cache=prompt_cache,
-        loras={"a": LoraSettings(path=saved(tmp_path, peft()))},
-    )  # fmt: skip
+    chosen = settings(tiny_model, prompt_cache=prompt_cache, loras={"a": {"path": saved(tmp_path, peft())}})
     frame = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    with DiffusionEngine(settings) as engine:
+    with DiffusionEngine(chosen) as engine:
         plain, strong, plain_again = (
             engine(frame, Controls(steps=(10,), guidance={"mode": "none"}, loras=loras))
             for loras in ({}, {"a": 3.0}, {"a": 0.0})

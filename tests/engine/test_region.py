@@ -30,7 +30,9 @@ def mask(tmp_path: Path) -> Path:
 
 
 def settings(model: Path, **more: object) -> DiffusionSettings:
-    return DiffusionSettings(model=str(model), width=64, height=64, device="cpu", acceleration="eager", **more)
+    return DiffusionSettings(
+        model=str(model), width=64, height=64, device="cpu", acceleration="eager", dtype="float32", **more
+    )
 
 
 def test_white_is_restyled_and_black_is_the_camera_of_the_same_frame(tiny_model, mask):

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from structlog.testing import capture_logs
 
 from sdstream.config.engine_settings import DiffusionSettings
 from sdstream.controls import Controls
@@ -24,6 +25,7 @@ from sdstream.errors import Unavailable
 from tests.engine.lora_files import peft, saved
 from tests.engine.playing import ALWAYS, settings
 from tests.engine.test_openvino import BUILDING, GPU, open_once, pair, scene, worst
+from tests.engine.tiny_model import make_tiny_model
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed: the [openvino] extra")
 
@@ -157,3 +159,35 @@ def test_bfloat16_does_not_round_timesteps_and_sizes(tiny_xl_model):
     graph = GraphUNet(Runtime("bfloat16", 1), unet, (4, 8, 8), prompt, time_ids=sizes)
     apart = (graph(x, times, [row, row]) - expected).std() / expected.std()
     assert apart < 0.03  # 0.08 where they are rounded
+
+
+def said_of(chosen: DiffusionSettings) -> list[tuple[str, str]]:
+    """What number formats an engine says it has, and would have, once it is open."""
+    with capture_logs() as logs, DiffusionEngine(chosen):
+        told = [log for log in logs if log["event"] == "ControlNets or LoRAs change the number format"]
+    return [(log["dtype"], log["without"]) for log in told]
+
+
+@pytest.mark.parametrize(
+    ("able", "more", "said"),
+    [
+        (("FP32", "INT8", "BF16"), {"fuse": False}, [("float32", "bfloat16")]),
+        (("FP32", "INT8"), {"fuse": False}, [("float32", "int8")]),
+        (("FP32", "INT8"), {"fuse": True}, [("float32", "int8")]),
+        (("FP32",), {"fuse": False}, []),
+        (("FP32",), {"fuse": True}, []),
+    ],
+)
+def test_a_lora_that_changes_the_number_format_is_told(measured_model, tmp_path, monkeypatch, able, more, said):
+    monkeypatch.setattr("sdstream.engine.openvino.runtime.capabilities", lambda: able)
+    lora = {"ink": {"path": saved(tmp_path, peft()), **more}}
+    chosen = settings(measured_model, acceleration="auto", dtype="auto", loras=lora)
+    assert said_of(chosen) == said
+    assert said_of(chosen.model_copy(update={"dtype": "float32"})) == []
+
+
+def test_a_model_that_openvino_does_not_run_anyway_loses_nothing_by_a_lora(tmp_path, monkeypatch):
+    monkeypatch.setattr("sdstream.engine.openvino.runtime.capabilities", lambda: ("FP32", "BF16"))
+    model = make_tiny_model(tmp_path / "lcm", time_cond_proj_dim=16)
+    lora = {"ink": {"path": saved(tmp_path, peft())}}
+    assert said_of(settings(model, acceleration="auto", dtype="auto", loras=lora)) == []

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.skipif(not MINI.is_dir(), reason="the model is not in t
 @pytest.fixture(scope="module")
 def engine():
     """The model at 128x128: a step takes some hundredths of a second."""
-    with DiffusionEngine(DiffusionSettings(model="mini", width=128, height=128, acceleration="eager")) as opened:
+    way = {"device": "cpu", "acceleration": "eager", "dtype": "float32"}
+    chosen = DiffusionSettings.model_validate({"model": "mini", "width": 128, "height": 128, **way})
+    with DiffusionEngine(chosen) as opened:
         yield opened
 
 

@@ -36,9 +36,14 @@ def load_openvino() -> Any:
     return openvino
 
 
+def capabilities() -> tuple[str, ...]:
+    """Return what OpenVINO finds that this processor can do; raises Unavailable."""
+    return tuple(load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
 def computes_in(dtype: Literal["bfloat16", "int8"]) -> bool:
     """Tell whether OpenVINO computes in this number format on this processor; raises Unavailable."""
-    return _CAPABILITIES[dtype] in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return _CAPABILITIES[dtype] in capabilities()
 
 
 Precision = Literal["float32", "bfloat16", "int8"]
@@ -48,11 +53,11 @@ _CAPABILITIES = {"bfloat16": "BF16", "int8": "INT8"}
 """What OpenVINO calls them."""
 
 
-def choose_precision(dtype: str, capabilities: Collection[str], *, int8: bool) -> Precision:
+def choose_precision(dtype: str, able: Collection[str], *, int8: bool) -> Precision:
     """Return what to compute in: `auto` prefers bfloat16, which was made for networks, then int8 where it may be."""
-    if dtype in ("auto", "bfloat16") and _CAPABILITIES["bfloat16"] in capabilities:
+    if dtype in ("auto", "bfloat16") and _CAPABILITIES["bfloat16"] in able:
         return "bfloat16"
-    return "int8" if dtype in ("auto", "int8") and int8 and _CAPABILITIES["int8"] in capabilities else "float32"
+    return "int8" if dtype in ("auto", "int8") and int8 and _CAPABILITIES["int8"] in able else "float32"
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,10 @@ class Runtime:
         """`int8`: whether the model may be rounded."""
         self._openvino = load_openvino()
         self._core = self._openvino.Core()
-        capabilities = tuple(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
-        precision = choose_precision(dtype, capabilities, int8=int8)
+        able = capabilities()
+        precision = choose_precision(dtype, able, int8=int8)
         name = self._core.get_property("CPU", "FULL_DEVICE_NAME")
-        self.processor = Processor(self._openvino.__version__, name, capabilities, precision, threads)
+        self.processor = Processor(self._openvino.__version__, name, able, precision, threads)
         self._config: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
