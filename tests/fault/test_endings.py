@@ -28,10 +28,14 @@ engine: {kind: passthrough}
 sinks: [{kind: discard}, {kind: discard}]
 """
 
-OWN_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+HEEDING = (
+    "import os, signal, sys; [signal.signal(s, signal.SIG_DFL) for s in (signal.SIGHUP, signal.SIGINT)];"
+    "os.execvp(sys.argv[1], sys.argv[1:])"
 )
-"""Makes standard input the terminal that this session is controlled by."""
+"""Heeds the signals that whoever runs the tests may ignore, as nohup and background jobs do, and their children."""
+
+OWN_TERMINAL = f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {HEEDING}"
+"""Makes standard input the terminal that this session is controlled by, too."""
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def daemon(tmp_path: Path) -> Iterator[Start]:
     def start(text: str, *options: str, before: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
         path, log = tmp_path / "run.yaml", tmp_path / "log"
         path.write_text(text)
-        command = [*before, sys.executable, "-m", "sdstream", "run", str(path), *options]
+        command = [sys.executable, "-c", HEEDING, *before, sys.executable, "-m", "sdstream", "run", str(path), *options]
         with log.open("w") as err:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True, start_new_session=True)
         started.append(process)
