@@ -19,14 +19,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from sdstream.clip import CLIP
-from sdstream.config.engine_settings import DiffusionSettings
-from sdstream.config.stabilise_settings import StabiliseSettings
+from sdstream.config.engine import DiffusionSettings
+from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import Controls, Similarity
 from sdstream.engine.diffusion import DiffusionEngine
-from sdstream.engine.finish import Finisher
 from sdstream.frame import Frame, Pixels
 from sdstream.stabilise.region import RegionComposite
 from sdstream.stabilise.stabiliser import Stabiliser
+from sdstream.stages.finisher import Finisher
 
 OUT = Path(__file__).parents[1] / "docs" / "showcase"
 ENGINE = (448, 256)

@@ -11,7 +11,7 @@ from torch.nn import functional
 from scripts.train.cache import SIDE, Cache
 from scripts.train.crops import somewhere, to_tensor
 from scripts.train.run import Run
-from sdstream.engine.shuffle import AutoencoderShuffle, Block, to_blocks
+from sdstream.engine.weights.shuffle_autoencoder import AutoencoderShuffle, Block, to_blocks
 
 CHANNELS = 24
 """Channels of a latent: enough to hold strokes, and to keep faces through noise."""

@@ -14,7 +14,7 @@ from scripts.train.cache import Cache
 from scripts.train.looks import FALLBACK, LOOKS, NAMES
 from scripts.train.procedural import Picture
 from scripts.train.teacher import Teacher
-from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls, Guidance, Similarity, WeightedPrompt
 from sdstream.engine.diffusion import DiffusionEngine
 

@@ -11,12 +11,12 @@ from scripts.train.cache import SIDE, Cache
 from scripts.train.evaluate import asking, psnr
 from scripts.train.looks import NAMES
 from scripts.train.procedural import Picture
-from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine.models import load
 from sdstream.engine.openvino.int8 import rounded
-from sdstream.engine.ranges import FILE, ModelRanges, Observer, Ranges
 from sdstream.engine.session import Session
+from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, Observer, Ranges
 
 STEPS = ((25,), (32, 45), (10,), (4, 16), (40,))
 """From a light touch to the strongest, each on a picture of its own."""

@@ -6,10 +6,10 @@ correct. Corrections: up to 0.5 % faster or slower (9 cents, not heard as pitch)
 
 import numpy as np
 
+from sdstream.audio.interpolation import between
 from sdstream.audio.lag import Lag
-from sdstream.audio_ring import AudioRing
+from sdstream.audio.ring import AudioRing
 from sdstream.frame import SAMPLE_RATE, Samples
-from sdstream.interpolation import between
 
 _FADE = 192  # samples (4 ms) of every fade; the shortest block, at 240 pictures a second, has 200
 _SLEW = 0.005

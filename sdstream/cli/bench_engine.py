@@ -8,10 +8,10 @@ import typer
 
 from sdstream import __version__
 from sdstream.cli.options import Json, sized
-from sdstream.cli.say import say, say_json
+from sdstream.cli.output import say, say_json
 
 if TYPE_CHECKING:
-    from sdstream.engine.bench import Bench, Row
+    from sdstream.bench.engine.workbench import Bench, Row
 
 Model = Annotated[
     str,
@@ -61,8 +61,8 @@ def engine(
     as_json: Json = False,
 ) -> None:
     """Measure every guidance mode at each number of steps: speed, U-Net rows, memory."""
-    from sdstream.engine import speed
-    from sdstream.engine.component import quiet
+    from sdstream.bench.engine import speed
+    from sdstream.engine.weights.component import quiet
 
     several, one = _steps(steps)
     with quiet():
@@ -87,8 +87,8 @@ def paper(
     as_json: Json = False,
 ) -> None:
     """Measure the paper's tables: Stream Batch, residual guidance, each part off in turn, the similarity filter."""
-    from sdstream.engine import paper as measure
-    from sdstream.engine.component import quiet
+    from sdstream.bench.engine import paper as measure
+    from sdstream.engine.weights.component import quiet
 
     wanted = [part.strip() for part in only.split(",") if part.strip()]
     with quiet():
@@ -111,9 +111,9 @@ def paper(
 
 
 def _bench(model: str, overrides: Sequence[str] | None, frames: int) -> "Bench":
-    from sdstream.config.engine_settings import DiffusionSettings
+    from sdstream.bench.engine.workbench import Bench
+    from sdstream.config.engine import DiffusionSettings
     from sdstream.config.load import loads
-    from sdstream.engine.bench import Bench
     from sdstream.engine.models import choose_device
 
     name, width, height = sized(model)
@@ -127,7 +127,7 @@ def _bench(model: str, overrides: Sequence[str] | None, frames: int) -> "Bench":
 
 def _steps(text: str) -> tuple[list[tuple[int, int]], list[int]]:
     """Return the pairs of steps and frames a call in `text`, and the numbers of steps that stand alone."""
-    from sdstream.engine.bench import STEP_LISTS
+    from sdstream.bench.engine.workbench import STEP_LISTS
 
     several, one = [], []
     for part in text.split(","):
@@ -146,7 +146,7 @@ def _steps(text: str) -> tuple[list[tuple[int, int]], list[int]]:
 def _show(bench: "Bench", tables: "dict[str, list[Row]]", plot: Path | None, as_json: bool) -> None:
     facts: Row = {"sdstream": __version__, **bench.facts()}
     if plot is not None:
-        from sdstream.engine.figures import draw_tables
+        from sdstream.bench.engine.charts import draw_tables
 
         draw_tables(tables, plot)
     if as_json:

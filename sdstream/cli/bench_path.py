@@ -22,12 +22,12 @@ from sdstream import log
 from sdstream.cli.options import Overrides, sized
 from sdstream.config.schema import Config
 from sdstream.errors import Unavailable
-from sdstream.report import Report, table
-from sdstream.stage import Context, LogChoice
-from sdstream.stats import Histogram
+from sdstream.ipc.counters import Histogram
+from sdstream.supervisor.report import Report, table
+from sdstream.supervisor.stage import Context, LogChoice
 
 if TYPE_CHECKING:
-    from sdstream.pipeline import Pipeline
+    from sdstream.supervisor.pipeline import Pipeline
 
 Input = Literal["testsrc", "rtmp"]
 Output = Literal["discard", "ndi"]
@@ -105,7 +105,7 @@ def measure(
     `model` is NAME@WIDTHxHEIGHT, or "" for no restyling. A restyled picture does not tell when it was born: no `glass`.
     `overrides` are the daemon's own.
     """
-    from sdstream.pipeline import Pipeline
+    from sdstream.supervisor.pipeline import Pipeline
 
     incoming: dict[str, Any] = {"kind": "testsrc"}
     address = f"127.0.0.1:{_free_port()}"
@@ -199,7 +199,7 @@ def _encode(file: Path, canvas: dict[str, float]) -> None:
 
 
 def _publish_dated(config: Config) -> None:
-    from sdstream.pipeline import Pipeline
+    from sdstream.supervisor.pipeline import Pipeline
 
     log.configure("error")
     Pipeline(config, LogChoice("error")).run()
@@ -207,12 +207,12 @@ def _publish_dated(config: Config) -> None:
 
 def _receive(answer: Connection, canvas: dict[str, float], seconds: float, *, dated: bool) -> None:
     """Receive by NDI for `seconds`, and answer with the percentiles of the pictures' ages, if they tell them."""
-    from sdstream.audio_ring import AudioRing
+    from sdstream.audio.ring import AudioRing
     from sdstream.config.schema import Canvas
     from sdstream.config.sources import NdiSourceSettings
     from sdstream.errors import Lost
     from sdstream.sources import marker
-    from sdstream.sources.feed import COUNTERS, Feed
+    from sdstream.sources.context import COUNTERS, Feed
     from sdstream.sources.ndi import NdiSource
 
     context = Context.alone(*COUNTERS)

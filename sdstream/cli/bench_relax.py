@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdstream.cli.options import Json
-from sdstream.cli.say import coloured, say_json
+from sdstream.cli.output import coloured, say_json
 from sdstream.errors import Bug
 
 if TYPE_CHECKING:
-    from sdstream.relax.experiments import Experiment
+    from sdstream.bench.relax.experiments import Experiment
 
 
 def register(app: typer.Typer) -> None:
@@ -29,8 +29,8 @@ def relax(
     as_json: Json = False,
 ) -> None:
     """Reproduce the paper's experiments: choose the solver's omega online, and count the iterations."""
-    from sdstream.relax.experiments import heat as play_heat
-    from sdstream.relax.experiments import shifts
+    from sdstream.bench.relax.experiments import heat as play_heat
+    from sdstream.bench.relax.experiments import shifts
 
     try:
         cells = [int(part) for part in heat.split(",") if part.strip()]
@@ -41,7 +41,7 @@ def relax(
     experiments.append(shifts("high", rounds, trials, _Progress("high variance")))
     experiments += [play_heat(n, rounds, trials, _Progress(f"heat, n_x = {n}")) for n in cells]
     if plot is not None:
-        from sdstream.relax.figures import draw_figures
+        from sdstream.bench.relax.figures import draw_figures
 
         draw_figures(experiments, plot)
     if as_json:

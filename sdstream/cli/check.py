@@ -1,7 +1,7 @@
 """`sdstream check`: everything that is wrong with a configuration, or what it comes to."""
 
 from sdstream.cli.options import ConfigFile, Json, Overrides
-from sdstream.cli.say import say, say_json
+from sdstream.cli.output import say, say_json
 
 
 def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -> None:

@@ -14,7 +14,7 @@ from sdstream.cli.options import Json, Quiet, Verbose
 
 if TYPE_CHECKING:
     from sdstream.config.schema import Config
-    from sdstream.report import Report
+    from sdstream.supervisor.report import Report
 
 CANVAS = "{width: 640, height: 360, fps: 25}"
 """The clip's own. Small enough for the daemon and its encoder to keep up on two old cores."""
@@ -48,8 +48,8 @@ def demo(
     from sdstream.clip import CLIP
     from sdstream.clip.publisher import publisher
     from sdstream.errors import Unavailable
-    from sdstream.pipeline import Pipeline
-    from sdstream.stage import LogChoice
+    from sdstream.supervisor.pipeline import Pipeline
+    from sdstream.supervisor.stage import LogChoice
 
     logs = LogChoice("debug" if verbose else "error" if quiet else "warning")
     log.configure(logs.level)
@@ -95,7 +95,7 @@ def _config(recording: Path, environment: dict[str, str]) -> "Config":
 def _more_sinks() -> str:
     """Return the sinks that this machine has besides; `sdstream doctor` tells how to get the others."""
     from sdstream.errors import Forbidden, Unavailable
-    from sdstream.ndi_runtime import load_ndi
+    from sdstream.system.ndi_runtime import load_ndi
 
     found = ""
     for sink, look in ((_NDI, load_ndi), (_CAMERA, _look_for_camera)):

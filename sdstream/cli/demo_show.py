@@ -3,12 +3,12 @@
 import sys
 from typing import TYPE_CHECKING
 
-from sdstream.cli.album import Album
+from sdstream.cli.contact_sheet import Album
 from sdstream.cli.run import follow
 
 if TYPE_CHECKING:
-    from sdstream.pipeline import Pipeline
-    from sdstream.report import Report, SinkReport
+    from sdstream.supervisor.pipeline import Pipeline
+    from sdstream.supervisor.report import Report, SinkReport
 
 PATIENCE = 240.0
 """Seconds until the first restyled picture, which a busy machine may need; the show counts from there."""

@@ -5,14 +5,15 @@ from dataclasses import asdict
 import typer
 
 from sdstream.cli.options import Json
-from sdstream.cli.say import coloured, say, say_json
+from sdstream.cli.output import coloured, say, say_json
 
 _LOOKS = {"ok": 32, "note": 33, "missing": 31}
 
 
 def doctor(json: Json = False) -> None:
     """Name each thing that is missing, with the line that fixes it; exit 69 when sdstream cannot do without it."""
-    from sdstream.cli import libraries, machine
+    from sdstream.cli import doctor_libraries as libraries
+    from sdstream.cli import doctor_machine as machine
     from sdstream.errors import Unavailable
 
     checks = (

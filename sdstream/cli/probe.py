@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdstream.cli.options import Json, LogJson, Overrides, Verbose
-from sdstream.cli.say import say, say_json
+from sdstream.cli.output import say, say_json
 
 if TYPE_CHECKING:
     from sdstream.config.sources import AnySource

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from sdstream.cli.options import ConfigFile, Json, LogJson, Overrides, Quiet, Seconds, Verbose
-from sdstream.cli.say import say, say_json
+from sdstream.cli.output import say, say_json
 
 if TYPE_CHECKING:
     from sdstream.config.schema import Config
-    from sdstream.report import Report
+    from sdstream.supervisor.report import Report
 
 STATUS_EVERY = 10
 """Seconds between two status lines in a log; a terminal has one line that changes each second."""
@@ -32,10 +32,10 @@ def run(
 ) -> None:
     """Put a configuration on air, until Ctrl-C (a second one leaves at once) or for --for SECONDS."""
     from sdstream import log
-    from sdstream.cli.watch import Watch
+    from sdstream.cli.config_watcher import Watch
     from sdstream.config.load import load
-    from sdstream.pipeline import Pipeline
-    from sdstream.stage import LogChoice
+    from sdstream.supervisor.pipeline import Pipeline
+    from sdstream.supervisor.stage import LogChoice
 
     logs = LogChoice("debug" if verbose else "error" if quiet else "info", log_json)
     log.configure(logs.level, json=logs.json)
@@ -64,7 +64,7 @@ def remembering(config: "Config") -> "Config":
 
 def finish(report: "Report", json: bool, more: Mapping[str, object] | None = None) -> None:
     """Print the report and what there is `more` to say, and exit with its status when it ended otherwise than asked."""
-    from sdstream.report import table
+    from sdstream.supervisor.report import table
 
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
@@ -88,7 +88,7 @@ def follow(*, in_log: bool = False) -> "Callable[[Report], None]":
 
 
 def _status_line(report: "Report") -> None:
-    from sdstream.report import status_line
+    from sdstream.supervisor.report import status_line
 
     width = shutil.get_terminal_size().columns - 1
     with contextlib.suppress(OSError):  # the terminal is gone; the show is not

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sdstream.cli.say import say
+from sdstream.cli.output import say
 
 
 def schema(

@@ -3,9 +3,9 @@
 import sys
 from dataclasses import asdict
 
+from sdstream.cli.endpoint import Thing, in_yaml
 from sdstream.cli.options import Json
-from sdstream.cli.say import say, say_json
-from sdstream.cli.thing import Thing, in_yaml
+from sdstream.cli.output import say, say_json
 
 
 def sinks(json: Json = False) -> None:
@@ -23,7 +23,8 @@ def _cameras() -> list[Thing]:
     if not sys.platform.startswith("linux"):
         return [Thing("OBS Virtual Camera", "", {"kind": "virtualcam"}, "when OBS is installed and not using it")]
     from sdstream.errors import Forbidden, Unavailable
-    from sdstream.sinks import loopback, v4l2
+    from sdstream.sinks import loopback
+    from sdstream.system import v4l2
 
     found = []
     for path, label in v4l2.labels().items():
@@ -40,7 +41,7 @@ def _cameras() -> list[Thing]:
 
 def _ndi() -> Thing:
     from sdstream.errors import Unavailable
-    from sdstream.ndi_runtime import load_ndi
+    from sdstream.system.ndi_runtime import load_ndi
 
     try:
         load_ndi()

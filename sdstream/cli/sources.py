@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from sdstream.cli.endpoint import Thing, in_yaml
 from sdstream.cli.options import Json
-from sdstream.cli.say import say, say_json
-from sdstream.cli.thing import Thing, in_yaml
+from sdstream.cli.output import say, say_json
 
 
 def sources(
@@ -50,7 +50,7 @@ def _cameras() -> list[Thing]:
     if not sys.platform.startswith("linux"):
         return []
     from sdstream.errors import Forbidden, Unavailable
-    from sdstream.sinks import v4l2
+    from sdstream.system import v4l2
 
     found: list[Thing] = []
     for path, label in v4l2.labels().items():

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Never
 
 from sdstream import log
-from sdstream.stage import LogChoice
-from sdstream.tether import born_deaf, tie
+from sdstream.ipc.lifeline import born_deaf, tie
+from sdstream.supervisor.stage import LogChoice
 
 _SPAWN = multiprocessing.get_context("spawn")
 _AGAIN = 0.3  # seconds until the next try

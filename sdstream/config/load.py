@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sdstream.config.explain import dotted, explain
-from sdstream.config.places import Places
+from sdstream.config.mistakes import dotted, explain
 from sdstream.config.schema import Config
-from sdstream.config.tree import MAX_BYTES, Mistake, Node, Where, YamlError, parse
+from sdstream.config.schema_paths import Places
+from sdstream.config.yaml_tree import MAX_BYTES, Mistake, Node, Where, YamlError, parse
 from sdstream.errors import ConfigError
 
 MAX_SHOWN = 100

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, FilePath, Tag, model_validator
 
 from sdstream.config.base import Settings
-from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings
 from sdstream.config.sinks import AnySink
 from sdstream.config.sources import AnySource
-from sdstream.config.stabilise_settings import StabiliseSettings
+from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import Controls
 
 

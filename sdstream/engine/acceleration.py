@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings
 from sdstream.errors import Unavailable
 from sdstream.log import get_logger
 

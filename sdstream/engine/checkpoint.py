@@ -14,10 +14,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from sdstream.engine.component import empty, fill, loading, refuse_unused
-from sdstream.engine.files import check_safetensors, read_config, refuse_pickle
-from sdstream.engine.text import Tower
-from sdstream.engine.tokenizer import find_tokenizer
+from sdstream.engine.conditioning.text_encoder import Tower
+from sdstream.engine.conditioning.tokenizer import find_tokenizer
+from sdstream.engine.weights.component import empty, fill, loading, refuse_unused
+from sdstream.engine.weights.files import check_safetensors, read_config, refuse_pickle
 from sdstream.errors import Unavailable
 
 ARCHITECTURES = Path(__file__).parent / "architectures"

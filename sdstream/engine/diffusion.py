@@ -6,15 +6,15 @@ from typing import Self
 
 import torch
 
-from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
-from sdstream.engine.component import LoadErrors
-from sdstream.engine.finish import Compose
 from sdstream.engine.models import load
 from sdstream.engine.outcome import Outcome
 from sdstream.engine.session import Session
+from sdstream.engine.weights.component import LoadErrors
 from sdstream.errors import Bug, Unavailable
 from sdstream.frame import Pixels
+from sdstream.stages.finisher import Compose
 
 
 class DiffusionEngine:

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings
 from sdstream.engine.checkpoint import Checkpoint
-from sdstream.engine.component import component
-from sdstream.engine.files import CONFIGS, MODEL, locate, read_config
-from sdstream.engine.ranges import ModelRanges, read_ranges
-from sdstream.engine.schedule import NoiseTable
-from sdstream.engine.text import TextEncoder
+from sdstream.engine.conditioning.text_encoder import TextEncoder
+from sdstream.engine.denoising.schedule import NoiseTable
+from sdstream.engine.weights.activation_ranges import ModelRanges, read_ranges
+from sdstream.engine.weights.component import component
+from sdstream.engine.weights.files import CONFIGS, MODEL, locate, read_config
 from sdstream.errors import Unavailable
 from sdstream.log import get_logger
 
@@ -175,7 +175,7 @@ def _autoencoder(
     """Return the autoencoder, and whether it is the model's own, in the folder `own`."""
     from diffusers import AutoencoderKL, AutoencoderTiny
 
-    from sdstream.engine.shuffle import AutoencoderShuffle
+    from sdstream.engine.weights.shuffle_autoencoder import AutoencoderShuffle
 
     tiny = {kind.__name__: kind for kind in (AutoencoderTiny, AutoencoderShuffle)}
     own_kind = tiny.get(read_config(own / "config.json", "autoencoder").get("_class_name", ""))

@@ -7,16 +7,16 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings
 from sdstream.engine.acceleration import choose, find_obstacle
-from sdstream.engine.controlnet import ControlNets
-from sdstream.engine.lora import Loras
+from sdstream.engine.adapters.controlnet import ControlNets
+from sdstream.engine.adapters.lora import Loras
+from sdstream.engine.autoencoder import Autoencoder
+from sdstream.engine.conditioning.prompt import Condition
+from sdstream.engine.denoising.stream_batch import Row
+from sdstream.engine.eager.unet import ConditionedUNet
 from sdstream.engine.models import Model, compile_model
-from sdstream.engine.pixels import Autoencoder
-from sdstream.engine.prompt import Condition
-from sdstream.engine.ranges import FILE, ModelRanges
-from sdstream.engine.stream_batch import Row
-from sdstream.engine.unet import ConditionedUNet
+from sdstream.engine.weights.activation_ranges import FILE, ModelRanges
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 from sdstream.log import get_logger
@@ -110,7 +110,7 @@ def _graphs(model: Model, settings: DiffusionSettings, shape: Shape, threads: in
             "engine.acceleration: openvino runs no model that takes guidance as an input (LCM); use auto or eager"
         )
     from sdstream.engine.openvino.autoencoder import GraphAutoencoder
-    from sdstream.engine.openvino.cache import GraphCache, default_folder, make_key
+    from sdstream.engine.openvino.key import GraphCache, default_folder, make_key
     from sdstream.engine.openvino.runtime import Runtime
     from sdstream.engine.openvino.unet import GraphUNet
 

@@ -6,14 +6,14 @@ from functools import partial
 from torch import Tensor
 
 from sdstream.controls import Controls
-from sdstream.engine.cues import Crossfade, due
-from sdstream.engine.guidance import Guidance
-from sdstream.engine.noise import NoiseCache, mix_noise
-from sdstream.engine.plan import Sampling
-from sdstream.engine.prompt import Condition, Embedding
-from sdstream.engine.schedule import NoiseTable, Schedule
-from sdstream.engine.stream_batch import Recipe
-from sdstream.engine.text import TextEncoder, mix
+from sdstream.engine.conditioning.cues import Crossfade, due
+from sdstream.engine.conditioning.prompt import Condition, Embedding
+from sdstream.engine.conditioning.text_encoder import TextEncoder, mix
+from sdstream.engine.denoising.coefficients import Sampling
+from sdstream.engine.denoising.guidance import Guidance
+from sdstream.engine.denoising.noise import NoiseCache, mix_noise
+from sdstream.engine.denoising.schedule import NoiseTable, Schedule
+from sdstream.engine.denoising.stream_batch import Recipe
 
 
 class Recipes:

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Region
-from sdstream.engine.component import component
-from sdstream.engine.files import locate
-from sdstream.engine.finish import Compose
+from sdstream.engine.weights.component import component
+from sdstream.engine.weights.files import locate
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
+from sdstream.stages.finisher import Compose
 
 Mask = npt.NDArray[np.float32]
 """(height, width), 0..1; 1 is restyled."""

@@ -17,7 +17,6 @@ import av
 import numpy as np
 from av.container import OutputContainer
 
-from sdstream.certificates import default_ca_file
 from sdstream.config.schema import Canvas
 from sdstream.config.sinks import FfmpegSinkSettings
 from sdstream.errors import ConfigError, Forbidden, Lost, SdstreamError, Unavailable
@@ -26,6 +25,7 @@ from sdstream.log import get_logger
 from sdstream.redact import mask_url, redact
 from sdstream.sinks import Due, early_samples, encoders
 from sdstream.sinks.yuv import Yuv420, as_av_frame
+from sdstream.system.certificates import default_ca_file
 
 _GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: FLV carries the parameter sets in its header
 _SAMPLE = Fraction(1, SAMPLE_RATE)

@@ -3,7 +3,7 @@
 import os
 
 from sdstream.errors import Unavailable
-from sdstream.sinks import v4l2
+from sdstream.system import v4l2
 
 MODPROBE = (
     'sudo modprobe v4l2loopback devices=2 video_nr=10,11 card_label="sdstream,OBS Virtual Camera" exclusive_caps=1,1'

@@ -9,9 +9,9 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sinks import NdiSinkSettings
 from sdstream.errors import Unavailable
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
-from sdstream.ndi_runtime import load_ndi
 from sdstream.sinks import Due
 from sdstream.sinks.yuv import Yuv420
+from sdstream.system.ndi_runtime import load_ndi
 
 _TICKS = 10_000_000  # NDI's timecodes count 100 ns
 _ASK_EVERY = 1.0  # seconds between two looks at the receivers

@@ -77,7 +77,7 @@ class VirtualcamSink:
 
     def _tune(self, device: str) -> None:
         """Do on the camera's own descriptor what pyvirtualcam leaves out. Raises Unavailable for another format."""
-        from sdstream.sinks import v4l2
+        from sdstream.system import v4l2
 
         for descriptor in v4l2.our_descriptors(device):
             v4l2.start_streaming(descriptor)

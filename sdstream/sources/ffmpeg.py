@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 import av
 from av.error import FFmpegError
 
-from sdstream.certificates import default_ca_file
 from sdstream.config.sources import FfmpegSourceSettings
 from sdstream.errors import Forbidden, Lost, SdstreamError, Unavailable
 from sdstream.frame import Frame
 from sdstream.redact import mask_url, redact
-from sdstream.sources.decode import Decoder, Picture
-from sdstream.sources.feed import Ended, Feed
-from sdstream.sources.picture import Developer, Shape
-from sdstream.sources.reader import Reader
+from sdstream.sources.context import Ended, Feed
+from sdstream.sources.decoding.convert import Developer, Shape
+from sdstream.sources.decoding.decode import Decoder, Picture
+from sdstream.sources.decoding.reader import Reader
+from sdstream.system.certificates import default_ca_file
 
 if TYPE_CHECKING:
     from av.container import InputContainer

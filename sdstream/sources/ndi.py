@@ -18,11 +18,11 @@ from sdstream.config.sources import NdiSourceSettings
 from sdstream.errors import Bug, Lost
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.log import get_logger
-from sdstream.ndi_runtime import load_ndi
-from sdstream.sources.feed import Feed
-from sdstream.sources.picture import Developer, Shape
-from sdstream.sources.sound import Joint, Resampler
-from sdstream.sources.timeline import Timeline
+from sdstream.sources.context import Feed
+from sdstream.sources.decoding.convert import Developer, Shape
+from sdstream.sources.decoding.sound import Joint, Resampler
+from sdstream.sources.decoding.timeline import Timeline
+from sdstream.system.ndi_runtime import load_ndi
 
 _PATIENCE = 0.25
 _TIME_OF_DAY = 10 / 1e-7  # a timecode within ten seconds of the time of sending is one

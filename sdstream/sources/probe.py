@@ -6,15 +6,15 @@ import threading
 import time
 from collections.abc import Iterator
 
-from sdstream.audio_ring import AudioRing
+from sdstream.audio.ring import AudioRing
 from sdstream.config.schema import Canvas
 from sdstream.config.sources import AnySource
 from sdstream.errors import Lost
 from sdstream.frame import SAMPLE_RATE, Frame
-from sdstream.sources.feed import COUNTERS, DROPS, Ended, Feed
-from sdstream.sources.gate import GateAddress, open_gate, run_gate
+from sdstream.sources.context import COUNTERS, DROPS, Ended, Feed
 from sdstream.sources.registry import make_source
-from sdstream.stage import Context, stage_counters
+from sdstream.sources.rtmp_server import GateAddress, open_gate, run_gate
+from sdstream.supervisor.stage import Context, stage_counters
 
 Fact = str | int | float | None
 

@@ -7,8 +7,8 @@ from sdstream.config.sources import (
     TestsrcSourceSettings,
 )
 from sdstream.sources import Source
-from sdstream.sources.feed import Feed
-from sdstream.sources.gate.address import GateAddress
+from sdstream.sources.context import Feed
+from sdstream.sources.rtmp_server.address import GateAddress
 
 
 def make_source(settings: AnySource, feed: Feed, gate: GateAddress | None = None) -> Source:

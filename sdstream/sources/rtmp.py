@@ -5,16 +5,16 @@ import select
 import socket
 from typing import Self
 
-from sdstream.certificates import default_ca_file
 from sdstream.config.sources import RtmpSourceSettings
 from sdstream.errors import Bug, Lost
 from sdstream.frame import Frame
-from sdstream.listening import LOOPBACK
 from sdstream.redact import mask_url
 from sdstream.sources import Source
-from sdstream.sources.feed import Feed
+from sdstream.sources.context import Feed
 from sdstream.sources.ffmpeg import LIVE_OPTIONS, PATIENCE, FfmpegSource, Input
-from sdstream.sources.gate.address import GateAddress
+from sdstream.sources.rtmp_server.address import GateAddress
+from sdstream.system.certificates import default_ca_file
+from sdstream.system.listening import LOOPBACK
 
 _CONNECT = 1.0
 _BUFFER = 256 * 1024  # a small one: pictures that wait in a socket are late pictures

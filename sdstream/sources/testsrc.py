@@ -10,7 +10,7 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sources import TestsrcSourceSettings
 from sdstream.frame import SAMPLE_RATE, Frame, Pixels, Samples
 from sdstream.sources import marker
-from sdstream.sources.feed import Feed
+from sdstream.sources.context import Feed
 
 BEEP = 0.1
 """Seconds that a beep and its flash last; the first one starts with the first picture."""
@@ -131,14 +131,14 @@ class Card:
 
 class _Resizer:
     def __init__(self, canvas: Canvas) -> None:
-        from sdstream.sources.picture import Developer
+        from sdstream.sources.decoding.convert import Developer
 
         self._developer = Developer(canvas)
 
     def resize(self, pixels: Pixels) -> Pixels:
         import av
 
-        from sdstream.sources.picture import Shape
+        from sdstream.sources.decoding.convert import Shape
 
         frame = av.VideoFrame.from_numpy_buffer(pixels, "rgb24")
         return self._developer.develop(frame, Shape.of(frame))

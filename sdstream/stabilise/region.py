@@ -9,7 +9,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from sdstream.config.stabilise_settings import StabiliseSettings
+from sdstream.config.stabilise import StabiliseSettings
 from sdstream.frame import Pixels
 from sdstream.stabilise.solver import open_solver
 from sdstream.stabilise.stabiliser import picture_of, planes_of, state_file

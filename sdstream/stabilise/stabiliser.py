@@ -8,7 +8,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from sdstream.config.stabilise_settings import StabiliseSettings
+from sdstream.config.stabilise import StabiliseSettings
 from sdstream.frame import Pixels
 from sdstream.stabilise.fusion import fusion_system
 from sdstream.stabilise.motion import Motion, MotionFinder, warp

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sdstream.audio.delay import Delay
-from sdstream.audio_ring import AudioRing
+from sdstream.audio.ring import AudioRing
 from sdstream.frame import SAMPLE_RATE, Samples
 
 TONE = 440.0

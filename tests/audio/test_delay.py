@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdstream.audio.delay import Delay
-from sdstream.audio_ring import AudioRing
+from sdstream.audio.ring import AudioRing
 from sdstream.frame import SAMPLE_RATE
 from tests.audio.show import TONE, Show, voice
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from sdstream.cli import demo
-from sdstream.cli.album import MOMENTS, ROWS, Album
+from sdstream.cli.contact_sheet import MOMENTS, ROWS, Album
 from sdstream.clip import CLIP
 from sdstream.errors import Forbidden, SdstreamError, Unavailable
 from tests.cli.conftest import Sdstream
@@ -86,7 +86,7 @@ def test_a_show_has_the_sinks_that_the_machine_has(
         if error:
             raise error
 
-    monkeypatch.setattr("sdstream.ndi_runtime.load_ndi", lambda: found(ndi))
+    monkeypatch.setattr("sdstream.system.ndi_runtime.load_ndi", lambda: found(ndi))
     monkeypatch.setattr("sdstream.sinks.loopback.choose", lambda wanted: found(camera))
     config = demo._config(Path('a "show".mkv'), {"SDSTREAM_DEMO_KEY": "k3y-of-a-show", "SDSTREAM_DEMO_PORT": "1936"})
     assert [sink.kind for sink in config.sinks] == kinds

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sdstream.cli import libraries, machine
-from sdstream.cli.say import coloured
+from sdstream.cli import doctor_libraries as libraries
+from sdstream.cli import doctor_machine as machine
+from sdstream.cli.output import coloured
 from tests.cli.conftest import Sdstream
 
 THINGS = ["python", "av", "diffusion", "openvino", "gpu", "ndi", "virtualcam", "rtmp port", "shared memory", "disk"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.frame import Pixels

@@ -9,10 +9,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
-from sdstream.engine import tokenizer
 from sdstream.engine.checkpoint import ARCHITECTURES, Checkpoint
+from sdstream.engine.conditioning import tokenizer
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.models import load
 from sdstream.errors import Unavailable

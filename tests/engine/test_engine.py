@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
+from sdstream.engine.autoencoder import Autoencoder, fit, to_pixels
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.outcome import Outcome
-from sdstream.engine.pixels import Autoencoder, fit, to_pixels
 from sdstream.errors import Bug, Unavailable
 from tests.engine.playing import ALWAYS, alone, assert_alike, picture, settings
 

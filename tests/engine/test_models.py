@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sdstream.config.engine_settings import DiffusionSettings
-from sdstream.engine.files import check_safetensors, locate
+from sdstream.config.engine import DiffusionSettings
 from sdstream.engine.models import choose_device, load
+from sdstream.engine.weights.files import check_safetensors, locate
 from sdstream.errors import Unavailable
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -193,7 +193,7 @@ def kl_model(broken: Path) -> Path:
 def test_a_full_autoencoder_gives_its_mode_and_so_never_flickers(kl_model):
     import torch
 
-    from sdstream.engine.pixels import Autoencoder
+    from sdstream.engine.autoencoder import Autoencoder
 
     autoencoder = Autoencoder(load(DiffusionSettings(model=str(kl_model), autoencoder="full")).autoencoder)
     picture = torch.rand(1, 3, 64, 64)

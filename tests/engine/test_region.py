@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from sdstream.config.engine_settings import DiffusionSettings
-from sdstream.config.stabilise_settings import StabiliseSettings
+from sdstream.config.engine import DiffusionSettings
+from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import Controls, Region
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.region import feather

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sdstream.report import Report, SinkReport
+from sdstream.supervisor.report import Report, SinkReport
 from tests.parts.publisher import Publisher
 from tests.parts.show import KEY, Show, free_port, share_since
 

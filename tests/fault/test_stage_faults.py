@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from sdstream import wiring
-from sdstream.pipeline import TRIES
+from sdstream.supervisor import wiring
+from sdstream.supervisor.pipeline import TRIES
 from tests.parts.show import Show, free_port, share_since
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdstream.config.engine_settings import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls, Guidance, Similarity, WeightedPrompt
 from sdstream.engine.diffusion import DiffusionEngine
-from sdstream.engine.files import BUNDLED
+from sdstream.engine.weights.files import BUNDLED
 
 MINI = BUNDLED / "mini"
 LIMIT = 25 * 2**20

@@ -13,7 +13,7 @@ from multiprocessing.sharedctypes import RawArray
 import numpy as np
 
 from sdstream.frame import Frame
-from sdstream.mailbox import Mailbox, MailboxReader, MailboxWriter
+from sdstream.ipc.mailbox import Mailbox, MailboxReader, MailboxWriter
 
 SHAPE = (36, 64, 3)
 SIZE = 36 * 64 * 3

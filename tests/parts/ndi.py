@@ -1,7 +1,7 @@
 """NDI between processes of a private network, where the first sender is always at the same port."""
 
 from sdstream.errors import Unavailable
-from sdstream.ndi_runtime import load_ndi
+from sdstream.system.ndi_runtime import load_ndi
 from tests.parts import network
 
 FIRST_SENDER, SECOND_SENDER = 5961, 5962

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any, Self
 
 from sdstream.config.schema import Config
-from sdstream.pipeline import Pipeline
-from sdstream.report import Report, SinkReport
+from sdstream.supervisor.pipeline import Pipeline
+from sdstream.supervisor.report import Report, SinkReport
 from tests.parts.bystander import Bystander
 
 KEY = "s3cret-key-of-a-test"

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from sdstream.bench.relax.counts import sor_counts, ssor_cg_counts
 from sdstream.relax.conjugate import ssor_cg
-from sdstream.relax.counts import sor_counts, ssor_cg_counts
 from sdstream.relax.lexicographic import sor, ssor, ssor_preconditioner
 from sdstream.relax.red_black import RedBlack
 from sdstream.relax.stopping import Stop

@@ -7,11 +7,11 @@ import av
 import numpy as np
 import pytest
 
+from sdstream.air.pacer import samples_in
 from sdstream.config.schema import Canvas
 from sdstream.config.sinks import FfmpegSinkSettings
 from sdstream.errors import ConfigError, Lost, Unavailable
 from sdstream.frame import SAMPLE_RATE, Frame
-from sdstream.pacer import samples_in
 from sdstream.sinks import Due, early_samples, encoders
 from sdstream.sinks.ffmpeg import FfmpegSink
 from tests.parts import bars

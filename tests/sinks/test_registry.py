@@ -45,7 +45,8 @@ def test_no_kind_s_library_is_loaded_before_it_is_asked_for():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback is Linux's")
 def test_a_machine_without_virtual_cameras_is_told_how_to_load_the_module(monkeypatch):
-    from sdstream.sinks import loopback, v4l2
+    from sdstream.sinks import loopback
+    from sdstream.system import v4l2
 
     monkeypatch.setattr(v4l2, "labels", dict)
     with pytest.raises(Unavailable, match="there is no virtual camera; load the module: sudo modprobe v4l2loopback"):
@@ -56,7 +57,7 @@ def test_a_machine_without_virtual_cameras_is_told_how_to_load_the_module(monkey
 
 @pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback is Linux's")
 def test_labels_come_in_the_order_of_the_devices_numbers(tmp_path):
-    from sdstream.sinks import v4l2
+    from sdstream.system import v4l2
 
     for number, label in ((10, "ten"), (9, "nine"), (2, "two")):
         (tmp_path / f"video{number}").mkdir()

@@ -3,15 +3,15 @@
 import itertools
 from dataclasses import dataclass, field
 
-from sdstream.audio_ring import AudioRing
+from sdstream.audio.ring import AudioRing
 from sdstream.config.schema import Canvas
 from sdstream.config.sources import FfmpegSourceSettings
 from sdstream.errors import Lost
 from sdstream.frame import Frame
+from sdstream.ipc.counters import Counters
 from sdstream.sources import marker
-from sdstream.sources.feed import COUNTERS, Ended, Feed
+from sdstream.sources.context import COUNTERS, Ended, Feed
 from sdstream.sources.registry import make_source
-from sdstream.stats import Counters
 
 CANVAS = Canvas(width=128, height=96, fps=30)
 

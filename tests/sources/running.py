@@ -5,16 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sdstream.audio_ring import AudioRing
+from sdstream.audio.ring import AudioRing
 from sdstream.config.schema import Canvas
 from sdstream.config.sources import AnySource
 from sdstream.errors import SdstreamError
 from sdstream.frame import Frame
-from sdstream.mailbox import Mailbox, MailboxReader
-from sdstream.sources import body, marker
-from sdstream.sources.gate import GateAddress, open_gate, run_gate
-from sdstream.stage import Context
-from sdstream.stats import Histogram
+from sdstream.ipc.counters import Histogram
+from sdstream.ipc.mailbox import Mailbox, MailboxReader
+from sdstream.sources import marker
+from sdstream.sources.rtmp_server import GateAddress, open_gate, run_gate
+from sdstream.stages import source as body
+from sdstream.supervisor.stage import Context
 from tests.parts.wait import until
 
 CANVAS = Canvas(width=320, height=180, fps=30)

@@ -15,9 +15,9 @@ import pytest
 from sdstream.config.schema import Canvas
 from sdstream.config.sources import NdiSourceSettings
 from sdstream.errors import Unavailable
+from sdstream.ipc.counters import Counters
 from sdstream.sources import ndi as ndi_source
-from sdstream.sources.feed import COUNTERS, Feed
-from sdstream.stats import Counters
+from sdstream.sources.context import COUNTERS, Feed
 from tests.parts import ndi, network
 from tests.parts.wait import until
 from tests.sources.running import running

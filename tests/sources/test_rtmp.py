@@ -14,9 +14,9 @@ from tests.parts import nginx_rtmp, programs
 from tests.parts.publisher import Publisher
 from tests.parts.wait import until
 from tests.sources.media import make
-from tests.sources.peer import Client, media
+from tests.sources.rtmp_server.peer import Client, media
+from tests.sources.rtmp_server.test_server import KEY, free_port, listen
 from tests.sources.running import gated, running
-from tests.sources.test_gate import KEY, free_port, listen
 
 _QUICK = {"libsvtav1": {"preset": "12"}, "libvpx-vp9": {"deadline": "realtime"}}
 _NGINX = """

@@ -3,14 +3,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from sdstream.audio_ring import AudioRing
+from sdstream.audio.ring import AudioRing
 from sdstream.config.schema import Canvas
 from sdstream.config.sources import TestsrcSourceSettings
 from sdstream.frame import SAMPLE_RATE
+from sdstream.ipc.counters import Counters
 from sdstream.sources import marker
-from sdstream.sources.feed import COUNTERS, Feed
+from sdstream.sources.context import COUNTERS, Feed
 from sdstream.sources.testsrc import TestSource
-from sdstream.stats import Counters
 from tests.sources.playing import nobody
 
 

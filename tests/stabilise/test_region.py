@@ -5,10 +5,10 @@ import pytest
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from sdstream.config.stabilise_settings import StabiliseSettings
+from sdstream.bench.flicker.stand_in import StandInStyle
+from sdstream.bench.flicker.synthetic import Scene
+from sdstream.config.stabilise import StabiliseSettings
 from sdstream.stabilise.region import SCREENING, RegionComposite
-from sdstream.stabilise.stand_in import StandInStyle
-from sdstream.stabilise.synthetic import Scene
 
 SIDE = 128
 

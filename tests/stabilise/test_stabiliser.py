@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdstream.config.stabilise_settings import StabiliseSettings
+from sdstream.bench.flicker.flicker import compare, scene_shots
+from sdstream.bench.flicker.stand_in import StandInStyle
+from sdstream.bench.flicker.synthetic import Scene
+from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import STEADINESS
 from sdstream.errors import Unavailable
 from sdstream.relax.learner import RefusedCost
 from sdstream.relax.red_black import Sweeps
 from sdstream.stabilise.fusion import fusion_system
 from sdstream.stabilise.motion import MotionFinder, grid, warp
-from sdstream.stabilise.picture import compare, scene_shots
 from sdstream.stabilise.stabiliser import Stabiliser
-from sdstream.stabilise.stand_in import StandInStyle
-from sdstream.stabilise.synthetic import Scene
 from sdstream.stabilise.tuning import LONGEST, OMEGA_RANGE, OmegaTuner, extrapolated_cost
 from sdstream.stabilise.weights import Weights, weights
 from tests.relax.test_solvers import screened

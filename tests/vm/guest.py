@@ -23,9 +23,10 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sinks import VirtualcamSinkSettings
 from sdstream.errors import SdstreamError
 from sdstream.frame import Frame
-from sdstream.sinks import Due, v4l2
+from sdstream.sinks import Due
 from sdstream.sinks.virtualcam import VirtualcamSink
 from sdstream.sinks.yuv import Yuv420
+from sdstream.system import v4l2
 
 FIRST, SECOND = "/dev/video10", "/dev/video11"
 WIDTH, HEIGHT, FPS = 320, 240, 20

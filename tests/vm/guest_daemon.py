@@ -18,11 +18,11 @@ import numpy as np
 from sdstream.config.schema import Canvas
 from sdstream.config.sinks import VirtualcamSinkSettings
 from sdstream.errors import SdstreamError
-from sdstream.sinks import v4l2
 from sdstream.sinks.virtualcam import VirtualcamSink
 from sdstream.sinks.yuv import Yuv420
 from sdstream.sources import marker
 from sdstream.sources.testsrc import Card
+from sdstream.system import v4l2
 from tests.parts.wait import until
 
 CAMERA = "/dev/video10"

@@ -4,13 +4,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sdstream.engine.openvino.cache import GraphCache
+from sdstream.engine.autoencoder import Autoencoder, to_levels
 from sdstream.engine.openvino.graph import Graph, Source
 from sdstream.engine.openvino.int8 import rounded
+from sdstream.engine.openvino.key import GraphCache
 from sdstream.engine.openvino.runtime import Runtime
-from sdstream.engine.pixels import Autoencoder, to_levels
-from sdstream.engine.ranges import Ranges
-from sdstream.engine.shuffle import AutoencoderShuffle, to_pictures
+from sdstream.engine.weights.activation_ranges import Ranges
+from sdstream.engine.weights.shuffle_autoencoder import AutoencoderShuffle, to_pictures
 from sdstream.frame import Pixels
 
 

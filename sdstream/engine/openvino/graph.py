@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sdstream.engine.openvino.cache import GraphCache
+from sdstream.engine.openvino.key import GraphCache
 from sdstream.engine.openvino.runtime import Compiled, Runtime
 from sdstream.log import get_logger
 

@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from sdstream.engine.ranges import Ranges
+from sdstream.engine.weights.activation_ranges import Ranges
 
 _LEVELS = 255
 """The highest level of an input; the lowest is 0."""

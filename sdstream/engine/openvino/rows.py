@@ -10,10 +10,10 @@ from typing import Any
 import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
 from torch import Tensor, nn
 
-from sdstream.engine.attention import refuse_other_kinds
+from sdstream.engine.eager.attention import refuse_other_kinds
 from sdstream.engine.openvino.int8 import rounded
 from sdstream.engine.openvino.norms import light_norms
-from sdstream.engine.ranges import Ranges
+from sdstream.engine.weights.activation_ranges import Ranges
 
 
 class Alone(nn.Module):

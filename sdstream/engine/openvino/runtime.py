@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from sdstream.engine.component import LoadErrors
+from sdstream.engine.weights.component import LoadErrors
 from sdstream.errors import Unavailable
 
 

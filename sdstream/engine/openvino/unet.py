@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sdstream.engine.openvino.cache import GraphCache
+from sdstream.engine.conditioning.prompt import Condition, Embedding
+from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.openvino.graph import Graph, Source
+from sdstream.engine.openvino.key import GraphCache
 from sdstream.engine.openvino.rows import Alone, Together, Waves
 from sdstream.engine.openvino.runtime import Runtime
-from sdstream.engine.prompt import Condition, Embedding
-from sdstream.engine.ranges import Ranges
-from sdstream.engine.stream_batch import Row
+from sdstream.engine.weights.activation_ranges import Ranges
 
 PREPARED = 4
 """Numbers of rows, from one, that are compiled before going on air: two steps in every guidance mode, or four steps

@@ -12,13 +12,13 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sinks import PreviewSinkSettings
 from sdstream.controls import Controls
 from sdstream.frame import Frame, Samples
-from sdstream.listening import listen_at
 from sdstream.log import get_logger
 from sdstream.sinks import Backstage, Due
 from sdstream.sinks.preview.client import Answer, Request
 from sdstream.sinks.preview.pictures import VIEWS, Pictures
 from sdstream.sinks.preview.pulse import Pulse
 from sdstream.sinks.preview.server import Server
+from sdstream.system.listening import listen_at
 
 _INTEREST = 10.0
 """Seconds after the last client in which camera pictures are remembered: a client that asks now and then gets pairs."""

@@ -1,0 +1,126 @@
+"""`sdstream bench paper`: the tables of StreamDiffusion (arXiv 2312.12491, version 2), measured on this machine."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from sdstream.bench.engine.baseline import Baseline
+from sdstream.bench.engine.energy import Energy
+from sdstream.bench.engine.random_models import full_autoencoder
+from sdstream.bench.engine.workbench import GUIDED, STEP_LISTS, Bench, Forgetful, Player, Row, controls
+from sdstream.controls import Controls
+from sdstream.engine.session import Session
+from sdstream.frame import Pixels
+
+STILL_ETA = 0.98
+"""The paper's threshold of the similarity filter."""
+
+RATE = 30.0
+"""Frames a second at which a clip is played where energy is measured: a GPU that rests uses some too."""
+
+
+def table_1(bench: Bench, steps: Sequence[int] = (1, 2, 4, 10)) -> list[Row]:
+    """Stream Batch against our sequential form and against diffusers' pipeline, fair and as the paper ran it."""
+    frames = bench.moving()
+    fair_model, paper_model = bench.another(), bench.another()
+    rows: list[Row] = []
+    for n in steps:
+        laps = bench.times(
+            {
+                "stream_batch": bench.player(frames, controls(n)),
+                "sequential": bench.player(frames, controls(n), batching=False),
+                "diffusers_fair": Baseline(fair_model, frames[0], STEP_LISTS[n], fair=True),
+                "diffusers_paper": Baseline(paper_model, frames[0], STEP_LISTS[n], fair=False),
+            }
+        )
+        rows.append({"n": n} | {f"{name}_ms": 1e3 * laps.seconds(name) for name in laps.taken})
+        rows[-1] |= {f"vs_{name}": laps.ratio(name, "stream_batch") for name in list(laps.taken)[1:]}
+    return rows
+
+
+def table_2(bench: Bench, steps: Sequence[int] = (1, 2, 3, 4, 5)) -> list[Row]:
+    """Residual guidance against classifier-free guidance."""
+    frames = bench.moving()
+    rows: list[Row] = []
+    for n in steps:
+        laps = bench.times({mode: bench.player(frames, controls(n, mode)) for mode in GUIDED})
+        rows.append({"n": n} | {f"{mode}_ms": 1e3 * laps.seconds(mode) for mode in GUIDED})
+        rows[-1] |= {
+            "self/none": laps.ratio("self_negative", "none"),
+            "full/self": laps.ratio("full", "self_negative"),
+            "full/onetime": laps.ratio("full", "onetime_negative"),
+        }
+    return rows
+
+
+def ablation(bench: Bench, n: int = 4) -> list[Row]:
+    """Take each part off in turn: the filter on a still clip, the others on a moving one, which it never skips."""
+    burst = controls(n).similarity.max_skips + 1  # has a rendered frame in it, however still the clip
+    still = bench.still(burst)
+    live = controls(n, "self_negative", similarity={"mode": "stochastic", "threshold": STILL_ETA})
+    laps = bench.times(
+        {
+            "whole": bench.player(still, live, burst=burst),
+            "without similarity filter": bench.player(still, controls(n, "self_negative"), burst=burst),
+        }
+    )
+    rows: list[Row] = [
+        {"clip": "still", "engine": name, "ms": 1e3 * laps.seconds(name) / burst, "of_whole": laps.ratio(name, "whole")}
+        for name in laps.taken
+    ]
+    laps = bench.times(_parts_off(bench, n))
+    return rows + [
+        {"clip": "moving", "engine": name, "ms": 1e3 * laps.seconds(name), "of_whole": laps.ratio(name, "whole")}
+        for name in laps.taken
+    ]
+
+
+def _parts_off(bench: Bench, n: int) -> dict[str, Player]:
+    frames = bench.moving()
+    chosen, plain = controls(n, "self_negative"), controls(n, "full")
+    heavy = replace(bench, model=replace(bench.model, autoencoder=full_autoencoder(bench.model)))
+    accelerated = bench.settings.acceleration != "eager"
+    eager = {"without acceleration": bench.player(frames, chosen, acceleration="eager")} if accelerated else {}
+    return {
+        "whole": bench.player(frames, chosen),
+        "without Stream Batch": bench.player(frames, chosen, batching=False),
+        "without residual guidance": bench.player(frames, plain),
+        "without prompt cache": bench.player(frames, chosen, prompt_cache=False),
+        "without pre-computation": Forgetful(bench.session(), frames, chosen),
+        "without tiny autoencoder": heavy.player(frames, chosen),
+        **eager,
+        "without all of these": Forgetful(
+            heavy.session(batching=False, prompt_cache=False, acceleration="eager"), frames, plain
+        ),
+    }
+
+
+def similarity_filter(bench: Bench, frames: Sequence[Pixels], clip: str, n: int = 2) -> list[Row]:
+    """What the filter saves on a clip: U-Net rows, and energy (GPU) or processor seconds, a shown frame."""
+    rows: list[Row] = []
+    for mode in ("off", "threshold", "stochastic"):
+        session = bench.session()
+        chosen = controls(n, "self_negative", similarity={"mode": mode, "threshold": STILL_ETA})
+        with torch.inference_mode():
+            session.warm_up()
+            with Energy(bench.model.device) as energy:
+                _play(session, frames, chosen, RATE if energy.unit == "joules" else math.inf)
+        used = None if energy.used is None else energy.used / len(frames)
+        rows.append({"clip": clip, "filter": mode, "n": n, "unet_rows": session.unet.rows / len(frames)})
+        rows[-1] |= {energy.unit: used, "rows_saved": _times(rows[0]["unet_rows"], rows[-1]["unet_rows"])}
+        rows[-1]["saved"] = _times(rows[0][energy.unit], used)
+    return rows
+
+
+def _play(session: Session, frames: Sequence[Pixels], chosen: Controls, rate: float) -> None:
+    began = time.monotonic()
+    for k, frame in enumerate(frames):
+        time.sleep(max(0.0, began + k / rate - time.monotonic()))
+        session.call(frame, chosen)
+
+
+def _times(before: object, after: object) -> float | None:
+    return before / after if isinstance(before, float) and isinstance(after, float) and after else None

@@ -1,0 +1,112 @@
+"""`sdstream bench engine`: how fast the engine is in each mode, where the time goes, and what frames per call give."""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+
+from sdstream.bench.engine.stopwatch import Stopwatch
+from sdstream.bench.engine.workbench import GUIDED, STEP_LISTS, Bench, Row, controls, unet_rows
+from sdstream.engine.autoencoder import Autoencoder
+from sdstream.engine.conditioning.prompt import Condition
+from sdstream.engine.denoising.coefficients import Sampling
+from sdstream.engine.denoising.guidance import Guidance
+from sdstream.engine.denoising.noise import NoiseCache
+from sdstream.engine.denoising.schedule import Schedule
+from sdstream.engine.denoising.stream_batch import Recipe, StreamBatch
+from sdstream.errors import Unavailable
+
+
+def modes(bench: Bench, steps: Sequence[int]) -> list[Row]:
+    """Measure every guidance mode, and cross-frame attention, at each number of steps."""
+    frames = bench.moving()
+    rows: list[Row] = []
+    for n in steps:
+        kinds = {mode: controls(n, mode) for mode in GUIDED}
+        kinds["cross_frame_attention"] = controls(n, cross_frame_attention=True)
+        players = {kind: bench.player(frames, chosen) for kind, chosen in kinds.items()}
+        laps = bench.times(players)
+        for kind, chosen in kinds.items():
+            seconds = laps.seconds(kind)
+            rows.append({"n": n, "mode": kind, "rows": unet_rows(bench, chosen)})
+            rows[-1] |= {"dtype": players[kind].session.dtype, "ms": 1e3 * seconds}
+            rows[-1] |= {"fps": 1 / seconds, "of_none": laps.ratio(kind, "none")}
+    return rows
+
+
+def profile(bench: Bench, n: int, mode: str = "self_negative") -> list[Row]:
+    """Split the time of a call into encoder, U-Net, decoder and the engine's own glue; raises Unavailable."""
+    if bench.settings.acceleration != "eager":
+        raise Unavailable(
+            "--profile looks into torch's modules; leave out --set engine.acceleration, or set it to eager"
+        )
+    watch = Stopwatch(bench.model.device)
+    player = bench.player(bench.moving(), controls(n, mode))
+    player.warm_up()
+    encoder, decoder = bench.model.autoencoder.encoder, bench.model.autoencoder.decoder
+    for module, name in ((encoder, "encoder"), (bench.model.unet, "unet"), (decoder, "decoder")):
+        watch.wrap(module, "forward", name)
+    try:
+        began = watch.now()
+        for _ in range(bench.laps):
+            player()
+        whole = watch.now() - began
+    finally:
+        for module in (encoder, bench.model.unet, decoder):
+            del module.forward  # the class's own shows again
+    parts = watch.seconds | {"glue": whole - sum(watch.seconds.values())}
+    return [{"n": n, "part": name, "ms": 1e3 * t / bench.laps, "share": t / whole} for name, t in parts.items()]
+
+
+class Together:
+    """Encoder, Stream Batch and decoder with F frames a call; the pictures stay on the device.
+
+    The daemon's engine takes one: see `StreamBatch`.
+    """
+
+    def __init__(self, bench: Bench, n: int, frames: int) -> None:
+        session = bench.session()
+        model = bench.model
+        self._n = n
+        self.unet = session.unet
+        self._autoencoder = Autoencoder(model.autoencoder)
+        shape = (model.channels, *(side // self._autoencoder.factor for side in _size(bench)))
+        noise = NoiseCache(shape, model.device).draw(0, n)
+        self._batch: StreamBatch[Condition] = StreamBatch(session.unet, noise, stages=n, frames=frames)
+        prompt = model.text.encode("thick oil painting")
+        sampling = Sampling(Schedule.of(model.table, STEP_LISTS[n]), Guidance(), noise)
+        self._recipe = Recipe(sampling, Condition(prompt, prompt))
+        tensors = [self._autoencoder.to_tensor(pixels) for pixels in bench.moving(2 * frames)]
+        self._pictures = itertools.cycle([torch.stack(tensors[:frames]), torch.stack(tensors[frames:])])
+
+    def warm_up(self) -> None:
+        """Fill the batch, and two calls more."""
+        for _ in range(self._n + 1):
+            self()
+
+    def prepare(self) -> None:
+        """Take the U-Net over from the other variants."""
+        self.unet.take_over()
+
+    @torch.inference_mode()
+    def __call__(self) -> object:
+        """Restyle the next F frames."""
+        done = self._batch.push(self._autoencoder.encode(next(self._pictures)), self._recipe)
+        return None if done is None else self._autoencoder.decode(done)
+
+
+def per_call(bench: Bench, n: int, frames: int) -> list[Row]:
+    """Measure the core with one and with F frames a call: what a picture costs, and how many frames later it comes."""
+    counts = sorted({1, frames})
+    laps = bench.times({str(count): Together(bench, n, count) for count in counts})
+    rows: list[Row] = []
+    for count in counts:
+        seconds = laps.seconds(str(count))
+        rows.append({"n": n, "frames": count, "rows": n * count, "call_ms": 1e3 * seconds})
+        rows[-1] |= {"picture_ms": 1e3 * seconds / count, "fps": count / seconds, "frames_late": n * count - 1}
+        rows[-1]["of_one"] = laps.ratio(str(count), "1") / count
+    return rows
+
+
+def _size(bench: Bench) -> tuple[int, int]:
+    return bench.settings.height, bench.settings.width

@@ -1,0 +1,166 @@
+"""The workbench that `sdstream bench engine` and `bench paper` measure on: a model, pictures, and engines at play."""
+
+import copy
+import itertools
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import psutil
+import torch
+
+from sdstream.bench.engine.random_models import make_model
+from sdstream.bench.engine.stopwatch import Laps, Variant, in_turn
+from sdstream.config.engine import DiffusionSettings
+from sdstream.controls import Controls
+from sdstream.engine.autoencoder import fit
+from sdstream.engine.models import Model
+from sdstream.engine.networks import CORES
+from sdstream.engine.session import Session
+from sdstream.errors import Unavailable
+from sdstream.frame import Pixels
+
+Row = dict[str, str | float | int | None]
+"""One row of a table: a value by column."""
+
+STEP_LISTS = {1: (32,), 2: (32, 45), 3: (18, 32, 45), 4: (10, 20, 32, 45), 5: (0, 10, 20, 32, 45)}
+STEP_LISTS[10] = tuple(range(4, 50, 5))
+LIMIT = 120.0
+GUIDED = ("none", "self_negative", "onetime_negative", "full")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A model and how long to measure it."""
+
+    model_name: str
+    model: Model
+    settings: DiffusionSettings
+    laps: int = 40
+    """Calls of each variant."""
+    limit: float = LIMIT
+    """Seconds after which a comparison makes do with fewer calls."""
+
+    @classmethod
+    def of(cls, name: str, settings: DiffusionSettings, *, laps: int) -> "Bench":
+        """Make or load the model; raises Unavailable."""
+        return cls(name, make_model(name, settings), settings, laps)
+
+    def player(self, frames: Sequence[Pixels], controls: Controls, *, burst: int = 1, **settings: object) -> "Player":
+        """Return a fresh engine that takes its next `burst` frames, round and round, at each call."""
+        return Player(self.session(**settings), frames, controls, burst)
+
+    def session(self, **settings: object) -> Session:
+        """Return a fresh engine around the model, which shares its weights and nothing that it remembers."""
+        text = copy.copy(self.model.text)
+        text.forget()
+        return Session(replace(self.model, text=text), self.settings.model_copy(update=settings), lambda: 0.0)
+
+    def another(self) -> Model:
+        """Return a second copy of the model, for what would change its attention or move its weights."""
+        return make_model(self.model_name, self.settings)
+
+    def facts(self) -> Row:
+        """Return what was measured, and on what."""
+        device = self.model.device
+        on_gpu = device.type == "cuda"
+        return {
+            "model": self.model_name,
+            "size": f"{self.settings.width}x{self.settings.height}",
+            "device": torch.cuda.get_device_name(device) if on_gpu else platform.processor() or "cpu",
+            "weights": str(self.model.unet.dtype).removeprefix("torch."),
+            "threads": self.settings.threads or CORES,
+            "torch": torch.__version__,
+            "resident_mib": round(psutil.Process().memory_info().rss / 2**20),
+            "gpu_mib": round(torch.cuda.max_memory_allocated(device) / 2**20) if on_gpu else None,
+        }
+
+    def moving(self, count: int = 8) -> list[Pixels]:
+        """Return pictures of something that moves by a twentieth of the width a frame."""
+        base, step = self._scene(), self.settings.width // 20
+        return [np.ascontiguousarray(np.roll(base, k * step, axis=1)) for k in range(count)]
+
+    def still(self, count: int = 8) -> list[Pixels]:
+        """Return pictures in which only the sensor's noise (two levels) changes."""
+        base, dice = self._scene().astype(np.float32), np.random.default_rng(1)
+        return [(base + dice.normal(0, 2, base.shape)).clip(0, 255).astype(np.uint8) for _ in range(count)]
+
+    def clip(self, file: Path, count: int) -> list[Pixels]:
+        """Return the first pictures of a video file, at the model's size; raises Unavailable."""
+        import cv2
+
+        video = cv2.VideoCapture(str(file))
+        frames: list[Pixels] = []
+        while len(frames) < count:
+            there, frame = video.read()
+            if not there:
+                break
+            frames.append(fit(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), self.settings.width, self.settings.height))
+        video.release()
+        if not frames:
+            raise Unavailable(f"clip {file} is missing or has no picture that can be read")
+        return frames
+
+    def _scene(self) -> Pixels:
+        import cv2
+
+        coarse = np.random.default_rng(0).integers(40, 216, (9, 16, 3), dtype=np.uint8)
+        size = (self.settings.width, self.settings.height)
+        return cast(Pixels, cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC))
+
+    def times(self, variants: Mapping[str, Variant]) -> Laps:
+        """Time the variants call by call, in turn."""
+        return in_turn(variants, self.model.device, laps=self.laps, limit=self.limit)
+
+
+class Player:
+    """An engine at play."""
+
+    def __init__(self, session: Session, frames: Sequence[Pixels], controls: Controls, burst: int = 1) -> None:
+        self.session = session
+        self._frames = itertools.cycle(frames)
+        self._controls = controls
+        self._burst = burst
+
+    def warm_up(self) -> None:
+        """Fill the batch, and two calls more."""
+        with torch.inference_mode():
+            for _ in range(len(self._controls.steps) + 1):
+                self.session.call(next(self._frames), self._controls)
+
+    def prepare(self) -> None:
+        """Take the U-Net over from the other players."""
+        self.session.unet.take_over()
+
+    @torch.inference_mode()
+    def __call__(self) -> object:
+        """Restyle the next frames; return the last picture that came out."""
+        return [self.session.call(next(self._frames), self._controls) for _ in range(self._burst)][-1]
+
+
+class Forgetful(Player):
+    """Works everything out anew for every frame: prompt, keys and values, noise, the numbers of the U-Net call."""
+
+    def __call__(self) -> object:
+        """Forget, and restyle the next frames."""
+        self.session.forget_precomputed()
+        return super().__call__()
+
+
+def controls(n: int, mode: str = "none", **more: object) -> Controls:
+    """Return controls for n steps that render every frame."""
+    guidance = {"mode": mode, "scale": 1.4, "delta": 0.5}
+    fields = {"steps": STEP_LISTS[n], "guidance": guidance, "similarity": {"mode": "off"}} | more
+    return Controls.model_validate(fields)
+
+
+def unet_rows(bench: Bench, chosen: Controls) -> int:
+    """Return how many U-Net rows one call of a full batch costs."""
+    player = bench.player(bench.moving(1), chosen)
+    player.warm_up()
+    before = player.session.unet.rows
+    player()
+    return player.session.unet.rows - before

@@ -1,0 +1,85 @@
+"""What may stand where in a configuration: names, and which values are secrets. Read from the JSON schema."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sdstream.config.yaml_tree import Plain
+
+Schema = Mapping[str, Any]  # JSON schema has no narrower type
+Path = Sequence[str | int]
+
+
+class Places:
+    """Answers questions about places in a tree of settings."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.root = schema
+
+    def names(self, path: Path, data: Plain) -> list[str]:
+        """Return the keys that are known in the mapping at `path`."""
+        return sorted({name for schema in self._at(path, data) for name in schema.get("properties", {})})
+
+    def kinds(self, path: Path, data: Plain) -> list[str]:
+        """Return the kinds that the thing at `path` may be of."""
+        found = (schema.get("properties", {}).get("kind", {}) for schema in self._at(path, data))
+        return [kind["const"] for kind in found if "const" in kind]
+
+    def description(self, path: Path, data: Plain) -> str:
+        """Return what the documentation says about the setting at `path`; nothing when it has none."""
+        owners = self._at(path[:-1], data)
+        found = (owner.get("properties", {}).get(path[-1], {}).get("description", "") for owner in owners)
+        return " ".join(next(filter(None, found), "").split()).rstrip(".")
+
+    def is_secret(self, path: Path, data: Plain) -> bool:
+        """Tell whether the value at `path` must not be shown, and may come from the environment."""
+        return any(schema.get("format") == "password" for schema in self._at(path, data))
+
+    def homes(self, name: str) -> list[str]:
+        """Return the sections at the top of the file that know a key called `name`."""
+        sections = self.root.get("properties", {})
+        return [section for section, schema in sections.items() if name in self._every_name(schema)]
+
+    def _every_name(self, schema: Schema) -> set[str]:
+        return {name for variant in self._variants(schema, None) for name in variant.get("properties", {})}
+
+    def _at(self, path: Path, data: Plain) -> list[Schema]:
+        schemas = list(self._variants(self.root, data))
+        for part in path:
+            data = _child(data, part)
+            steps = [step for schema in schemas for step in _step(schema, part)]
+            schemas = [variant for step in steps for variant in self._variants(step, data)]
+        return schemas
+
+    def _variants(self, schema: Schema, data: Plain) -> Iterator[Schema]:
+        """Follow references and alternatives, and leave out those whose `kind` is not the one given."""
+        if reference := schema.get("$ref"):
+            schema = self.root["$defs"][reference.rpartition("/")[2]]
+        branches: Iterable[Schema] = schema.get("oneOf") or schema.get("anyOf") or ()
+        if not branches:
+            yield schema
+        found = [variant for branch in branches for variant in self._variants(branch, data)]
+        fitting = [variant for variant in found if _fits(variant, data)]
+        yield from fitting or found
+
+
+def _fits(schema: Schema, data: Plain) -> bool:
+    kind = schema.get("properties", {}).get("kind", {})
+    given = data.get("kind", kind.get("default")) if isinstance(data, dict) else None
+    return "const" not in kind or given == kind["const"]
+
+
+def _child(data: Plain, part: str | int) -> Plain:
+    if isinstance(data, dict):
+        return data.get(str(part))
+    if isinstance(data, list) and isinstance(part, int) and 0 <= part < len(data):
+        return data[part]
+    return None
+
+
+def _step(schema: Schema, part: str | int) -> list[Schema]:
+    if isinstance(part, int):
+        return [schema["items"]] if "items" in schema else []
+    if part in schema.get("properties", {}):
+        return [schema["properties"][part]]
+    extra = schema.get("additionalProperties")
+    return [extra] if isinstance(extra, Mapping) else []

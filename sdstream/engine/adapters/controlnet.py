@@ -1,0 +1,124 @@
+"""ControlNets: pictures computed from the live frame (edges, depth, the frame itself) that hold the U-Net to them.
+
+`Any` stands for the modules of diffusers and transformers, which publish no types.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from sdstream.config.engine import ControlNetSettings
+from sdstream.engine.adapters.controlnet_file import load_controlnet
+from sdstream.engine.weights.component import component, loading
+from sdstream.engine.weights.files import locate, read_config
+from sdstream.errors import Unavailable
+from sdstream.frame import Pixels
+
+EDGE_LOW, EDGE_HIGH = 100, 200
+"""Canny's thresholds, as the public ControlNets were trained with them."""
+
+
+class ControlNets:
+    """The ControlNets of one U-Net, in the settings' order."""
+
+    def __init__(self, settings: Mapping[str, ControlNetSettings], unet: Any) -> None:
+        self.names = tuple(settings)
+        self._dtype, self._device = unet.dtype, unet.device
+        self._nets = [_load(name, one, unet) for name, one in settings.items()]
+        self._scaled_for: tuple[tuple[float, ...], ...] = ()
+        self._scales = torch.empty(0)
+        self._conditions = [_condition(name, one, self._device) for name, one in settings.items()]
+
+    def hint(self, pixels: Pixels) -> Tensor | None:
+        """Compute every condition of a frame, or None without ControlNets.  # [nets, 3, H, W], 0..1"""
+        if not self._nets:
+            return None
+        pictures = np.stack([condition(pixels) for condition in self._conditions])
+        on_device = torch.from_numpy(pictures).to(self._device)
+        return on_device.permute(0, 3, 1, 2).to(self._dtype).div_(255)
+
+    def residuals(self, hints: Tensor, scales: Sequence[tuple[float, ...]], **call: Any) -> tuple[list[Tensor], Tensor]:
+        """Return what is added to the U-Net's down blocks and middle: the sum over nets, scaled row by row.
+
+        `hints` is [rows, nets, 3, H, W]; `call` is what the U-Net gets too.
+        """
+        downs: list[Tensor] = []
+        middle: Tensor | None = None
+        if tuple(scales) != self._scaled_for:
+            self._scaled_for = tuple(scales)
+            self._scales = torch.tensor(scales, dtype=self._dtype, device=self._device)  # [rows, nets]
+        for place, net in enumerate(self._nets):
+            scale = self._scales[:, place].view(-1, 1, 1, 1)
+            own_downs, own_middle = net(controlnet_cond=hints[:, place], return_dict=False, **call)
+            scaled = [down * scale for down in own_downs]
+            downs = [a + b for a, b in zip(downs, scaled, strict=True)] if downs else scaled
+            middle = own_middle * scale if middle is None else middle + own_middle * scale
+        assert middle is not None, "called only with ControlNets"
+        return downs, middle
+
+
+def _load(name: str, settings: ControlNetSettings, unet: Any) -> Any:
+    from diffusers import ControlNetModel
+
+    folder = locate(settings.model, "ControlNet")
+    if folder.is_file():
+        return load_controlnet(name, folder, unet)
+    net = component(ControlNetModel, folder, f"ControlNet {name!r}", torch_dtype=unet.dtype).to(unet.device)
+    for key in ("cross_attention_dim", "block_out_channels", "addition_embed_type"):
+        theirs, ours = net.config.get(key), unet.config.get(key)
+        if theirs != ours:
+            raise Unavailable(
+                f"ControlNet {name!r}: {folder} was made for another base model: its {key} is {theirs}, ours {ours}"
+            )
+    return net
+
+
+def _condition(name: str, settings: ControlNetSettings, device: torch.device) -> Callable[[Pixels], Pixels]:
+    if settings.condition == "tile":
+        return lambda pixels: pixels
+    if settings.condition == "canny":
+        return edges
+    if settings.depth_model is None:
+        raise Unavailable(f"ControlNet {name!r}: condition depth needs engine.controlnets.{name}.depth_model")
+    return Depth(settings.depth_model, device)
+
+
+def edges(pixels: Pixels) -> Pixels:
+    """Draw the edges of a picture, white on black."""
+    lines = cv2.Canny(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), EDGE_LOW, EDGE_HIGH)
+    return np.repeat(lines[..., None], 3, axis=2).astype(np.uint8, copy=False)
+
+
+class Depth:
+    """Depth of a picture, near is white, by a depth-estimation model in transformers layout."""
+
+    SIDE = 384
+    """Pixels that the model sees along each side, unless its preprocessor config says otherwise."""
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        from transformers import AutoModelForDepthEstimation
+
+        folder = locate(name, "depth model")
+        self._net = component(AutoModelForDepthEstimation, folder, "depth model").to(device)
+        config = folder / "preprocessor_config.json"
+        told = read_config(config, "depth model") if config.is_file() else {}
+        with loading(f"depth model: {config}"):
+            size = told.get("size") or {}
+            sides = size if isinstance(size, dict) else {"width": size, "height": size}  # older files have one number
+            self._size = (int(sides.get("width", self.SIDE)), int(sides.get("height", self.SIDE)))
+            self._mean = torch.tensor(told.get("image_mean", [0.5] * 3), device=device)
+            self._std = torch.tensor(told.get("image_std", [0.5] * 3), device=device)
+
+    @torch.inference_mode()
+    def __call__(self, pixels: Pixels) -> Pixels:
+        """Estimate; the nearest point is 255 and the farthest 0."""
+        small = cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA)
+        x = (torch.from_numpy(small).to(self._mean) / 255 - self._mean) / self._std
+        depth = self._net(x.permute(2, 0, 1).unsqueeze(0)).predicted_depth[0].float().cpu().numpy()
+        whole = cv2.resize(depth, (pixels.shape[1], pixels.shape[0]), interpolation=cv2.INTER_LINEAR)
+        levels = (whole - whole.min()) * (255 / max(1e-6, float(np.ptp(whole))))
+        return np.repeat(np.rint(levels).astype(np.uint8)[..., None], 3, axis=2)

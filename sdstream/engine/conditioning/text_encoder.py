@@ -1,0 +1,151 @@
+"""Prompts to numbers: one text encoder (Stable Diffusion), or two (SDXL)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sdstream.controls import Blend, Prompt
+from sdstream.engine.conditioning.prompt import Embedding, parse_weights
+from sdstream.engine.conditioning.tokenizer import load_tokenizer
+from sdstream.engine.denoising import blend as blending
+from sdstream.engine.weights.component import component
+from sdstream.errors import Unavailable
+from sdstream.log import get_logger
+
+log = get_logger()
+
+
+@dataclass(frozen=True, eq=False)
+class Tower:
+    """One text encoder with its tokenizer. Raises Unavailable if the two do not fit."""
+
+    tokenizer: Any  # diffusers and transformers publish no types
+    encoder: Any
+    penultimate: bool
+    """SDXL reads the layer before the last, unnormalised."""
+
+    def __post_init__(self) -> None:
+        words, known = len(self.tokenizer), int(self.encoder.config.vocab_size)
+        if words > known:  # it would end the show at the first word beyond
+            raise Unavailable(
+                f"the tokenizer has {words} words and the text encoder knows {known}; they are from different models"
+            )
+
+
+class TextEncoder:
+    """Encodes prompts, and keeps the latest ones: equal prompts are the same Embedding."""
+
+    def __init__(self, towers: Sequence[Tower], *, zero_negative: bool = False, keep: int = 64) -> None:
+        """`zero_negative`: the model was trained with zeros, not an empty prompt, for "no negative prompt" (SDXL)."""
+        self._towers = towers
+        self._zero_negative = zero_negative
+        self._keep = keep
+        self._kept: dict[tuple[Prompt, Blend], Embedding] = {}
+        self._zero: Embedding | None = None
+
+    @classmethod
+    def load(
+        cls, folder: Path, device: torch.device, dtype: torch.dtype, *, pooled: bool, zero_negative: bool = False
+    ) -> "TextEncoder":
+        """Load the text encoders of a diffusers folder; raises Unavailable."""
+        from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+        towers = []
+        for suffix, kind in (("", CLIPTextModel), ("_2", CLIPTextModelWithProjection)):
+            part = folder / f"text_encoder{suffix}"
+            if suffix and not pooled:
+                break
+            if pooled and not suffix and not part.is_dir():
+                continue  # the SDXL refiner has the second one only
+            encoder = component(kind, part, "text encoder", dtype=dtype).to(device)
+            towers.append(Tower(load_tokenizer(folder / f"tokenizer{suffix}"), encoder, penultimate=pooled))
+        return cls(towers, zero_negative=zero_negative)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The encoders by the names that diffusers' layout gives them."""
+        suffixes = ("_2",) if self._towers[0].penultimate and len(self._towers) == 1 else ("", "_2")
+        return {f"text_encoder{suffix}": tower.encoder for suffix, tower in zip(suffixes, self._towers, strict=False)}
+
+    @property
+    def width(self) -> int:
+        """Numbers a token."""
+        return sum(int(tower.encoder.config.hidden_size) for tower in self._towers)
+
+    @torch.inference_mode()
+    def encode(self, prompt: Prompt, blend: Blend = "linear") -> Embedding:
+        """Encode a prompt, or several blended."""
+        key = (prompt, blend)
+        if key not in self._kept:
+            if len(self._kept) >= self._keep:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = self._work_out(prompt, blend)
+        return self._kept[key]
+
+    def encode_negative(self, prompt: str) -> Embedding:
+        """Encode a negative prompt: an empty one as the model was trained with it."""
+        if prompt.strip() or not self._zero_negative:
+            return self.encode(prompt)
+        if self._zero is None:
+            like = self.encode("")
+            pooled = None if like.pooled is None else torch.zeros_like(like.pooled)
+            self._zero = Embedding(torch.zeros_like(like.tokens), pooled)
+        return self._zero
+
+    def forget(self) -> None:
+        """Drop what was kept: an encoder's weights changed."""
+        self._kept = {}
+
+    def _work_out(self, prompt: Prompt, blend: Blend) -> Embedding:
+        if not isinstance(prompt, str):
+            return mix([(self.encode(part.text), part.weight) for part in prompt if part.weight > 0], blend)
+        ids = [_ids(tower, parse_weights(prompt)) for tower in self._towers]
+        encoded = [_run(tower, [i for i, _ in own]) for tower, own in zip(self._towers, ids, strict=True)]
+        tokens = torch.cat([tokens for tokens, _ in encoded], dim=-1)
+        weights = [weight for _, weight in ids[0]]
+        if any(weight != 1.0 for weight in weights):
+            tokens = self._weigh(tokens, weights)
+        return Embedding(tokens, encoded[-1][1])
+
+    def _weigh(self, tokens: Tensor, weights: list[float]) -> Tensor:
+        """Move each token away from, or towards, what an empty prompt has in its place."""
+        empty = self.encode("").tokens
+        column = torch.tensor(weights, dtype=torch.float32, device=tokens.device).unsqueeze(-1)
+        return (empty + column * (tokens.float() - empty)).to(tokens.dtype)
+
+
+def mix(parts: Sequence[tuple[Embedding, float]], blend: Blend) -> Embedding:
+    """Blend encoded prompts by weights."""
+    if len(parts) == 1:
+        return parts[0][0]
+    way = blending.slerp if blend == "slerp" else blending.linear
+    pooled = [(part.pooled, weight) for part, weight in parts if part.pooled is not None]
+    return Embedding(way([(part.tokens, weight) for part, weight in parts]), way(pooled) if pooled else None)
+
+
+def _run(tower: Tower, ids: list[int]) -> tuple[Tensor, Tensor | None]:
+    """Return one tower's tokens [tokens, dim] and, where it has one, its pooled prompt [dim]."""
+    output = tower.encoder(torch.tensor([ids], device=tower.encoder.device), output_hidden_states=tower.penultimate)
+    if not tower.penultimate:
+        return output.last_hidden_state[0], None
+    pooled: Tensor | None = getattr(output, "text_embeds", None)  # the first tower has none
+    return output.hidden_states[-2][0], None if pooled is None else pooled[0]
+
+
+def _ids(tower: Tower, parts: list[tuple[str, float]]) -> list[tuple[int, float]]:
+    """Return the token ids with their weights: begin, text, end, padding, in all what the model reads."""
+    tokenizer = tower.tokenizer
+    length = int(tower.encoder.config.max_position_embeddings)
+    room = length - 2
+    text: list[tuple[int, float]] = []
+    for part, weight in parts:
+        text += [(token, weight) for token in tokenizer(part, add_special_tokens=False, verbose=False).input_ids]
+        if len(text) > room:  # thousands of parts may follow, each a call of the tokenizer
+            log.warning("prompt cut", limit=room)
+            break
+    ids = [(tokenizer.bos_token_id, 1.0), *text[:room], (tokenizer.eos_token_id, 1.0)]
+    return ids + [(tokenizer.pad_token_id, 1.0)] * (length - len(ids))

@@ -1,0 +1,110 @@
+"""The numbers of one U-Net call, worked out once for a set of frames in flight and kept until the set changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from sdstream.engine.denoising.guidance import Guidance
+from sdstream.engine.denoising.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a frame is denoised, fixed when it enters; equal when everything is, and the noise the same tensor."""
+
+    schedule: Schedule
+    guidance: Guidance
+    noise: Tensor = field(compare=False)
+    """The cached noise ε of each stage.  # [n, c, h, w]"""
+    renoise: bool = True
+    """Whether ε_{i+1} is added on the way to stage i+1."""
+    _noise_id: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_noise_id", id(self.noise))  # tensors have no truth of equality
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """One call on R rows (live stages times F frames), with N negative rows after them.
+
+    x̂0 = keep x + model output + lean ref, which folds prediction type, guidance (see guidance.py) and the
+    consistency boundary into three numbers a row.
+    """
+
+    rows: slice | Tensor
+    """Where the R rows lie in the buffers of all stages."""
+    onward: slice | Tensor
+    """Where those that are not done go, one stage on."""
+    timesteps: Tensor  # [R + N]
+    keep: Tensor  # [R, 1, 1, 1]
+    model: Tensor  # [R, 1, 1, 1]
+    lean: Tensor | None  # [R, 1, 1, 1]
+    """None where no row is guided."""
+    negatives: slice | Tensor | None
+    """Which of the R rows run the negative prompt too."""
+    negative_stages: tuple[int, ...]
+    """The same as indices into the live stages."""
+    negative_keep: Tensor  # [N, 1, 1, 1]
+    negative_model: Tensor  # [N, 1, 1, 1]
+    next_signal: Tensor  # [R or R - F, 1, 1, 1]
+    next_noise: Tensor  # [R or R - F, c, h, w]
+
+
+def make_plan(live: Sequence[tuple[int, Sampling]], frames: int) -> Plan:
+    """Work out the call for `live` (stage, sampling) pairs in order of stage, `frames` rows each."""
+    device = live[0][1].noise.device
+
+    def column(numbers: Sequence[float]) -> Tensor:  # [len * F, 1, 1, 1]
+        column = torch.tensor(numbers, dtype=torch.float32, device=device)
+        return column.repeat_interleave(frames).view(-1, 1, 1, 1)
+
+    keep, model, lean = zip(*(_weights(stage, sampling) for stage, sampling in live), strict=True)
+    asking = tuple(i for i, (stage, sampling) in enumerate(live) if sampling.guidance.asks_negative(stage))
+    clean = [live[i][1].schedule.clean(live[i][0]) for i in asking]
+    moving = [(stage + 1, sampling) for stage, sampling in live if stage + 1 < len(sampling.schedule)]
+    times = [sampling.schedule.timesteps[stage] for stage, sampling in [*live, *(live[i] for i in asking)]]
+    guided = any(sampling.guidance.active for _, sampling in live)
+    return Plan(
+        rows=_span([stage for stage, _ in live], frames, device),
+        onward=_span([stage for stage, _ in moving], frames, device),
+        timesteps=torch.tensor(times, device=device).repeat_interleave(frames),
+        keep=column(keep),
+        model=column(model),
+        lean=column(lean) if guided else None,
+        negatives=_span(asking, frames, device) if asking else None,
+        negative_stages=asking,
+        negative_keep=column([p for p, _ in clean]),
+        negative_model=column([q for _, q in clean]),
+        next_signal=column([sampling.schedule.a[stage] for stage, sampling in moving]),
+        next_noise=_next_noise(moving, frames, live[0][1].noise),
+    )
+
+
+def _weights(stage: int, sampling: Sampling) -> tuple[float, float, float]:
+    schedule = sampling.schedule
+    p, q = schedule.clean(stage)
+    prompt, ref, x = sampling.guidance.weights(schedule.a[stage])
+    c_out, c_skip = schedule.c_out[stage], schedule.c_skip[stage]
+    return c_out * (prompt * p + x) + c_skip, c_out * prompt * q, c_out * ref
+
+
+def _next_noise(moving: Sequence[tuple[int, Sampling]], frames: int, like: Tensor) -> Tensor:
+    """Return b ε for each moving row; the F frames of a call share their ε.  # [len * F, c, h, w]"""
+    if not moving:
+        return like[:0]
+    scaled = [
+        sampling.noise[stage] * (sampling.schedule.b[stage] if sampling.renoise else 0.0) for stage, sampling in moving
+    ]
+    return torch.stack(scaled).repeat_interleave(frames, dim=0)
+
+
+def _span(stages: Sequence[int], frames: int, device: torch.device) -> slice | Tensor:
+    """Return the rows of `stages`: a slice, which copies nothing, where they lie side by side."""
+    if not stages:
+        return slice(0, 0)
+    if stages[-1] - stages[0] + 1 == len(stages):
+        return slice(stages[0] * frames, (stages[-1] + 1) * frames)
+    return torch.tensor([stage * frames + f for stage in stages for f in range(frames)], device=device)

@@ -1,0 +1,128 @@
+"""A diffusers U-Net as Stream Batch calls it: prompts stacked row by row, numbers converted.
+
+`Any` stands for diffusers' modules, whose attributes have no static types.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
+from torch import Tensor
+
+from sdstream.engine.adapters.controlnet import ControlNets
+from sdstream.engine.adapters.lora import Loras, Weights
+from sdstream.engine.conditioning.prompt import Condition, Embedding
+from sdstream.engine.denoising.stream_batch import Row
+from sdstream.engine.eager.attention import Span, make_processors
+
+
+class ConditionedUNet:
+    """Calls `unet` in its own number format. `time_ids` [6] is what SDXL wants to know of the picture's size."""
+
+    def __init__(
+        self,
+        unet: Any,
+        *,
+        prompt_cache: bool = True,
+        time_ids: Tensor | None = None,
+        controlnets: ControlNets | None = None,
+        loras: Loras | None = None,
+    ) -> None:
+        self._unet = unet
+        self._controlnets = controlnets
+        self._loras = loras or Loras({"unet": unet}, {})
+        self._dtype = next(unet.parameters()).dtype
+        self._time_ids = time_ids
+        self._processors = make_processors(unet, prompt_cache=prompt_cache, adapt=self._loras.face)
+        self._threads = torch.get_num_threads()
+        self.take_over()
+        self._embeddings: tuple[Embedding, ...] = ()
+        self._tokens = torch.empty(0)
+        self._added: dict[str, Tensor] | None = None
+        self._scale_size: int | None = unet.config.get("time_cond_proj_dim")
+        self._scales: tuple[float, ...] = ()
+        self._scale_embedding: Tensor | None = None
+        self.rows = 0
+        """U-Net rows run so far."""
+
+    def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
+        """Run one call: x [rows, c, h, w] float32 and the result likewise."""
+        self.rows += len(x)
+        weights = [row.condition.loras for row in rows]
+        self._loras.settle(weights)
+        self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows], weights)
+        self._loras.face(weights)
+        self._processors.spans.select(_spans(rows))
+        call = {
+            "sample": x.to(self._dtype),
+            "timestep": timesteps,
+            "encoder_hidden_states": self._tokens,
+            "added_cond_kwargs": self._added,
+        }
+        scale = self._embed_scales([row.condition.distilled for row in rows])
+        residuals = self._residuals(rows, call)
+        output: Tensor = self._unet(**call, **residuals, timestep_cond=scale, return_dict=False)[0]
+        return output.float()
+
+    def _residuals(self, rows: Sequence[Row[Condition]], call: dict[str, Any]) -> dict[str, Any]:  # keyword arguments
+        hints = [row.hint for row in rows if row.hint is not None]
+        if self._controlnets is None or not hints:
+            return {}
+        scales = [row.condition.scales for row in rows]
+        if not any(scale for row in scales for scale in row):
+            return {}
+        downs, middle = self._controlnets.residuals(torch.stack(hints), scales, **call)
+        return {"down_block_additional_residuals": downs, "mid_block_additional_residual": middle}
+
+    def take_over(self) -> None:
+        """Make the U-Net run our attention; needed again only where several share one U-Net (benchmarks)."""
+        torch.set_num_threads(self._threads)
+        self._unet.set_attn_processor(dict(self._processors.by_name))
+
+    def forget_prompts(self) -> None:
+        """Drop what is kept of prompts (benchmarks)."""
+        if self._processors.cache:
+            self._processors.cache.clear()
+
+    def _embed_scales(self, scales: Sequence[float]) -> Tensor | None:
+        """Return what an LCM checkpoint is told of the guidance that is built into it, or None for others."""
+        if self._scale_size and self._scales != tuple(scales):
+            self._scales = tuple(scales)
+            embedded = embed_scales(torch.tensor(scales), self._scale_size)
+            self._scale_embedding = embedded.to(self._unet.device, self._dtype)
+        return self._scale_embedding
+
+    def _choose(self, embeddings: Sequence[Embedding], weights: Sequence[Weights]) -> None:
+        chosen = tuple(embeddings)
+        if self._processors.cache:
+            self._processors.cache.select(tuple(zip(chosen, weights, strict=True)))
+        if chosen == self._embeddings:
+            return
+        self._embeddings = chosen
+        self._tokens = torch.stack([embedding.tokens for embedding in chosen])  # [rows, tokens, dim]
+        pooled = [embedding.pooled for embedding in chosen if embedding.pooled is not None]
+        if self._time_ids is not None and pooled:
+            ids = self._time_ids.expand(len(chosen), -1)
+            self._added = {"text_embeds": torch.stack(pooled), "time_ids": ids}
+
+
+def embed_scales(scales: Tensor, size: int) -> Tensor:
+    """Turn guidance scales into the sines and cosines that LCM trains with (Luo et al. 2023).  # [rows, size]"""
+    half = size // 2
+    frequencies = torch.exp(torch.arange(half) * (-math.log(10_000) / (half - 1)))
+    angles = 1000 * (scales.float() - 1).unsqueeze(-1) * frequencies
+    return F.pad(torch.cat((angles.sin(), angles.cos()), dim=-1), (0, size % 2))
+
+
+def _spans(rows: Sequence[Row[Condition]]) -> list[Span]:
+    """Cut the rows into stretches of one scene; rows without one (guidance rows too) look at themselves only."""
+    spans: list[Span] = []
+    start = 0
+    for scene, group in groupby(rows, key=lambda row: row.scene):
+        size = len(list(group))
+        spans.append((start, start + size, scene is not None and size > 1))
+        start += size
+    return spans

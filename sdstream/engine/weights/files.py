@@ -1,0 +1,152 @@
+"""Where models lie on disk, and whether their files may be opened: safetensors only, with a sane header."""
+
+import json
+import math
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdstream.engine.weights.licence import licence
+from sdstream.errors import Unavailable
+from sdstream.log import get_logger
+
+log = get_logger()
+
+BUNDLED = Path(__file__).parent.parent / "models"
+"""Models that come with sdstream."""
+
+HEADER_LIMIT = 32 * 2**20
+"""Bytes of a safetensors header; the largest real ones have about one."""
+
+HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
+_SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2}
+_SIZES |= {"I32": 4, "U32": 4, "F32": 4, "F64": 8, "I64": 8, "U64": 8}
+
+
+CONFIGS = ("*.json", "README.md", "*/*.json", "*/*.txt")
+MODEL = (*CONFIGS, "*/*.safetensors")
+"""Not the files at the top: beside a model's folders lie the same weights once more, as one file."""
+COMPONENT = (*MODEL, "*.safetensors")
+TOKENIZER = (
+    "README.md",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+)
+
+
+def locate(name: str, what: str, wanted: Sequence[str] = COMPONENT) -> Path:
+    """Return the folder or file that `name` means: bundled, on disk, or fetched from the hub (`wanted` of it).
+
+    Raises Unavailable where there is none; `what` says in the message what was looked for.
+    """
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    if (bundled := BUNDLED / name).is_dir() and name.isidentifier():
+        return bundled
+    if HUB_ID.match(name) and not path.is_absolute():
+        return _from_hub(name, what, wanted)
+    raise Unavailable(
+        f"{what} {name!r} was not found: expected a folder in diffusers layout, a .safetensors file or a hub id "
+        "such as stabilityai/sd-turbo; try `sdstream models list`"
+    )
+
+
+def _from_hub(name: str, what: str, wanted: Sequence[str]) -> Path:
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.file_download import repo_folder_name
+
+    # A connection that breaks in mid-file shows as an error of the library beneath, or of the hub's client itself.
+    beneath = [base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError" and issubclass(base, Exception)]
+    broken: tuple[type[Exception], ...] = (
+        LocalEntryNotFoundError, HfHubHTTPError, OSError, RuntimeError, AttributeError, ValueError, *beneath,
+    )  # fmt: skip
+
+    known = (Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "snapshots").is_dir()
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=list(wanted)))
+    except broken as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise Unavailable(
+            f"{what} {name!r} is not on this machine and could not be fetched from the hub ({reason}); "
+            f"with a network, run `sdstream models pull {name}`, or name a folder"
+        ) from error
+    if not known:
+        log.info("model fetched", model=name, licence=licence(folder, name))
+    return folder
+
+
+def read_config(path: Path, what: str) -> dict[str, Any]:  # JSON
+    """Read a component's config; raises Unavailable."""
+    try:
+        config = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise Unavailable(f"{what}: {path} cannot be read: {error}; pull or copy the model again") from error
+    if not isinstance(config, dict):
+        raise Unavailable(f"{what}: {path} is not a config: expected a JSON object")
+    return config
+
+
+def refuse_pickle(file: Path, where: str) -> None:
+    """Raise Unavailable for a file that could run code when it is read; `where` begins the message."""
+    if file.suffix in PICKLES:
+        raise Unavailable(f"{where} is a pickle, which could run any code; sdstream opens .safetensors only")
+
+
+def weights(folder: Path, what: str) -> dict[Path, "Header"]:
+    """Return the safetensors files of one component after a look at their headers; raises Unavailable."""
+    read_config(folder / "config.json", what)
+    found = sorted(folder.glob("*.safetensors"))
+    if not found:
+        for file in folder.iterdir():
+            refuse_pickle(file, f"{what}: {file}")
+        raise Unavailable(f"{what}: there is no .safetensors file in {folder}; pull or copy the model again")
+    return {file: check_safetensors(file) for file in found}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a safetensors file says that it holds."""
+
+    shapes: dict[str, tuple[int, ...]]
+    """Of each tensor."""
+    kinds: dict[str, str]
+    """The number format of each: F32, I64, …"""
+    metadata: dict[str, str]
+
+
+def check_safetensors(file: Path) -> Header:
+    """Read a safetensors header and hold it against the file's size; raises Unavailable if they do not fit."""
+    try:
+        return _check_header(file)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error, RecursionError) as error:
+        raise Unavailable(f"{file} is no whole safetensors file: {error}; pull or copy it again") from error
+
+
+def _check_header(file: Path) -> Header:
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        if length > min(HEADER_LIMIT, size - 8):
+            raise ValueError(f"its header claims {length} bytes, and the file has {size}")
+        entries = json.loads(stream.read(length))
+    metadata = {str(key): str(value) for key, value in (entries.pop("__metadata__", None) or {}).items()}
+    end = 0
+    for name, entry in entries.items():
+        start, stop = entry["data_offsets"]
+        count = math.prod(entry["shape"])
+        if not 0 <= start <= stop or stop - start != count * _SIZES[entry["dtype"]]:
+            raise ValueError(f"tensor {name!r} does not fit its place")
+        end = max(end, stop)
+    if end != size - 8 - length:
+        raise ValueError(f"it should hold {8 + length + end} bytes and holds {size}")
+    shapes = {name: tuple(entry["shape"]) for name, entry in entries.items()}
+    return Header(shapes, {name: entry["dtype"] for name, entry in entries.items()}, metadata)

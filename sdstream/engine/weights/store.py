@@ -1,0 +1,107 @@
+"""The models on this machine: bundled or fetched from the hub; what they weigh, and whether they are whole."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdstream.engine.weights.files import BUNDLED, HUB_ID, MODEL, check_safetensors, locate
+from sdstream.engine.weights.licence import licence
+from sdstream.errors import Unavailable
+
+SUMS = "SHA256SUMS"
+"""A file of checksums in a model's folder, as `sha256sum` writes it."""
+
+_SHA256 = re.compile(r"^[0-9a-f]{64}$")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A model that is here."""
+
+    name: str
+    origin: str
+    """`bundled` or `hub`."""
+    path: str
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One file of a model after a look at it."""
+
+    file: str
+    size: int
+    """Bytes."""
+    sha256: str
+    state: str
+    """`matches` its published checksum, `differs`, or `unlisted` where none was published."""
+
+
+def stored() -> list[Stored]:
+    """Return the models that are on this machine."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    folders = sorted(BUNDLED.iterdir()) if BUNDLED.is_dir() else []
+    found = [
+        Stored(folder.name, "bundled", str(folder), sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()))
+        for folder in folders
+        if (folder / "unet").is_dir()
+    ]
+    try:
+        repos = scan_cache_dir().repos
+    except CacheNotFound:
+        return found
+    hub = [Stored(r.repo_id, "hub", str(r.repo_path), r.size_on_disk) for r in repos if r.repo_type == "model"]
+    return found + sorted(hub, key=lambda model: model.name)
+
+
+def pull(name: str) -> tuple[Path, str]:
+    """Fetch a model from the hub; return its folder and a line about its licence. Raises Unavailable."""
+    if not HUB_ID.match(name):
+        raise Unavailable(f"{name!r} is no hub id; expected OWNER/MODEL, such as stabilityai/sd-turbo")
+    folder = locate(name, "model", MODEL)
+    return folder, licence(folder, name)
+
+
+def verify(name: str) -> list[Checked]:
+    """Read every file of a model, its headers and its checksum; raises Unavailable for the first that is broken."""
+    path = locate(name, "model", MODEL)
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    sums = _published(path) if path.is_dir() else {}
+    checked = []
+    for file in files:
+        if file.suffix == ".safetensors":
+            check_safetensors(file)
+        relative = file.name if path.is_file() else file.relative_to(path).as_posix()
+        digest = _digest(file)
+        listed = sums.get(relative) or _blob(file)
+        state = "unlisted" if listed is None else "matches" if listed == digest else "differs"
+        checked.append(Checked(relative, file.stat().st_size, digest, state))
+    if wrong := [check.file for check in checked if check.state == "differs"]:
+        raise Unavailable(f"model {name}: {path / wrong[0]} is not the file that was published; pull or copy it again")
+    if missing := sums.keys() - {check.file for check in checked}:
+        raise Unavailable(f"model {name}: {path / min(missing)} is missing; pull or copy the model again")
+    return checked
+
+
+def _published(folder: Path) -> dict[str, str]:
+    file = folder / SUMS
+    lines = file.read_text().splitlines() if file.is_file() else []
+    pairs = [line.split(maxsplit=1) for line in lines if line.strip()]
+    if any(len(pair) != 2 or not _SHA256.match(pair[0]) for pair in pairs):
+        raise Unavailable(f"{file} is no list of checksums; expected lines as sha256sum writes them")
+    return {name.strip().removeprefix("*").removeprefix("./"): digest for digest, name in pairs}
+
+
+def _blob(file: Path) -> str | None:
+    """The hub's cache keeps large files under their own checksum, and links to them."""
+    name = file.resolve().name
+    return name if file.is_symlink() and _SHA256.match(name) else None
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,71 @@
+"""FLV (Adobe's specification 10.1, annex E; Enhanced RTMP v2): writes tags, and reads of them what it must."""
+
+import struct
+from collections.abc import Mapping
+
+from sdstream.sources.rtmp_server import amf0
+from sdstream.sources.rtmp_server.chunks import AUDIO, DATA, VIDEO
+from sdstream.sources.rtmp_server.protocol import Media
+
+HAS_AUDIO, HAS_VIDEO = 4, 1
+_AVC, _HEVC, _AAC, _ENHANCED_AUDIO = 7, 12, 10, 9
+_KEY_FRAME, _COMMAND_FRAME = 1, 5
+_ENHANCED_VIDEO = 0x80
+_SEQUENCE_START, _MULTITRACK = 0, {VIDEO: 6, AUDIO: 5}
+
+
+def header(flags: int) -> bytes:
+    """Return the start of a file that has the tracks in `flags`; FFmpeg waits for each of them, and for no other."""
+    return b"FLV\1" + bytes([flags]) + struct.pack(">II", 9, 0)
+
+
+def tag(media: Media) -> bytes:
+    """Return one tag with its back pointer."""
+    size = len(media.payload)
+    stamp = media.timestamp & 0xFFFFFFFF
+    head = struct.pack(">B", media.kind) + size.to_bytes(3, "big") + (stamp & 0xFFFFFF).to_bytes(3, "big")
+    return head + bytes([stamp >> 24, 0, 0, 0]) + media.payload + struct.pack(">I", size + 11)
+
+
+def is_sequence_header(media: Media) -> bool:
+    """Tell whether it is a decoder's configuration, to be had before the first picture or sound."""
+    data = media.payload
+    if len(data) < 2 or media.kind == DATA:
+        return False
+    if media.kind == VIDEO and not data[0] & _ENHANCED_VIDEO:
+        return data[0] & 15 in {_AVC, _HEVC} and data[1] == 0
+    if media.kind == AUDIO and data[0] >> 4 != _ENHANCED_AUDIO:
+        return data[0] >> 4 == _AAC and data[1] == 0
+    packet = data[0] & 15
+    if packet == _MULTITRACK[media.kind]:
+        packet = data[1] & 15
+    return packet == _SEQUENCE_START
+
+
+def is_key_frame(media: Media) -> bool:
+    """Tell whether it is a picture that needs no other one."""
+    if media.kind != VIDEO or len(media.payload) < 2 or is_sequence_header(media):
+        return False
+    return media.payload[0] >> 4 & 7 == _KEY_FRAME
+
+
+def is_picture_or_sound(media: Media) -> bool:
+    """Tell whether it is something to decode: not empty, and not a command to a player."""
+    if media.kind == DATA or not media.payload:
+        return False
+    return media.kind == AUDIO or media.payload[0] >> 4 & 7 != _COMMAND_FRAME
+
+
+def announced_tracks(media: Media) -> int | None:
+    """Return the tracks that onMetaData announces; None if it is something else.
+
+    Raises ProtocolError if it cannot be read.
+    """
+    values = amf0.decode(media.payload)
+    if values and values[0] == "@setDataFrame":
+        values = values[1:]
+    if len(values) < 2 or values[0] != "onMetaData" or not isinstance(values[1], Mapping):
+        return None
+    facts = values[1].keys()
+    flags = HAS_VIDEO if facts & {"videocodecid", "width", "videodatarate"} else 0
+    return flags | (HAS_AUDIO if facts & {"audiocodecid", "audiosamplerate", "audiodatarate"} else 0)

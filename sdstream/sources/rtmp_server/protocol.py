@@ -1,0 +1,242 @@
+"""The server's side of an RTMP publication, without any I/O: bytes in; events, and bytes to send, out.
+
+Adobe's specification 1.0 with the plain handshake, which OBS (librtmp), FFmpeg and GStreamer all speak. It plays
+nothing to anybody: a peer can publish, or it can go.
+"""
+
+import enum
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sdstream.sources.rtmp_server import amf0, chunks
+from sdstream.sources.rtmp_server.amf0 import ProtocolError
+from sdstream.sources.rtmp_server.chunks import ChunkReader, Message
+
+VERSION = 3
+HANDSHAKE = 1536
+LONGEST_COMMAND = 64 * 1024
+"""Bytes that a message may have before its sender was let in."""
+LONGEST_MEDIA = 8 * 1024 * 1024
+"""Bytes that a message may have afterwards: a key frame of 4K."""
+_OUR_CHUNK_SIZE = 4096
+_WINDOW = 2_500_000
+_MEDIA = {chunks.AUDIO, chunks.VIDEO, chunks.DATA}
+_NAMELESS = {"releaseStream", "FCPublish", "FCUnpublish", "_checkbw", "getStreamLength"}
+
+
+@dataclass(frozen=True, slots=True)
+class PublishRequest:
+    """A peer wants to publish; answer with `accept` or `reject`."""
+
+    app: str
+    name: str
+    """Stream name: what streaming programs call the stream key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A message of the publication: kind 8 sound, 9 picture, 18 data (metadata)."""
+
+    kind: int
+    timestamp: int
+    """Milliseconds, modulo 2**32."""
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The peer says that its publication is over."""
+
+
+Event = PublishRequest | Media | Finished
+
+
+class _Phase(enum.Enum):
+    HELLO = 0
+    ECHO = 1
+    CONNECT = 2
+    CONNECTED = 3
+    ASKED = 4
+    PUBLISHING = 5
+    OVER = 6
+
+
+class Session:
+    """One peer. `receive` raises ProtocolError, and nothing else, for whatever a peer may send."""
+
+    def __init__(self) -> None:
+        self._phase = _Phase.HELLO
+        self._start = bytearray()
+        self._reader = ChunkReader(LONGEST_COMMAND)
+        self._out = bytearray()
+        self._out_chunk_size = 128
+        self._app = ""
+        self._received = self._acknowledged = 0
+        self._their_window = 0
+        self._message_stream = 1
+
+    @property
+    def held(self) -> int:
+        """Bytes kept of what the peer has sent."""
+        return len(self._start) + self._reader.held
+
+    @property
+    def _over(self) -> bool:
+        return self._phase is _Phase.OVER
+
+    def outgoing(self) -> bytes:
+        """Return what is to be sent, and forget it."""
+        data = bytes(self._out)
+        self._out.clear()
+        return data
+
+    def receive(self, data: bytes) -> Iterator[Event]:
+        """Take bytes in, and yield what they mean. Raises ProtocolError.
+
+        After a PublishRequest the answer must be given before the iteration goes on.
+        """
+        self._received += len(data)
+        if self._phase in {_Phase.HELLO, _Phase.ECHO}:
+            self._start += data
+            data = self._shake_hands()
+        if self._phase in {_Phase.HELLO, _Phase.ECHO} or self._over:
+            return
+        self._reader.feed(data)
+        while not self._over and (message := self._reader.next_message()) is not None:
+            yield from self._handle(message)
+        self._acknowledge()
+
+    def accept(self) -> None:
+        """Let the peer publish."""
+        self._phase = _Phase.PUBLISHING
+        self._reader.longest = LONGEST_MEDIA
+        self._status("status", "NetStream.Publish.Start", "publishing")
+
+    def reject(self, description: str) -> None:
+        """Refuse the peer; the connection is to be closed once this has been sent."""
+        self._phase = _Phase.OVER
+        self._status("error", "NetStream.Publish.BadName", description)
+
+    def _shake_hands(self) -> bytes:
+        """Answer C0 and C1, wait for C2; return what follows it."""
+        start = self._start
+        if self._phase is _Phase.HELLO and start:
+            if start[0] != VERSION:
+                raise ProtocolError(f"RTMP: version {start[0]} is not {VERSION}")
+            if len(start) > HANDSHAKE:
+                theirs = bytes(start[1 : 1 + HANDSHAKE])
+                ours = bytes(8) + os.urandom(HANDSHAKE - 8)
+                self._out += bytes([VERSION]) + ours + theirs
+                del start[: 1 + HANDSHAKE]
+                self._phase = _Phase.ECHO
+        if self._phase is _Phase.ECHO and len(start) >= HANDSHAKE:
+            rest = bytes(start[HANDSHAKE:])
+            start.clear()
+            self._phase = _Phase.CONNECT
+            return rest
+        return b""
+
+    def _handle(self, message: Message) -> Iterator[Event]:
+        kind, payload = message.kind, message.payload
+        if kind in _MEDIA or kind == chunks.DATA_AMF3:
+            yield from self._media(message)
+        elif kind == chunks.AGGREGATE:
+            yield from self._aggregate(message)
+        elif kind in {chunks.COMMAND, chunks.COMMAND_AMF3}:
+            yield from self._command(payload[1:] if kind == chunks.COMMAND_AMF3 else payload, message.message_stream)
+        elif kind == chunks.USER_CONTROL:
+            self._ping(payload)
+        elif kind in {chunks.SET_CHUNK_SIZE, chunks.ABORT, chunks.WINDOW_SIZE}:
+            self._control(kind, payload)
+
+    def _control(self, kind: int, payload: bytes) -> None:
+        if len(payload) < 4:
+            raise ProtocolError("RTMP: a control message is cut off")
+        (value,) = struct.unpack(">I", payload[:4])
+        if kind == chunks.ABORT:
+            self._reader.abort(value)
+        elif kind == chunks.WINDOW_SIZE:
+            self._their_window = value
+        elif not 1 <= value <= 0x7FFFFFFF:
+            raise ProtocolError(f"RTMP: a chunk size of {value} is not allowed")
+        else:
+            self._reader.chunk_size = min(value, LONGEST_MEDIA)
+
+    def _ping(self, payload: bytes) -> None:
+        if payload[:2] == b"\0\6":  # PingRequest; the answer carries the same time
+            self._send(Message(chunks.USER_CONTROL, 0, b"\0\7" + payload[2:6]), 2)
+
+    def _media(self, message: Message) -> Iterator[Event]:
+        if self._phase is _Phase.PUBLISHING:
+            amf3 = message.kind == chunks.DATA_AMF3
+            payload = message.payload[1:] if amf3 else message.payload
+            yield Media(chunks.DATA if amf3 else message.kind, message.timestamp, payload)
+
+    def _aggregate(self, message: Message) -> Iterator[Event]:
+        """Split an aggregate message: it is FLV tags, whose times count from the first one's."""
+        data, place, first = message.payload, 0, None
+        while place + 11 <= len(data):
+            kind, length = data[place], int.from_bytes(data[place + 1 : place + 4], "big")
+            stamp = int.from_bytes(data[place + 4 : place + 7], "big") | data[place + 7] << 24
+            first = stamp if first is None else first
+            payload = data[place + 11 : place + 11 + length]
+            if len(payload) < length:
+                raise ProtocolError("RTMP: an aggregate message is cut off")
+            place += 15 + length
+            if kind in _MEDIA:
+                yield from self._media(Message(kind, (message.timestamp + stamp - first) & 0xFFFFFFFF, payload))
+
+    def _command(self, payload: bytes, message_stream: int) -> Iterator[Event]:
+        values = amf0.decode(payload)
+        name, transaction = (*values, None, None)[:2]
+        if not isinstance(name, str) or not isinstance(transaction, (int, float)):
+            raise ProtocolError("RTMP: a command without a name or a number")
+        if self._phase is _Phase.CONNECT:
+            self._connect(name, transaction, values)
+        elif name == "createStream":
+            self._reply(transaction, None, float(self._message_stream))
+        elif name == "publish" and self._phase is _Phase.CONNECTED:
+            wanted = values[3] if len(values) > 3 and isinstance(values[3], str) else ""
+            self._message_stream = message_stream or 1
+            self._phase = _Phase.ASKED
+            yield PublishRequest(self._app, wanted)
+        elif name in {"FCUnpublish", "deleteStream", "closeStream"} and self._phase is _Phase.PUBLISHING:
+            self._phase = _Phase.OVER
+            yield Finished()
+        elif name == "play":
+            raise ProtocolError("RTMP: a peer wants to watch; there is nothing to see here")
+        elif name in _NAMELESS:
+            self._reply(transaction, None, None)
+
+    def _connect(self, name: str, transaction: float, values: list[amf0.Value]) -> None:
+        facts = values[2] if len(values) > 2 and isinstance(values[2], dict) else {}
+        app = facts.get("app")
+        if name != "connect" or not isinstance(app, str):
+            raise ProtocolError("RTMP: the first command must be connect, with an application")
+        self._app = app.partition("?")[0].strip("/")
+        self._phase = _Phase.CONNECTED
+        self._send(Message(chunks.WINDOW_SIZE, 0, struct.pack(">I", _WINDOW)), 2)
+        self._send(Message(chunks.PEER_BANDWIDTH, 0, struct.pack(">IB", _WINDOW, 2)), 2)
+        self._send(Message(chunks.SET_CHUNK_SIZE, 0, struct.pack(">I", _OUR_CHUNK_SIZE)), 2)
+        self._out_chunk_size = _OUR_CHUNK_SIZE
+        about = {"fmsVer": "FMS/3,5,7,7009", "capabilities": 31}
+        status = {"level": "status", "code": "NetConnection.Connect.Success", "description": "", "objectEncoding": 0}
+        self._reply(transaction, about, status)
+
+    def _reply(self, transaction: float, *values: amf0.Value) -> None:
+        self._send(Message(chunks.COMMAND, 0, amf0.encode("_result", transaction, *values)), 3)
+
+    def _status(self, level: str, code: str, description: str) -> None:
+        facts = {"level": level, "code": code, "description": description}
+        payload = amf0.encode("onStatus", 0, None, facts)
+        self._send(Message(chunks.COMMAND, 0, payload, self._message_stream), 5)
+
+    def _acknowledge(self) -> None:
+        if self._their_window and self._received - self._acknowledged >= self._their_window:
+            self._acknowledged = self._received
+            self._send(Message(chunks.ACKNOWLEDGEMENT, 0, struct.pack(">I", self._received & 0xFFFFFFFF)), 2)
+
+    def _send(self, message: Message, chunk_stream: int) -> None:
+        self._out += chunks.write_message(message, chunk_stream, self._out_chunk_size)

@@ -1,0 +1,112 @@
+"""The body of the engine's process: newest camera frame in, restyled frame out, with the controls of that moment."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import cv2
+
+from sdstream.config.schema import AnyEngine, Canvas, PassthroughSettings
+from sdstream.engine.outcome import Outcome
+from sdstream.errors import Unavailable
+from sdstream.ipc.counters import Counters, Histogram
+from sdstream.ipc.live_controls import LiveControls
+from sdstream.ipc.mailbox import MailboxReader, MailboxWriter
+from sdstream.log import get_logger
+from sdstream.stages.finisher import Compose, Engine, Finisher, Steady
+from sdstream.supervisor.stage import Context
+
+_STALE = 1.0
+"""Seconds before the engine was there in which a picture may have come that it still takes: what is older is of a
+source that has gone meanwhile, and would flash up as live."""
+
+_AWAY = 3.0
+"""Seconds without a camera frame after which the source is away, rather than slow: then the engine has no rate."""
+
+COUNTERS = ("frames", *(outcome.value for outcome in Outcome), "dropped", "first_at", "steps", "working", "flicker")
+"""`frames` came in, and each had one of the outcomes; `dropped` were replaced by newer ones before the engine was
+free. `first_at`: monotonic seconds of the first new picture. `steps` and `working`: how often a new picture followed
+another one, and the seconds in between all together. `flicker`: see `Finisher.flicker`."""
+
+
+@dataclass(frozen=True)
+class EnginePorts:
+    """What the engine's process is given."""
+
+    camera: MailboxReader
+    output: MailboxWriter
+    controls: LiveControls
+    steady: Steady
+    compose: Compose
+    latency: Histogram
+    """From a camera frame's arrival to its picture's departure."""
+
+
+def open_engine(settings: AnyEngine, compose: Compose) -> Engine:
+    """Return the engine that `settings` ask for, not yet loaded. Raises Unavailable without the extra it needs."""
+    if isinstance(settings, PassthroughSettings):
+        from sdstream.engine.passthrough import Passthrough
+
+        return Passthrough()
+    try:
+        from sdstream.engine.diffusion import DiffusionEngine
+    except ModuleNotFoundError as error:
+        raise Unavailable(
+            f"the diffusion engine needs {error.name}, which is not installed: pip install 'sdstream[diffusion]', "
+            "or use engine: {kind: passthrough}"
+        ) from error
+
+    return DiffusionEngine(settings, compose=compose)
+
+
+def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: EnginePorts) -> None:
+    """Restyle the newest camera frame, again and again, for as long as the stage runs."""
+    cv2.setNumThreads(1)  # scaling is a millisecond of work; a pool of threads would take the model's cores
+    dropped = 0
+    with ports.steady as steady, ports.compose as compose, open_engine(settings, compose) as engine:
+        get_logger().info("engine loaded", kind=settings.kind)
+        finisher = Finisher(engine, steady, (canvas.width, canvas.height))
+        context.ready()
+        oldest, rate = time.monotonic() - _STALE, _Rate(context.counters)
+        while context.running:
+            frame = ports.camera.take(0.2)
+            if frame is None or frame.posted < oldest:
+                continue
+            missed, dropped = ports.camera.dropped - dropped, ports.camera.dropped
+            picture = finisher.restyle(frame, ports.controls.get(), late=missed > 0)
+            context.counters.set("flicker", finisher.flicker)
+            _count(context.counters, engine.last_outcome, missed)
+            rate.frame(frame.posted, missed, rendered=engine.last_outcome is Outcome.RENDERED)
+            if picture is not None:
+                ports.output.put(picture)
+                ports.latency.record(time.monotonic() - frame.posted)
+
+
+def _count(counters: Counters, outcome: Outcome, dropped: int) -> None:
+    counters.add("frames")
+    counters.add(outcome.value)
+    counters.add("dropped", dropped)
+
+
+class _Rate:
+    """Counts what the engine's pictures a second are made of, without the times in which it had nothing to do."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._arrived = -math.inf  # the last frame
+        self._shown = -math.inf  # the last new picture that no pause of the source followed
+
+    def frame(self, arrived: float, missed: int, *, rendered: bool) -> None:
+        """Note a frame that arrived then, before which `missed` were dropped, and which is done now."""
+        if not missed and arrived - self._arrived > _AWAY:
+            self._shown = -math.inf
+        self._arrived = arrived
+        if not rendered:
+            return
+        now = time.monotonic()
+        if not self._counters.get("first_at"):
+            self._counters.set("first_at", now)
+        if self._shown > -math.inf:
+            self._counters.add("steps")
+            self._counters.add("working", now - self._shown)
+        self._shown = now

@@ -1,0 +1,145 @@
+"""The source's stage: opens the source, hands its pictures on, and opens it again when it goes away."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from sdstream.audio.ring import AudioRing
+from sdstream.config.schema import Canvas
+from sdstream.config.sources import AnySource
+from sdstream.errors import Lost, Unavailable
+from sdstream.ipc.counters import Counters, Histogram
+from sdstream.ipc.mailbox import MailboxWriter
+from sdstream.log import get_logger
+from sdstream.sources import Source
+from sdstream.sources.context import COUNTERS, DROPS, STATES, Ended, Feed, State
+from sdstream.sources.registry import make_source
+from sdstream.sources.rtmp_server.address import GateAddress
+from sdstream.supervisor.stage import Context
+
+__all__ = ["BACKOFF", "COUNTERS", "DROPS", "STATES", "SourcePorts", "State", "run_source"]
+
+BACKOFF = (0.25, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before the first, second, … opening in a row that brought no picture."""
+_STEP = 0.1
+
+
+@dataclass(frozen=True)
+class SourcePorts:
+    """What the source stage is wired to."""
+
+    output: MailboxWriter
+    """Takes the pictures."""
+    ring: AudioRing
+    """Takes the sound."""
+    latency: Histogram
+    """Takes the seconds from receipt until the picture is in the mailbox."""
+    gate: GateAddress | None = None
+    """Where publications come from, for an RTMP source that listens."""
+
+
+def run_source(context: Context, settings: AnySource, canvas: Canvas, ports: SourcePorts) -> None:
+    """Deliver pictures until the stage is stopped. Raises Unavailable or Forbidden if there can never be any."""
+    vigil = _Vigil(context.counters, settings.stall)
+    feed = Feed(canvas, context.counters, ports.ring if settings.audio else None, _alive(context, vigil))
+    failures = 0
+    while context.running:
+        shown = vigil.pictures
+        try:
+            with make_source(settings, feed, ports.gate) as source:
+                context.ready()
+                _deliver(context, source, ports, vigil)
+        except Lost as loss:
+            if not context.running:
+                return
+            vigil.lost(str(loss))
+        except Unavailable as missing:
+            if not vigil.pictures:
+                raise
+            vigil.lost(str(missing))  # it was there, so it may come back
+        except Ended:
+            vigil.ended()
+            _pause(context, float("inf"))
+        failures = 0 if vigil.pictures > shown else failures + 1
+        patience = 0.0 if ports.gate and not failures else BACKOFF[min(failures, len(BACKOFF) - 1)]
+        _pause(context, patience)
+        if context.running:
+            context.counters.add("reopens")
+
+
+def _deliver(context: Context, source: Source, ports: SourcePorts, vigil: "_Vigil") -> None:
+    while context.running:
+        frame = source.read()
+        if frame is None:
+            vigil.nothing(time.monotonic())
+            continue
+        vigil.picture(time.monotonic(), source)
+        ports.output.put(replace(frame, seq=vigil.pictures))
+        ports.latency.record(time.monotonic() - frame.captured)
+
+
+def _pause(context: Context, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while context.running and (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(left, _STEP))
+
+
+def _alive(context: Context, vigil: "_Vigil") -> Callable[[], None]:
+    def alive() -> None:
+        vigil.nothing(time.monotonic())
+        if not context.running:
+            raise Lost("the source is being stopped")
+
+    return alive
+
+
+class _Vigil:
+    """Keeps the state, the rate and the counts of a source, and says in the log what changed."""
+
+    def __init__(self, counters: Counters, stall: float) -> None:
+        self._counters = counters
+        self._stall = stall
+        self._state = State.WAITING
+        self._last = time.monotonic()
+        self._second_began, self._in_second = self._last, 0
+        self.pictures = counters.count("frames")  # a process that replaces another goes on counting
+        self._enter(State.WAITING)
+
+    def picture(self, now: float, source: Source) -> None:
+        """A picture came."""
+        self.pictures += 1
+        self._counters.add("frames")
+        self._last = now
+        self._in_second += 1
+        if now - self._second_began >= 1:
+            self._counters.set("fps", self._in_second / (now - self._second_began))
+            self._second_began, self._in_second = now, 0
+        if self._state is not State.LIVE:
+            self._enter(State.LIVE)
+            get_logger().info("source is live", **source.facts())
+
+    def nothing(self, now: float) -> None:
+        """No picture came for a while."""
+        if self._state is State.LIVE and now - self._last > self._stall:
+            self._enter(State.STALLED)
+            self._counters.add("stalls")
+            get_logger().warning("source has stalled", seconds=round(now - self._last, 1))
+
+    def lost(self, reason: str) -> None:
+        """The source went away, or is not there yet."""
+        was_shown = self._state in {State.LIVE, State.STALLED}
+        if self._state is not State.LOST:
+            get_logger().warning("source lost" if was_shown else "source is not there yet", reason=reason)
+        self._enter(State.LOST)
+
+    def ended(self) -> None:
+        """The recording is over."""
+        self._enter(State.ENDED)
+        get_logger().info("source has ended")
+
+    def _enter(self, state: State) -> None:
+        self._state = state
+        self._counters.set("state", state)
+        if state is not State.LIVE:
+            self._counters.set("fps", 0)
+            self._second_began, self._in_second = time.monotonic(), 0

@@ -1,0 +1,75 @@
+"""Reads the counters of a run's stages into a report. It only reads: the counters belong to the stages."""
+
+import math
+
+from sdstream.air.fallback_ladder import Rung
+from sdstream.air.pacer import CATCH_UP
+from sdstream.stages.sink import FACTS
+from sdstream.stages.source import DROPS, STATES
+from sdstream.supervisor.report import EngineReport, Report, SinkReport, SourceReport
+from sdstream.supervisor.wiring import SinkParts, Wiring
+
+
+def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -> Report:
+    """Return the numbers of the run that `wiring` is, `seconds` after its start."""
+    source = wiring.source.context.counters
+    drops = {name: source.count(name) for name in DROPS}
+    drops["engine busy"] = wiring.engine.context.counters.count("dropped")
+    present = math.floor(seconds * wiring.rate) + 1  # as the sinks count: from 1
+    patience = math.ceil(CATCH_UP * wiring.rate)
+    sound = wiring.ring.span()[1] > 0 and bool(wiring.sinks)
+    return Report(
+        seconds=seconds,
+        source=SourceReport(
+            frames=source.count("frames"),
+            dropped=sum(source.count(name) for name in DROPS),
+            reopens=source.count("reopens"),
+            state=STATES[source.count("state")],
+        ),
+        engine=_engine(wiring),
+        sinks=tuple(_sink(parts, present, patience) for parts in wiring.sinks),
+        audio_offset=wiring.sinks[0].stage.context.counters.get("audio_offset") if sound else None,
+        drops={name: count for name, count in drops.items() if count},
+        latency={"source": wiring.source_latency.summary(), "engine": wiring.engine_latency.summary()},
+        exit_code=exit_code,
+        reason=reason,
+    )
+
+
+def _engine(wiring: Wiring) -> EngineReport:
+    counters = wiring.engine.context.counters
+    working = counters.get("working")
+    shown = counters.count("rendered")
+    flicker, first = counters.get("flicker"), counters.get("first_at")
+    return EngineReport(
+        frames=counters.count("frames"),
+        skipped=counters.count("skipped"),
+        dropped=counters.count("dropped"),
+        restarts=wiring.engine.restarts,
+        fps=counters.count("steps") / working if working > 0 else 0.0,
+        first=first - wiring.epoch if first else None,
+        flicker=flicker if shown and math.isfinite(flicker) else None,
+    )
+
+
+def _sink(parts: SinkParts, present: int, patience: int) -> SinkReport:
+    """Read one sink; it owes what is due at `present` when it is more than `patience` pictures behind: it is away."""
+    counters = parts.stage.context.counters
+    rungs = {rung.value: counters.count(rung.value) for rung in Rung}
+    rungs_sent = sum(rungs.values())
+    first, last = counters.count("first"), counters.count("last")
+    away = present - last > patience
+    showing = "away" if away else list(Rung)[counters.count("rung")].value
+    return SinkReport(
+        kind=parts.settings.kind,
+        name=parts.name,
+        due=(present if away else last) - first + 1 if first else 0,
+        sent=counters.count("sent"),
+        late=counters.count("late"),
+        dropped=counters.count("dropped"),
+        restarts=parts.stage.restarts,
+        latency=parts.latency.summary(),
+        showing=showing if rungs_sent else "nothing yet",
+        facts={name: counters.get(name) for name in FACTS},
+        **rungs,
+    )

@@ -1,0 +1,137 @@
+"""Everything of a run that outlives a single process: mailboxes, counters, sockets, and the stages between them."""
+
+from dataclasses import dataclass
+
+from sdstream.audio.delay import Delay
+from sdstream.audio.ring import AudioRing
+from sdstream.config.schema import Config, PassthroughSettings
+from sdstream.config.sinks import AnySink
+from sdstream.ipc import shared_memory
+from sdstream.ipc.counters import Histogram
+from sdstream.ipc.live_controls import LiveControls
+from sdstream.ipc.mailbox import Mailbox
+from sdstream.sinks import early_samples
+from sdstream.sources.rtmp_server import Gate, open_gate, run_gate
+from sdstream.stabilise.region import RegionComposite
+from sdstream.stabilise.stabiliser import Stabiliser
+from sdstream.stages import engine as engine_body
+from sdstream.stages import sink as sink_body
+from sdstream.stages import source as source_body
+from sdstream.supervisor.stage import Context, LogChoice, Stage, stage_counters
+
+CONNECTING = 20.0
+"""Seconds that a sink may take to start and to open before its process counts as hung: a connect to a silent server
+may hold the interpreter, so nothing inside that process could give it up."""
+REACHING = 15.0
+"""Seconds that a source may take to reach its server again before its process counts as hung."""
+COMPUTING = 5
+"""Niceness of an engine with a model: on the processor it would otherwise starve the sinks, whose pictures fall due."""
+LOADING = 600.0
+"""Seconds that a model may take to load or to compile before its process counts as hung."""
+
+
+@dataclass(frozen=True)
+class SinkParts:
+    """One sink's stage, and the shared memory that it fills."""
+
+    name: str
+    settings: AnySink
+    stage: Stage
+    latency: Histogram
+
+
+class Wiring:
+    """The stages of one run, not yet started; `close` frees what they share."""
+
+    def __init__(self, config: Config, logs: LogChoice, epoch: float) -> None:
+        """`epoch` is the start of the run (monotonic seconds). Raises Unavailable without a port or memory."""
+        self._config, self._logs, self.epoch = config, logs, epoch
+        self.rate = config.canvas.rate
+        size, count = config.canvas.width * config.canvas.height * 3, len(config.sinks)
+        what = f"pictures of {config.canvas.width}x{config.canvas.height} for {count} outputs"
+        shared_memory.require(Mailbox.room(size, count + 1) + Mailbox.room(size, count), what)
+        self.controls = LiveControls(config.controls)
+        self.ring = AudioRing()
+        self.source_latency, self.engine_latency = Histogram(), Histogram()
+        self._camera = Mailbox(size, count + 1)
+        self._live = Mailbox(size, count)
+        self._gate: Gate | None = open_gate(config.source)
+        self.sinks = [self._sink(index, settings) for index, settings in enumerate(config.sinks)]
+        self.gate = self._gate_stage(self._gate) if self._gate else None
+        self.source = self._source_stage()
+        self.engine = self._engine_stage()
+
+    @property
+    def stages(self) -> list[Stage]:
+        """Every stage, in the order in which they start: the sinks first, so that the show is on air at once."""
+        gate = [self.gate] if self.gate else []
+        return [*(sink.stage for sink in self.sinks), *gate, self.source, self.engine]
+
+    def close(self) -> None:
+        """Close sockets and bells; closing twice is harmless."""
+        self._camera.close()
+        self._live.close()
+        if self._gate is not None:
+            self._gate.close()
+
+    def _sink(self, index: int, settings: AnySink) -> SinkParts:
+        kinds = [sink.kind for sink in self._config.sinks]
+        name = settings.kind if kinds.count(settings.kind) == 1 else f"{settings.kind}.{index + 1}"
+        latency = Histogram()
+        inputs = sink_body.SinkInputs(
+            live=self._live.reader(index),
+            camera=self._camera.reader(index),
+            sound=Delay(self.ring, early_samples(settings.kind)),
+            latency=latency,
+            epoch=self.epoch,
+            controls=self.controls,
+        )
+        stage = Stage(
+            Context(name, stage_counters(sink_body.COUNTERS)),
+            sink_body.run_sink,
+            (settings, self._config.canvas, self._config.air, inputs),
+            open_deadline=CONNECTING,
+            logs=self._logs,
+        )
+        return SinkParts(name, settings, stage, latency)
+
+    def _gate_stage(self, gate: Gate) -> Stage:
+        return Stage(Context("gate", stage_counters(())), run_gate, gate.arguments, logs=self._logs)
+
+    def _source_stage(self) -> Stage:
+        config = self._config
+        ports = source_body.SourcePorts(
+            output=self._camera.writer(),
+            ring=self.ring,
+            latency=self.source_latency,
+            gate=self._gate.address if self._gate else None,
+        )
+        context = Context("source", stage_counters(source_body.COUNTERS))
+        return Stage(
+            context,
+            source_body.run_source,
+            (config.source, config.canvas, ports),
+            hang_after=REACHING,
+            logs=self._logs,
+        )
+
+    def _engine_stage(self) -> Stage:
+        ports = engine_body.EnginePorts(
+            camera=self._camera.reader(len(self._config.sinks)),
+            output=self._live.writer(),
+            controls=self.controls,
+            steady=Stabiliser(self._config.stabilise),
+            compose=RegionComposite(self._config.stabilise),
+            latency=self.engine_latency,
+        )
+        settings = self._config.engine
+        deadline, niceness = (5.0, 0) if isinstance(settings, PassthroughSettings) else (settings.deadline, COMPUTING)
+        return Stage(
+            Context("engine", stage_counters(engine_body.COUNTERS)),
+            engine_body.run_engine,
+            (settings, self._config.canvas, ports),
+            hang_after=deadline,
+            open_deadline=LOADING,
+            niceness=niceness,
+            logs=self._logs,
+        )

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from sdstream.air.fallback_ladder import Ladder, Rung
+from sdstream.frame import Frame
+
+SLATE = np.full((4, 4, 3), 10, np.uint8)
+LIVE, CAMERA = 200, 100
+
+
+def frame(value: int, posted: float) -> Frame:
+    return Frame(np.full((4, 4, 3), value, np.uint8), 1, posted, posted, posted)
+
+
+def ladder(fade: float = 0.0) -> Ladder:
+    return Ladder(SLATE, hold=0.5, fade=fade)
+
+
+def test_before_anything_comes_there_is_the_slate() -> None:
+    choice = ladder().pick(0.0, None, None)
+    assert choice.rung is Rung.SLATE
+    assert (choice.frame.pixels == 10).all()
+
+
+def test_a_live_picture_goes_out_at_once() -> None:
+    choice = ladder().pick(1.0, frame(LIVE, 1.0), frame(CAMERA, 1.0))
+    assert (choice.rung, choice.fresh) == (Rung.LIVE, True)
+
+
+def test_without_a_newer_one_the_last_live_picture_is_held() -> None:
+    rungs = ladder()
+    rungs.pick(1.0, frame(LIVE, 1.0), None)
+    choice = rungs.pick(1.4, None, None)
+    assert (choice.rung, choice.fresh) == (Rung.HELD, False)
+    assert (choice.frame.pixels == LIVE).all()
+
+
+def test_after_the_hold_the_camera_shows_untouched() -> None:
+    rungs = ladder()
+    rungs.pick(1.0, frame(LIVE, 1.0), None)
+    choice = rungs.pick(1.6, None, frame(CAMERA, 1.6))
+    assert choice.rung is Rung.CAMERA
+    assert (choice.frame.pixels == CAMERA).all()
+
+
+def test_without_a_camera_either_there_is_the_slate() -> None:
+    rungs = ladder()
+    rungs.pick(1.0, frame(LIVE, 1.0), frame(CAMERA, 1.0))
+    assert rungs.pick(1.6, None, None).rung is Rung.SLATE
+
+
+def test_it_comes_back_with_the_first_live_picture() -> None:
+    rungs = ladder()
+    rungs.pick(1.0, None, None)
+    assert rungs.pick(9.0, frame(LIVE, 9.0), frame(CAMERA, 9.0)).rung is Rung.LIVE
+
+
+def test_an_old_picture_from_before_a_restart_is_not_shown() -> None:
+    assert ladder().pick(9.0, frame(LIVE, 1.0), frame(CAMERA, 1.0)).rung is Rung.SLATE
+
+
+def test_a_slow_engine_is_not_a_dead_one() -> None:
+    rungs, shown = ladder(), []
+    for tick in range(300):
+        now = tick / 30
+        live = frame(LIVE, now) if tick % 27 == 0 else None
+        shown.append(rungs.pick(now, live, frame(CAMERA, now)).rung)
+    assert Rung.CAMERA not in shown[150:]
+
+
+def test_a_change_is_faded_and_ends_on_the_new_picture() -> None:
+    rungs = ladder(fade=0.2)
+    rungs.pick(0.0, None, None)
+    values = [
+        int(rungs.pick(1.0 + tick / 30, frame(LIVE, 1.0 + tick / 30), None).frame.pixels[0, 0, 0]) for tick in range(8)
+    ]
+    assert values == sorted(values)
+    assert values[0] == 10
+    assert 10 < values[3] < LIVE
+    assert values[-1] == LIVE
+
+
+def test_a_fade_that_is_interrupted_goes_on_from_what_was_on_air() -> None:
+    rungs = ladder(fade=1.0)
+    rungs.pick(0.0, frame(LIVE, 0.0), None)
+    before = rungs.pick(1.0, None, frame(CAMERA, 1.0)).frame.pixels[0, 0, 0]
+    half = int(rungs.pick(1.5, None, frame(CAMERA, 1.5)).frame.pixels[0, 0, 0])
+    after = int(rungs.pick(1.5, frame(LIVE, 1.5), None).frame.pixels[0, 0, 0])
+    assert before == LIVE
+    assert half == pytest.approx(150, abs=1)
+    assert after == half
+
+
+def test_holding_is_not_a_change_and_is_not_faded() -> None:
+    rungs = ladder(fade=10.0)
+    rungs.pick(0.0, frame(LIVE, 0.0), None)
+    assert (rungs.pick(0.1, None, None).frame.pixels == LIVE).all()

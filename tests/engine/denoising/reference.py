@@ -1,0 +1,70 @@
+"""Denoising of one frame as the paper writes it, in float64, one stage after the other: what the engine is held to."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sdstream.engine.denoising.coefficients import Sampling
+from sdstream.engine.denoising.schedule import NoiseTable, Schedule
+from sdstream.engine.denoising.stream_batch import Row
+
+Model = Callable[[Tensor, int, float], Tensor]
+
+
+def table(prediction: str = "epsilon") -> NoiseTable:
+    return NoiseTable.from_config({"beta_schedule": "scaled_linear", "prediction_type": prediction})
+
+
+def toy(x: Tensor, timestep: int, prompt: float) -> Tensor:
+    """A bounded, nonlinear stand-in for a U-Net, mixing neighbours and channels, moved by time and prompt."""
+    mixed = x + 0.5 * x.roll(1, -1) - 0.3 * x.roll(1, -2) + 0.2 * x.roll(1, -3)
+    return torch.tanh(0.7 * mixed + prompt + torch.sin(torch.tensor(timestep / 100.0, dtype=torch.float64)).to(x.dtype))
+
+
+class ToyUNet:
+    """`toy` on a batch; conditions are (positive, negative) pairs of numbers."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def __call__(self, x: Tensor, timesteps: Tensor, rows: list[Row[tuple[float, float]]]) -> Tensor:
+        assert len(x) == len(timesteps) == len(rows)
+        self.calls.append(len(x))
+        prompts = [row.condition[row.negative] for row in rows]
+        return torch.stack([toy(x[i], int(timesteps[i]), prompt) for i, prompt in enumerate(prompts)])
+
+
+def denoise(z: Tensor, sampling: Sampling, condition: tuple[float, float], model: Model = toy) -> Tensor:
+    """Denoise one latent z [c, h, w] by equations 1 to 7."""
+    schedule, guidance = sampling.schedule, sampling.guidance
+    noise, z = sampling.noise.double(), z.double()
+    gamma, delta, mode = guidance.scale, guidance.delta, guidance.mode
+    x, reference, clean = schedule.a[0] * z + schedule.b[0] * noise[0], z, z
+    for i, t in enumerate(schedule.timesteps):
+        a, b = schedule.a[i], schedule.b[i]
+        e = e_c = _noise_of(model(x, t, condition[0]), x, schedule, i)
+        if mode != "none" and gamma > 1:
+            asks = mode == "full" or (mode == "onetime_negative" and i == 0)
+            e_n = _noise_of(model(x, t, condition[1]), x, schedule, i) if asks else None
+            if mode == "onetime_negative" and e_n is not None:
+                reference = (x - b * e_n) / a
+            if mode == "full":
+                assert e_n is not None
+                e = e_n + gamma * (e_c - e_n)
+            else:
+                e_virt = (x - a * reference) / b
+                e = delta * e_virt + gamma * (e_c - delta * e_virt)
+        clean = schedule.c_out[i] * (x - b * e) / a + schedule.c_skip[i] * x
+        if i + 1 < len(schedule):
+            again = schedule.b[i + 1] * noise[i + 1] if sampling.renoise else 0.0
+            x = schedule.a[i + 1] * clean + again
+    return clean
+
+
+def _noise_of(output: Tensor, x: Tensor, schedule: Schedule, i: int) -> Tensor:
+    """Turn what the model predicts into the noise that it means."""
+    a, b = schedule.a[i], schedule.b[i]
+    if schedule.prediction == "epsilon":
+        return output
+    return a * output + b * x if schedule.prediction == "v_prediction" else (x - a * output) / b

@@ -1,0 +1,98 @@
+"""What int8 needs to know of a model is measured, written, and read with suspicion."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from torch import nn
+
+from sdstream.engine.models import TINY, load
+from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, Observer, read_ranges
+from sdstream.errors import Unavailable
+from tests.engine.playing import settings
+from tests.engine.test_checkpoint import with_full_autoencoder
+
+
+def network() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 2, 3, padding=1))
+
+
+def test_the_widest_inputs_of_3x3_convolutions_are_noted_while_watched():
+    module = network()
+    observer = Observer(module, but=("3",))
+    with observer.watching():
+        module(torch.full((1, 3, 8, 8), 2.5))
+        module(torch.full((1, 3, 8, 8), -7.0))
+        module(torch.full((1, 3, 8, 8), 1.0))
+    module(torch.full((1, 3, 8, 8), 100.0))
+    assert observer.ranges == {"0": (-7.0, 2.5)}
+
+
+def test_nothing_is_always_within():
+    module = network()
+    observer = Observer(module, but=("3",))
+    with observer.watching():
+        module(torch.full((1, 3, 8, 8), 2.5))
+    assert observer.ranges == {"0": (0.0, 2.5)}
+
+
+def test_what_sees_nothing_has_no_range():
+    module = network()
+    observer = Observer(module)
+    with observer.watching():
+        module(torch.zeros(1, 3, 8, 8))
+    assert "0" not in observer.ranges
+
+
+def test_what_is_written_is_read(tmp_path):
+    written = ModelRanges({"0": (-1.0, 2.0), "3": (0.0, 4.5)}, {"0": (-0.5, 0.5)})
+    (tmp_path / FILE).write_text(written.text())
+    assert read_ranges(tmp_path, network(), network()) == written
+    assert read_ranges(tmp_path, network(), None) == ModelRanges(written.unet, {})
+
+
+def test_a_model_without_them_has_none(tmp_path, tiny_model):
+    assert read_ranges(tmp_path, network(), network()) is None
+    assert load(settings(tiny_model)).ranges is None
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "expected a JSON object"),
+        ("{}", "unet: expected an object"),
+        (json.dumps({"unet": {"9": [-1, 1]}, "vae": {}}), "no convolution '9'"),
+        (json.dumps({"unet": {"1": [-1, 1]}, "vae": {}}), "no convolution '1'"),
+        (json.dumps({"unet": {"0": [-1]}, "vae": {}}), "0: expected"),
+        (json.dumps({"unet": {"0": [0, 0]}, "vae": {}}), "0: expected"),
+        (json.dumps({"unet": {"0": [1, 2]}, "vae": {}}), "0: expected"),
+        (json.dumps({"unet": {"0": ["a", 2]}, "vae": {}}), "0: expected"),
+        ('{"unet": {"0": [NaN, 2]}, "vae": {}}', "0: expected"),
+        ('{"unet": {}, "vae": {"0": [-1, Infinity]}}', "vae: 0: expected"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(tmp_path, content, complaint):
+    (tmp_path / FILE).write_text(content)
+    with pytest.raises(Unavailable, match=complaint):
+        read_ranges(tmp_path, network(), network())
+
+
+def test_another_autoencoder_is_not_rounded_by_the_models_ranges(tmp_path, tiny_model):
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    (model / FILE).write_text(json.dumps({"unet": {"conv_in": [-1, 1]}, "vae": {"nothing": [0, 1]}}))
+    with pytest.raises(Unavailable, match="nothing"):
+        load(settings(model))
+    other = load(settings(model, tiny_autoencoder=str(tiny_model / "vae")))
+    assert other.ranges == ModelRanges({"conv_in": (-1.0, 1.0)}, {})
+
+
+def test_a_model_with_a_full_autoencoder_is_rounded_in_that_one_only(tmp_path, tiny_model, monkeypatch):
+    model = with_full_autoencoder(shutil.copytree(tiny_model, tmp_path / "model"))
+    told = {"unet": {"conv_in": [-1, 1]}, "vae": {"encoder.conv_in": [-1, 1]}}
+    (model / FILE).write_text(json.dumps(told))
+    assert load(settings(model, autoencoder="full")).ranges.autoencoder == {"encoder.conv_in": (-1.0, 1.0)}
+    assert load(settings(model, tiny_autoencoder=str(tiny_model / "vae"))).ranges.autoencoder == {}
+    monkeypatch.setitem(TINY, 4, str(tiny_model / "vae"))  # no hub is reached here
+    assert load(settings(model)).ranges.autoencoder == {}

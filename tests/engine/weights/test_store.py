@@ -1,0 +1,192 @@
+"""Models on disk: listed, fetched, checked."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from sdstream.engine.weights import store
+from sdstream.engine.weights.licence import licence
+from sdstream.errors import Unavailable
+from tests.engine.weights.hub import Hub
+
+
+@pytest.fixture
+def model(tiny_model: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_model, tmp_path / "model"))
+
+
+def publish(folder: Path) -> None:
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    lines = [f"{hashlib.sha256(f.read_bytes()).hexdigest()}  ./{f.relative_to(folder)}" for f in files]
+    (folder / store.SUMS).write_text("\n".join(lines))
+
+
+def test_a_model_that_is_whole_passes(model):
+    publish(model)
+    states = {check.file: check.state for check in store.verify(str(model))}
+    assert states.pop(store.SUMS) == "unlisted"
+    assert set(states.values()) == {"matches"}
+    assert "unet/diffusion_pytorch_model.safetensors" in states
+
+
+def test_one_changed_byte_is_found(model):
+    publish(model)
+    file = model / "unet" / "diffusion_pytorch_model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(Unavailable, match="diffusion_pytorch_model"):
+        store.verify(str(model))
+
+
+def test_a_file_that_went_missing_is_named(model):
+    publish(model)
+    (model / "vae" / "config.json").unlink()
+    with pytest.raises(Unavailable, match="vae"):
+        store.verify(str(model))
+
+
+def test_a_broken_list_of_checksums_is_refused(model):
+    (model / store.SUMS).write_text("hello")
+    with pytest.raises(Unavailable, match="checksums"):
+        store.verify(str(model))
+
+
+def test_a_hub_blob_is_held_against_its_own_name(tmp_path):
+    right, wrong = (b"{}", b"[]")
+    digest = hashlib.sha256(right).hexdigest()
+    blob = tmp_path / "blobs" / digest
+    blob.parent.mkdir()
+    blob.write_bytes(right)
+    folder = tmp_path / "snapshot"
+    folder.mkdir()
+    (folder / "config.json").symlink_to(blob)
+    assert [check.state for check in store.verify(str(folder))] == ["matches"]
+    blob.write_bytes(wrong)
+    with pytest.raises(Unavailable, match=r"config\.json"):
+        store.verify(str(folder))
+
+
+def test_bundled_and_fetched_models_are_listed(model, tmp_path, monkeypatch):
+    import huggingface_hub.constants
+
+    cache = tmp_path / "hub"
+    snapshot = cache / "models--some--model" / "snapshots" / ("a" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(store, "BUNDLED", model.parent)
+    found = {one.name: one.origin for one in store.stored()}
+    assert found == {"model": "bundled", "some/model": "hub"}
+
+
+@pytest.mark.parametrize(
+    ("card", "told"),
+    [
+        ("---\nlicense: openrail++\n---\n# A model\nlicense: other\n", "the licence openrail++"),
+        ("---\ntags: [a]\nlicense: other\nlicense_name: sai-nc\nlicense_link: x\n---\n", "the licence sai-nc"),
+        ("---\nlicense_name: 'sai-nc'\nlicense: other\n---\n", "the licence sai-nc"),
+        ("---\nlicense: other\n---\n", "the licence other"),
+        ("---\ntags: [a]\n---\nlicense: mit\n", "does not name"),
+        ("license: mit\n", "does not name"),
+        (None, "does not name"),
+    ],
+)
+def test_the_licence_of_a_model_card_is_told(tmp_path, card, told):
+    if card is not None:
+        (tmp_path / "README.md").write_text(card)
+    assert told in licence(tmp_path, "some/model")
+
+
+@pytest.fixture
+def hub(tiny_model: Path, tmp_path: Path) -> Iterator[Hub]:
+    published = Path(shutil.copytree(tiny_model, tmp_path / "published"))
+    (published / "README.md").write_text("---\nlicense: openrail++\n---\n")
+    (published / "model.safetensors").write_bytes(b"the same weights once more, as one file")
+    with Hub(published) as server:
+        yield server
+
+
+@pytest.fixture
+def python(hub: Hub, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run Python in a process that knows no hub but the stand-in: the hub's library reads that once."""
+    ours = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, env={**os.environ, **ours, **more}, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture
+def models(python) -> Callable[..., subprocess.CompletedProcess[str]]:
+    return partial(python, "-m", "sdstream", "models")
+
+
+def test_a_show_that_fetches_its_model_by_itself_tells_the_licence_the_first_time(python):
+    show = "from sdstream.engine.weights.files import MODEL, locate; locate('some/model', 'model', MODEL)"
+    first, second = python("-c", show), python("-c", show)
+    assert "openrail++" in first.stdout
+    assert (second.returncode, second.stdout) == (0, "")
+
+
+def test_a_model_is_fetched_with_its_licence_told_and_listed_and_verified_without_a_network(models):
+    pulled = models("pull", "some/model")
+    assert pulled.returncode == 0, pulled.stderr
+    assert "openrail++" in pulled.stdout
+    listed = json.loads(models("list", "--json", HF_HUB_OFFLINE="1").stdout)
+    assert [one["name"] for one in listed if one["origin"] == "hub"] == ["some/model"]
+    verified = models("verify", "some/model", "--json", HF_HUB_OFFLINE="1")
+    states = {one["file"]: one["state"] for one in json.loads(verified.stdout)}
+    assert states["unet/diffusion_pytorch_model.safetensors"] == "matches"
+    assert "model.safetensors" not in states
+
+
+def test_a_fetched_file_that_changed_on_disk_is_found(models, tmp_path):
+    assert models("pull", "some/model").returncode == 0
+    (weights,) = tmp_path.glob("home/hub/models--*/snapshots/*/unet/*.safetensors")
+    blob = weights.resolve()
+    blob.write_bytes(blob.read_bytes()[:-1] + b"x")
+    verified = models("verify", "some/model", HF_HUB_OFFLINE="1")
+    assert verified.returncode == 69
+    assert "unet/diffusion_pytorch_model.safetensors" in verified.stderr
+
+
+def test_a_model_that_the_hub_does_not_have_is_refused(models):
+    pulled = models("pull", "some/other")
+    assert pulled.returncode == 69
+    assert "some/other" in pulled.stderr
+
+
+@pytest.mark.parametrize(("name", "reason"), [("mini", "no hub id"), ("some/thing", "models pull some/thing")])
+def test_what_cannot_be_fetched_is_refused(name, reason):
+    with pytest.raises(Unavailable, match=reason):
+        store.pull(name)
+
+
+@pytest.mark.parametrize(
+    "error", [AttributeError("no client"), OSError("no space"), RuntimeError("closed"), "transport"]
+)
+def test_a_fetch_that_breaks_off_is_unavailable_and_no_bug(monkeypatch, error):
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if error == "transport":  # the library beneath, whichever it is
+        error = next(base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")("cut")
+
+    def breaks(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", breaks)
+    with pytest.raises(Unavailable, match="models pull some/thing"):
+        store.pull("some/thing")

@@ -1,0 +1,227 @@
+import contextlib
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sdstream.sources.rtmp_server import amf0, chunks
+from sdstream.sources.rtmp_server.amf0 import ProtocolError
+from sdstream.sources.rtmp_server.chunks import ChunkReader, Message, write_message
+from sdstream.sources.rtmp_server.protocol import HANDSHAKE, LONGEST_MEDIA, Finished, Media, PublishRequest, Session
+from tests.sources.rtmp_server.peer import answers, ask, command, connect, hello, media, metadata
+
+MEMORY = 3 * LONGEST_MEDIA
+names = st.text(max_size=20)
+values = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | names,
+    lambda inner: st.dictionaries(names.filter(bool), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def split(data, cuts):
+    """Cut `data` at some places, as a network does."""
+    places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    return [data[begin:end] for begin, end in itertools.pairwise(places)]
+
+
+def events(session, *pieces):
+    """Feed a session, letting everybody in."""
+    found = []
+    for piece in pieces:
+        for event in session.receive(piece):
+            if isinstance(event, PublishRequest):
+                session.accept()
+            found.append(event)
+    return found
+
+
+def publishing():
+    session = Session()
+    events(session, hello(), bytes(HANDSHAKE), connect(), ask("key"))
+    session.outgoing()
+    return session
+
+
+@given(st.lists(values, max_size=4))
+def test_amf0_is_read_as_it_was_written(things):
+    assert amf0.decode(amf0.encode(*things)) == things
+
+
+@given(st.binary(max_size=300))
+def test_amf0_that_makes_no_sense_is_a_protocol_error_and_nothing_else(data):
+    with contextlib.suppress(ProtocolError):
+        amf0.decode(data)
+
+
+@pytest.mark.parametrize("data", [b"\3\0\1a" * 500, b"\x0a\xff\xff\xff\xff" * 9, b"\x0a\0\xff\xff\xff" + b"\5" * 70000])
+def test_amf0_that_is_too_deep_or_too_long_is_refused(data):
+    with pytest.raises(ProtocolError):
+        amf0.decode(data)
+
+
+messages = st.builds(
+    Message,
+    st.sampled_from([chunks.AUDIO, chunks.VIDEO, chunks.DATA]),
+    st.integers(0, 0xFFFFFE),
+    st.binary(max_size=600),
+    st.just(1),
+)
+
+
+@given(st.lists(messages, max_size=8), st.integers(1, 300), st.lists(st.integers(0), max_size=30))
+def test_messages_come_out_as_they_went_in_however_they_are_cut(sent, chunk_size, cuts):
+    reader = ChunkReader(1000)
+    reader.chunk_size = chunk_size
+    data = b"".join(write_message(message, 4, chunk_size) for message in sent)
+    got = []
+    for piece in split(data, cuts):
+        reader.feed(piece)
+        while (message := reader.next_message()) is not None:
+            got.append(message)
+    assert got == sent
+    assert reader.held == 0
+
+
+def test_later_messages_may_leave_out_what_has_not_changed():
+    first = write_message(Message(chunks.VIDEO, 1000, b"abc", 1), 4, 128)
+    same_length = bytes([0x80 | 4]) + (40).to_bytes(3, "big") + b"def"
+    same_everything = bytes([0xC0 | 4]) + b"ghi"
+    reader = ChunkReader(100)
+    reader.feed(first + same_length + same_everything)
+    times = [reader.next_message().timestamp for _ in range(3)]
+    assert times == [1000, 1040, 1080]
+
+
+def test_extended_timestamps_are_read():
+    head = b"\4\xff\xff\xff" + (3).to_bytes(3, "big") + b"\x09\1\0\0\0" + (1 << 31).to_bytes(4, "big")
+    reader = ChunkReader(100)
+    reader.feed(head + b"abc")
+    assert reader.next_message().timestamp == 1 << 31
+
+
+@settings(max_examples=400)
+@given(st.lists(st.binary(max_size=400), max_size=10), st.booleans())
+def test_garbage_is_a_protocol_error_and_nothing_else(pieces, let_in):
+    session = publishing() if let_in else Session()
+    with contextlib.suppress(ProtocolError):
+        events(session, *pieces)
+    assert session.held <= MEMORY
+
+
+frames = st.builds(
+    lambda kind, stamp, payload, lane: write_message(Message(kind, stamp, payload, 1), lane, 128),
+    st.sampled_from([1, 2, 3, 4, 5, 6, 8, 9, 15, 17, 18, 20, 22, 99]),
+    st.integers(0, 0xFFFFFE),
+    st.binary(max_size=200) | values.map(lambda value: amf0.encode("publish", 1, value)),
+    st.integers(2, 63),
+)
+
+
+@settings(max_examples=400)
+@given(st.lists(frames, max_size=12), st.lists(st.integers(0), max_size=10), st.booleans())
+def test_any_messages_in_any_order_are_survived(sent, cuts, let_in):
+    session = publishing() if let_in else Session()
+    if not let_in:
+        events(session, hello(), bytes(HANDSHAKE))
+    with contextlib.suppress(ProtocolError):
+        events(session, *split(b"".join(sent), cuts))
+    assert session.held <= MEMORY
+
+
+@given(st.lists(st.integers(0), max_size=40))
+def test_a_publisher_is_understood_however_its_bytes_are_cut(cuts):
+    session = Session()
+    key_frame = media(chunks.VIDEO, 40, b"\x17\1\0\0\0picture")
+    whole = hello() + bytes(HANDSHAKE) + connect("live/") + ask("the key") + metadata(width=640.0) + key_frame
+    got = events(session, *split(whole, cuts))
+    assert got[0] == PublishRequest("live", "the key")
+    assert got[1].kind == chunks.DATA
+    assert got[2:] == [Media(chunks.VIDEO, 40, b"\x17\1\0\0\0picture")]
+
+
+def test_every_step_is_answered():
+    session = Session()
+    events(session, hello(), bytes(HANDSHAKE), connect(), ask("key"))
+    replies = answers(session.outgoing()[1 + 2 * HANDSHAKE :])
+    assert [(values[0], values[1]) for values in replies] == [
+        ("_result", 1.0),
+        ("_result", 2.0),
+        ("_result", 3.0),
+        ("_result", 4.0),
+        ("onStatus", 0.0),
+    ]
+    assert replies[3][3] == 1.0
+    assert replies[4][3]["code"] == "NetStream.Publish.Start"
+
+
+def test_the_handshake_gives_the_peer_its_own_bytes_back():
+    session, first = Session(), hello()
+    events(session, first)
+    answer = session.outgoing()
+    assert (answer[0], len(answer)) == (3, 1 + 2 * HANDSHAKE)
+    assert answer[1 + HANDSHAKE :] == first[1:]
+
+
+def test_a_rejected_peer_hears_why_and_nothing_more_is_read():
+    session = Session()
+    for event in session.receive(hello() + bytes(HANDSHAKE) + connect() + ask("x")):
+        assert event == PublishRequest("live", "x")
+        session.reject("wrong stream key")
+    (status,) = [values for values in answers(session.outgoing()[1 + 2 * HANDSHAKE :]) if values[0] == "onStatus"]
+    assert (status[3]["level"], status[3]["code"]) == ("error", "NetStream.Publish.BadName")
+    assert events(session, media(chunks.VIDEO, 0, b"\x17\1")) == []
+
+
+def test_a_ping_is_answered_and_a_window_is_acknowledged():
+    session = publishing()
+    window = write_message(Message(chunks.WINDOW_SIZE, 0, (100).to_bytes(4, "big")), 2, 128)
+    ping = write_message(Message(chunks.USER_CONTROL, 0, b"\0\6\0\0\0\7"), 2, 128)
+    events(session, window + ping, media(chunks.AUDIO, 0, bytes(100)))
+    sent = session.outgoing()
+    assert b"\0\7\0\0\0\7" in sent
+    assert sent[-9] == chunks.ACKNOWLEDGEMENT or sent[-16 + 7] == chunks.ACKNOWLEDGEMENT
+
+
+def test_an_aggregate_message_is_split():
+    tags = b"".join(
+        bytes([kind]) + len(data).to_bytes(3, "big") + stamp.to_bytes(3, "big") + bytes(4) + data + bytes(4)
+        for kind, stamp, data in ((chunks.AUDIO, 500, b"sound"), (chunks.VIDEO, 520, b"\x27picture"))
+    )
+    got = events(publishing(), media(chunks.AGGREGATE, 1000, tags))
+    assert got == [Media(chunks.AUDIO, 1000, b"sound"), Media(chunks.VIDEO, 1020, b"\x27picture")]
+
+
+@pytest.mark.parametrize("name", ["FCUnpublish", "deleteStream", "closeStream"])
+def test_a_publication_can_be_ended_politely(name):
+    session = publishing()
+    assert events(session, command(name, 6, None, "key")) == [Finished()]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x16\3\1\2\0",
+        b"\6" + bytes(HANDSHAKE),
+        hello() + bytes(HANDSHAKE) + command("publish", 1, None, "key"),
+        hello() + bytes(HANDSHAKE) + connect() + command("play", 2, None, "key"),
+        hello() + bytes(HANDSHAKE) + b"\xc3",
+        hello() + bytes(HANDSHAKE) + b"\3\0\0\0\xff\xff\xff\x14\0\0\0\0",
+    ],
+    ids=["http", "tls", "rtmpe", "no connect", "viewer", "no header", "16 MB before being let in"],
+)
+def test_who_does_not_come_to_publish_is_turned_away(data):
+    with pytest.raises(ProtocolError):
+        events(Session(), data)
+
+
+def test_unfinished_messages_take_bounded_memory():
+    session = publishing()
+    big = (LONGEST_MEDIA).to_bytes(3, "big")
+    session._reader.chunk_size = LONGEST_MEDIA - 1  # so that each of these is a chunk, and a message but for one byte
+    chunk = bytes(3) + big + b"\x09\1\0\0\0" + bytes(LONGEST_MEDIA - 1)
+    events(session, bytes([10]) + chunk, bytes([11]) + chunk)
+    with pytest.raises(ProtocolError, match="unfinished"):
+        events(session, bytes([12]) + chunk[:-1])

@@ -1,0 +1,166 @@
+import io
+
+import av
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdstream.sources.rtmp_server import amf0, flv
+from sdstream.sources.rtmp_server.amf0 import ProtocolError
+from sdstream.sources.rtmp_server.chunks import AUDIO, DATA, VIDEO
+from sdstream.sources.rtmp_server.protocol import Media
+from sdstream.sources.rtmp_server.publication import GRACE, NO_PICTURE, Publication
+from tests.sources.media import make
+
+AVC_HEADER = Media(VIDEO, 0, b"\x17\0\0\0\0avcC")
+AAC_HEADER = Media(AUDIO, 0, b"\xaf\0\x11\x90")
+BOTH, PICTURE, SOUND = flv.HAS_AUDIO | flv.HAS_VIDEO, flv.HAS_VIDEO, flv.HAS_AUDIO
+
+
+def key(stamp=0):
+    return Media(VIDEO, stamp, b"\x17\1\0\0\0key")
+
+
+def delta(stamp=0):
+    return Media(VIDEO, stamp, b"\x27\1\0\0\0delta")
+
+
+def sound(stamp=0):
+    return Media(AUDIO, stamp, b"\xaf\1sound")
+
+
+def about(**facts):
+    return Media(DATA, 0, amf0.encode("@setDataFrame", "onMetaData", facts))
+
+
+def feed(publication, *media, now=0.0, wanted=True):
+    return b"".join(publication.feed(part, now, wanted=wanted) for part in media)
+
+
+def tags(*media):
+    return b"".join(flv.tag(part) for part in media)
+
+
+def test_a_file_starts_with_its_headers_and_a_key_frame():
+    publication = Publication()
+    announced = about(videocodecid=7.0, audiocodecid=10.0)
+    assert feed(publication, announced, AVC_HEADER, AAC_HEADER, sound(), delta()) == b""
+    started = feed(publication, key(40), sound(50), delta(80))
+    assert started == flv.header(BOTH) + tags(
+        Media(VIDEO, 40, AVC_HEADER.payload), Media(AUDIO, 40, AAC_HEADER.payload), key(40), sound(50), delta(80)
+    )
+
+
+def test_a_file_without_sound_promises_none_and_starts_at_once():
+    publication = Publication()
+    started = feed(publication, about(videocodecid=7.0), AVC_HEADER, key())
+    assert started[:9] == flv.header(PICTURE)[:9]
+    assert started.endswith(tags(key()))
+
+
+@pytest.mark.parametrize("announced", [[], [about(videocodecid=7.0, audiocodecid=10.0)], [about(encoder="x")]])
+def test_a_track_that_does_not_come_is_not_waited_for_long(announced):
+    publication = Publication()
+    first = feed(publication, *announced, AVC_HEADER, key(), now=0.0)
+    later = feed(publication, delta(), now=GRACE + 0.01)
+    started = first or later
+    assert started[:9] == flv.header(PICTURE)[:9]
+
+
+def test_a_track_that_comes_late_needs_a_new_file():
+    publication = Publication()
+    feed(publication, about(videocodecid=7.0), AVC_HEADER, key())
+    assert not publication.outgrown()
+    feed(publication, AAC_HEADER, sound())
+    assert publication.outgrown()
+    publication.restart()
+    assert feed(publication, key(99), sound(99))[:9] == flv.header(BOTH)[:9]
+
+
+def test_sound_alone_becomes_a_file_after_a_while_so_that_its_reader_can_complain():
+    publication = Publication()
+    assert feed(publication, about(audiocodecid=10.0), AAC_HEADER, sound(), now=0.0) == b""
+    assert feed(publication, sound(), now=NO_PICTURE + 0.01)[:9] == flv.header(SOUND)[:9]
+
+
+def test_a_reader_that_comes_late_gets_the_newest_key_frame_and_what_followed():
+    publication = Publication()
+    announced = about(videocodecid=7.0)
+    feed(publication, announced, AVC_HEADER, key(0), delta(40), key(80), delta(120), wanted=False)
+    publication.restart()
+    started = feed(publication, delta(160))
+    assert started.endswith(tags(key(80), delta(120), delta(160)))
+
+
+def test_a_slow_reader_is_spared_everything_until_the_next_key_frame():
+    publication = Publication()
+    feed(publication, about(videocodecid=7.0), AVC_HEADER, key())
+    publication.skip_to_key_frame()
+    assert feed(publication, delta(1), delta(2)) == b""
+    assert publication.skipped == 2
+    assert feed(publication, key(3)) == tags(AVC_HEADER, key(3))
+    assert feed(publication, delta(4)) == tags(delta(4))
+
+
+def test_what_is_held_back_for_nobody_is_bounded():
+    publication = Publication()
+    big = Media(VIDEO, 0, b"\x27\1\0\0\0" + bytes(1 << 20))
+    feed(publication, about(videocodecid=7.0), AVC_HEADER, key(), *[big] * 30, wanted=False)
+    assert publication._held_bytes <= 9 << 20
+
+
+@pytest.mark.parametrize(
+    ("media", "is_key", "is_header"),
+    [
+        (AVC_HEADER, False, True),
+        (key(), True, False),
+        (delta(), False, False),
+        (AAC_HEADER, False, True),
+        (sound(), False, False),
+        (Media(VIDEO, 0, b"\x90hvc1config"), False, True),
+        (Media(VIDEO, 0, b"\x91hvc1\0\0\0data"), True, False),
+        (Media(VIDEO, 0, b"\x93av01data"), True, False),
+        (Media(VIDEO, 0, b"\xa1hvc1\0\0\0data"), False, False),
+        (Media(VIDEO, 0, b"\x96\0hvc1config"), False, True),
+        (Media(AUDIO, 0, b"\x90Opusconfig"), False, True),
+        (Media(AUDIO, 0, b"\x91Opusdata"), False, False),
+        (Media(VIDEO, 0, b"\x12sorenson"), True, False),
+        (Media(VIDEO, 0, b"\x17"), False, False),
+        (Media(DATA, 0, b"\x17\0"), False, False),
+    ],
+)
+def test_key_frames_and_headers_are_known_in_old_and_in_enhanced_rtmp(media, is_key, is_header):
+    assert (flv.is_key_frame(media), flv.is_sequence_header(media)) == (is_key, is_header)
+
+
+@given(
+    st.lists(st.builds(Media, st.sampled_from([AUDIO, VIDEO, DATA]), st.integers(0, 2**32 - 1), st.binary(max_size=40)))
+)
+def test_any_media_makes_a_file_or_nothing(media):
+    publication, made = Publication(), b""
+    try:
+        made = feed(publication, *media)
+    except ProtocolError:
+        assert any(part.kind == DATA for part in media)
+    assert made[:3] in {b"", b"FLV"}
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_tag_keeps_all_32_bits_of_its_time(stamp):
+    data = flv.tag(sound(stamp))
+    assert int.from_bytes(data[4:7], "big") | data[7] << 24 == stamp
+    assert int.from_bytes(data[-4:], "big") == len(data) - 4
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_ffmpeg_reads_what_is_written(tmp_path, codec):
+    whole = make(tmp_path / "a.flv", codec=codec).read_bytes()
+    place, publication, made = 13, Publication(), b""
+    while place < len(whole):
+        kind, size = whole[place], int.from_bytes(whole[place + 1 : place + 4], "big")
+        stamp = int.from_bytes(whole[place + 4 : place + 7], "big")
+        made += feed(publication, Media(kind, stamp, whole[place + 11 : place + 11 + size]))
+        place += size + 15
+    with av.open(io.BytesIO(made), format="flv") as container:
+        assert [track.type for track in container.streams] in (["video", "audio"], ["audio", "video"])
+        assert sum(1 for _ in container.decode(video=0)) == 12

@@ -1,0 +1,261 @@
+"""The gate at real sockets: who is let in, who is not, and what it costs to be pestered."""
+
+import contextlib
+import gc
+import os
+import select
+import socket
+from contextlib import contextmanager
+
+import pytest
+from pydantic import ValidationError
+from structlog.testing import capture_logs
+
+from sdstream.config.sources import RtmpSourceSettings
+from sdstream.errors import Unavailable
+from sdstream.sources.rtmp_server import open_gate
+from sdstream.sources.rtmp_server.chunks import VIDEO
+from tests.parts.wait import until
+from tests.sources.rtmp_server.peer import Client, hello, media, metadata
+from tests.sources.running import gated
+
+KEY = "canary-5f1c"
+START, BAD = "NetStream.Publish.Start", "NetStream.Publish.BadName"
+HEADER, PICTURE = media(VIDEO, 0, b"\x17\0\0\0\0avcC"), media(VIDEO, 0, b"\x17\1\0\0\0key")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def listen(**more):
+    settings = {"kind": "rtmp", "listen": f"127.0.0.1:{free_port()}", "key": KEY, **more}
+    return RtmpSourceSettings(**settings)
+
+
+@contextmanager
+def opened(**more):
+    """Run a gate; give its public port, and its private side."""
+    settings = listen(**more)
+    with gated(settings) as address:
+        yield int(settings.listen.rpartition(":")[2]), address
+
+
+@contextmanager
+def source_of(address):
+    """Connect as the source does."""
+    with socket.create_connection(("127.0.0.1", address.port), timeout=10) as private:
+        private.sendall(address.token)
+        yield private
+
+
+def test_the_right_key_is_let_in():
+    with opened() as (port, _), Client(port) as client:
+        assert client.publish("live", KEY) == START
+
+
+@pytest.mark.parametrize("key", [f"{KEY}?bandwidthtest=true", KEY])
+def test_parameters_after_the_key_do_no_harm(key):
+    with opened() as (port, _), Client(port) as client:
+        assert client.publish("live", key) == START
+
+
+@pytest.mark.parametrize(
+    ("app", "key"), [("live", "wrong"), ("live", ""), ("dead", KEY), ("live", KEY + "x"), ("", KEY)]
+)
+def test_a_wrong_key_or_application_is_refused_and_disconnected(app, key):
+    with opened() as (port, _), Client(port) as client:
+        assert client.publish(app, key) == BAD
+        client.socket.shutdown(socket.SHUT_WR)
+        assert client.closed()
+
+
+def test_no_key_given_by_anybody_is_ever_logged():
+    with capture_logs() as logs, opened() as (port, _):
+        for key in (KEY, "guess-77aa"):
+            with Client(port) as client:
+                client.publish("live", key)
+    assert len(logs) >= 2
+    assert KEY not in str(logs)
+    assert "guess-77aa" not in str(logs)
+
+
+def test_without_a_key_any_name_is_let_in_on_loopback():
+    with opened(key=None) as (port, _), Client(port) as client:
+        assert client.publish("live", "anything") == START
+
+
+def test_a_second_publisher_is_refused():
+    with opened() as (port, _), Client(port) as first, Client(port) as second:
+        assert first.publish("live", KEY) == START
+        assert second.publish("live", KEY) == BAD
+
+
+def test_a_second_publisher_takes_over_if_that_is_the_policy():
+    with opened(second_publisher="takeover") as (port, _), Client(port) as first, Client(port) as second:
+        assert first.publish("live", KEY) == START
+        assert second.publish("live", KEY) == START
+        assert first.closed()
+
+
+def test_a_wrong_key_takes_nothing_over():
+    gate = opened(second_publisher="takeover")
+    with gate as (port, address), source_of(address) as private, Client(port) as first, Client(port) as second:
+        assert first.publish("live", KEY) == START
+        assert second.publish("live", "wrong") == BAD
+        first.socket.sendall(metadata(videocodecid=7.0) + HEADER + PICTURE)
+        assert private.recv(3) == b"FLV"
+
+
+def test_the_next_publisher_may_come_as_soon_as_the_last_has_gone():
+    with opened() as (port, _):
+        for _ in range(20):
+            until(lambda: published(port), 5, "let in", every=0.001)
+
+
+def published(port):
+    """Publish and go; False if the gate has not noticed yet that the one before has gone."""
+    with Client(port) as client:
+        return client.publish("live", KEY) == START
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\0",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x16\3\1\2\0\1\0\1\xfc\3\3",
+        os.urandom(20_000),
+        hello() + os.urandom(20_000),
+    ],
+    ids=["nothing", "zero", "http", "tls", "garbage", "garbage after a handshake"],
+)
+def test_a_hundred_strangers_do_not_keep_a_publisher_out(data):
+    with opened() as (port, _):
+        for _ in range(100):
+            with Client(port) as stranger:
+                stranger.socket.sendall(data)
+        with Client(port) as client:
+            assert client.publish("live", KEY) == START
+
+
+def test_silent_peers_make_room_and_a_publisher_gets_in():
+    with opened(max_pending=4) as (port, _):
+        idle = [Client(port) for _ in range(20)]
+        try:
+            with Client(port) as client:
+                assert client.publish("live", KEY) == START
+            assert all(peer.closed() for peer in idle[:10])
+        finally:
+            for peer in idle:
+                peer.socket.close()
+
+
+def test_a_peer_that_takes_too_long_is_dropped():
+    with opened(handshake_timeout=0.3) as (port, _), Client(port) as slow:
+        slow.socket.sendall(hello()[:100])
+        assert slow.closed()
+
+
+def test_a_publisher_that_falls_silent_for_too_long_is_dropped():
+    with opened(read_timeout=0.3) as (port, address), source_of(address) as private, Client(port) as client:
+        assert client.publish("live", KEY) == START
+        client.socket.sendall(metadata(videocodecid=7.0) + HEADER + PICTURE)
+        assert client.closed()
+        whole = b""
+        while data := private.recv(65536):
+            whole += data
+        assert whole.startswith(b"FLV")
+
+
+def test_the_source_hears_of_a_publication_that_ends():
+    with opened() as (port, address), source_of(address) as private:
+        with Client(port) as client:
+            assert client.publish("live", KEY) == START
+            client.socket.sendall(metadata(videocodecid=7.0) + HEADER + PICTURE)
+            assert private.recv(3) == b"FLV"
+        while private.recv(65536):
+            pass
+
+
+def test_a_source_that_comes_late_need_not_wait_for_another_key_frame():
+    with opened() as (port, address), Client(port) as client:
+        assert client.publish("live", KEY) == START
+        client.socket.sendall(metadata(videocodecid=7.0) + HEADER + PICTURE)
+        with source_of(address) as private:
+            until(lambda: sent_and_heard(client, private), 10, "the held key frame", every=0.01)
+
+
+def sent_and_heard(client, private):
+    """Send a picture that is no key frame; tell whether the source has got anything."""
+    client.socket.sendall(media(VIDEO, 40, b"\x27\1\0\0\0delta"))
+    return select.select([private], [], [], 0.05)[0] and private.recv(3) == b"FLV"
+
+
+def test_the_private_door_opens_for_the_token_only():
+    with opened() as (_, address), socket.create_connection(("127.0.0.1", address.port), timeout=10) as stranger:
+        stranger.sendall(bytes(len(address.token)))
+        assert stranger.recv(1) == b""
+
+
+def test_a_new_source_takes_the_old_ones_place():
+    with opened() as (_, address), source_of(address) as old, source_of(address):
+        assert old.recv(1) == b""
+
+
+def test_a_reader_that_does_not_read_costs_bounded_memory_and_no_publisher():
+    with capture_logs() as logs, opened() as (port, address), source_of(address):
+        with Client(port) as client:
+            assert client.publish("live", KEY) == START
+            client.socket.sendall(metadata(videocodecid=7.0) + HEADER + PICTURE)
+            for stamp in range(400):
+                client.socket.sendall(media(VIDEO, stamp, b"\x27\1\0\0\0" + bytes(50_000)))
+        until(lambda: [log for log in logs if log["event"] == "publisher gone"], 10, "the end")
+    (gone,) = [log for log in logs if log["event"] == "publisher gone"]
+    assert gone["skipped"] > 100
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])
+def test_a_door_to_the_world_is_not_opened_without_a_key(address):
+    with pytest.raises(ValidationError, match="needs a `key`"):
+        RtmpSourceSettings(kind="rtmp", listen=address)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_loopback_is_this_machine_only(host):
+    gate = open_gate(RtmpSourceSettings(kind="rtmp", listen=f"{host}:{free_port()}"))
+    assert gate.public.getsockname()[0] == gate.private.getsockname()[0] == "127.0.0.1"
+    gate.close()
+
+
+def test_the_gate_ends_quietly_with_everybody_still_there(caplog):
+    settings = listen()
+    with contextlib.ExitStack() as guests:
+        with gated(settings) as address:
+            port = int(settings.listen.rpartition(":")[2])
+            publisher, idle = guests.enter_context(Client(port)), guests.enter_context(Client(port))
+            guests.enter_context(source_of(address))
+            assert publisher.publish("live", KEY) == START
+        assert publisher.closed()
+        assert idle.closed()
+    gc.collect()
+    assert caplog.records == []
+
+
+def test_a_port_that_is_taken_is_unavailable_and_says_so():
+    settings = listen()
+    gate = open_gate(settings)
+    try:
+        with pytest.raises(Unavailable, match="another program has it"):
+            open_gate(settings)
+    finally:
+        gate.close()
+    again = open_gate(settings)
+    again.close()
+    again.close()
+
+
+def test_no_other_source_needs_a_gate():
+    assert open_gate(RtmpSourceSettings(kind="rtmp", url="rtmp://localhost/live/x")) is None

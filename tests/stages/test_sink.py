@@ -1,0 +1,84 @@
+"""A sink's process, in this one."""
+
+import random
+import time
+
+import numpy as np
+
+from sdstream.audio.delay import Delay
+from sdstream.audio.ring import AudioRing
+from sdstream.config.schema import Air, Canvas
+from sdstream.config.sinks import DiscardSinkSettings, FfmpegSinkSettings
+from sdstream.controls import Controls
+from sdstream.frame import Frame
+from sdstream.ipc.counters import Histogram
+from sdstream.ipc.live_controls import LiveControls
+from sdstream.ipc.mailbox import Mailbox
+from sdstream.stages.sink import COUNTERS, SinkInputs, run_sink
+from sdstream.supervisor.stage import Context
+
+CANVAS = Canvas(width=64, height=48, fps=30)
+
+
+def test_a_process_that_died_before_its_first_picture_left_a_file_of_ours(tmp_path):
+    settings = FfmpegSinkSettings(kind="ffmpeg", url=str(tmp_path / "show.mkv"))
+    live, camera = Mailbox(64 * 48 * 3, 1), Mailbox(64 * 48 * 3, 1)
+    context = Context.alone(*COUNTERS)
+    context.stop()
+    for _ in range(2):
+        inputs = SinkInputs(
+            live.reader(0),
+            camera.reader(0),
+            Delay(AudioRing()),
+            Histogram(),
+            time.monotonic(),
+            LiveControls(Controls()),
+        )
+        run_sink(context, settings, CANVAS, Air(), inputs)
+    live.close()
+    camera.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["show-2.mkv", "show.mkv"]
+
+
+class Simulated:
+    """Time that passes only in sleep, and pictures that come meanwhile: at `arrivals`, seconds since its start."""
+
+    def __init__(self, monkeypatch, writer, arrivals):
+        self.began = self.now = 1000.0
+        self._writer, self._arrivals = writer, arrivals
+        self._calls, self._seq = [], 0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(time, "sleep", self._sleep)
+
+    def at(self, seconds, call):
+        self._calls.append((self.began + seconds, call))
+
+    def _sleep(self, seconds):
+        end = self.now + seconds
+        while self._arrivals and self.began + self._arrivals[0] <= end:
+            self.now = self.began + self._arrivals.pop(0)
+            self._seq += 1
+            self._writer.put(Frame(np.zeros((48, 64, 3), np.uint8), self._seq, self.now, self.now))
+        self.now = end
+        for call in [call for when, call in self._calls if when <= end]:
+            call()
+        self._calls = [(when, call) for when, call in self._calls if when > end]
+
+
+def test_a_source_in_step_with_the_clock_is_soon_shown_picture_by_picture(monkeypatch):
+    chance = random.Random(0)
+    live, camera = Mailbox(64 * 48 * 3, 1), Mailbox(64 * 48 * 3, 1)
+    context, seen = Context.alone(*COUNTERS), []
+    simulated = Simulated(monkeypatch, live.writer(), [n / 30 + chance.uniform(-0.004, 0.004) for n in range(1, 600)])
+    for second in (1, 9, 19):
+        simulated.at(second, lambda: seen.append(context.counters.as_dict()))
+    simulated.at(19, context.stop)
+    inputs = SinkInputs(
+        live.reader(0), camera.reader(0), Delay(AudioRing()), Histogram(), simulated.began, LiveControls(Controls())
+    )
+    run_sink(context, DiscardSinkSettings(kind="discard"), CANVAS, Air(), inputs)
+    live.close()
+    camera.close()
+    early, settled, last = ([counters[name] for name in ("held", "dropped")] for counters in seen)
+    assert min(early) > 0
+    assert settled == last
