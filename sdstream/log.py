@@ -7,11 +7,20 @@ import contextlib
 import logging
 import os
 import sys
+from dataclasses import dataclass
 from typing import TextIO
 
 import structlog
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+@dataclass(frozen=True)
+class LogChoice:
+    """How every process of a run logs."""
+
+    level: str = "info"
+    json: bool = False
 
 
 def configure(level: str = "info", *, json: bool = False, out: TextIO | None = None) -> None:

@@ -9,8 +9,7 @@ PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_optio
 def bench(context: typer.Context) -> None:
     """Measure this machine; sdstream bench --help lists what can be measured."""
     # Imported here: these load the settings and more, which `sdstream --help` can do without.
-    from sdstream.cli import bench_engine, bench_path, bench_relax
-    from sdstream.cli import bench_flicker as bench_picture
+    from sdstream.cli import bench_engine, bench_path, bench_picture, bench_relax
 
     verbs = typer.Typer(
         add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False

@@ -1,72 +1,15 @@
-"""`sdstream bench path`: the whole daemon at work, measured from the outside: rate, latency, processor time, memory."""
+"""`sdstream bench path`: the whole daemon at work, measured from the outside: rate, latency, CPU time, memory."""
 
-import contextlib
 import json
-import multiprocessing
-import socket
-import threading
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
-from multiprocessing.connection import Connection
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated
 
-import psutil
 import typer
 
-from sdstream import log
+from sdstream.bench.path import Input, Output, PathResult, Restyling, measure
 from sdstream.cli.options import Overrides, sized
-from sdstream.config.schema import Config
-from sdstream.errors import Unavailable
-from sdstream.ipc.counters import Histogram
-from sdstream.supervisor.report import Report, table
-from sdstream.supervisor.stage import Context, LogChoice
+from sdstream.supervisor.report import table
 
-if TYPE_CHECKING:
-    from sdstream.supervisor.pipeline import Pipeline
-
-Input = Literal["testsrc", "rtmp"]
-Output = Literal["discard", "ndi"]
-_SPAWN = multiprocessing.get_context("spawn")
-_KEY = "bench"
-_PASSTHROUGH: dict[str, Any] = {"engine": {"kind": "passthrough"}}
-_NDI_NAME = "sdstream-bench"
 _OWN = ("source", "sinks", "canvas")
-_STARTING = 5.0
-_WARM_UP = 60.0
-_ENDING = 3.0
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The daemon's processes at one moment, all together."""
-
-    at: float
-    """Seconds since the start."""
-    cpu: float
-    """Processor seconds used so far."""
-    memory: int
-    """Bytes resident (shared pages count in every process that maps them)."""
-    files: int
-    threads: int
-    processes: int
-
-
-@dataclass(frozen=True)
-class PathResult:
-    """What the whole daemon did, and what it cost."""
-
-    report: Report
-    cores: float
-    """Processor seconds a second, of the daemon alone (not of publisher and receiver)."""
-    glass: dict[str, float] | None
-    """Seconds from the birth of a picture at the publisher to its arrival at the NDI receiver: p50, p95, p99."""
-    growth: dict[str, float] | None
-    """From one minute after the start to the end, for runs of two minutes or more: memory (bytes), files, threads."""
 
 
 def register(app: typer.Typer) -> None:
@@ -87,50 +30,10 @@ def path(
     for override in overrides or ():
         if override.startswith(_OWN):
             raise typer.BadParameter(f"--set {override!r}: use --source, --sink and --size, which both ends go by")
-    result = measure(source, sink, _canvas(size), seconds, model, overrides or ())
+    restyling = Restyling(*sized(model)) if model else None
+    result = measure(source, sink, _canvas(size), seconds, restyling, overrides or ())
     whole = {**vars(result), "report": result.report.as_dict()}
     print(json.dumps(whole) if as_json else _lines(result))
-
-
-def measure(
-    source: Input,
-    sink: Output,
-    canvas: dict[str, float],
-    seconds: float,
-    model: str = "",
-    overrides: Sequence[str] = (),
-) -> PathResult:
-    """Run the daemon for `seconds` on `canvas`, and whatever it needs at both ends in processes of their own.
-
-    `model` is NAME@WIDTHxHEIGHT, or "" for no restyling. A restyled picture does not tell when it was born: no `glass`.
-    `overrides` are the daemon's own.
-    """
-    from sdstream.supervisor.pipeline import Pipeline
-
-    incoming: dict[str, Any] = {"kind": "testsrc"}
-    address = f"127.0.0.1:{_free_port()}"
-    if source == "rtmp":
-        incoming = {"kind": "rtmp", "listen": address, "key": _KEY}
-    outgoing = {"kind": "ndi", "name": _NDI_NAME} if sink == "ndi" else {"kind": "discard"}
-    pipeline = Pipeline(_config(canvas, incoming, outgoing, _restyling(model), overrides))
-    samples: list[Sample] = []
-    over = threading.Event()
-    answer, ages = _SPAWN.Pipe(duplex=False)
-    watch = threading.Thread(target=_watch, args=(pipeline, samples, over))
-    with ExitStack() as ends:
-        if source == "rtmp":
-            _publish(ends, f"rtmp://{address}/live/{_KEY}", canvas, clip=bool(model))
-        if sink == "ndi":
-            _beside(ends, partial(_receive, dated=not model), ages, canvas, seconds - 1.0)
-        watch.start()
-        report = pipeline.run(seconds)
-        over.set()
-        watch.join()
-        glass = answer.recv() if sink == "ndi" and answer.poll(5.0) else None
-    whole = max(sample.processes for sample in samples)
-    # while all were there, and none of them had begun to end
-    samples = [sample for sample in samples if sample.processes == whole and sample.at < seconds - _ENDING]
-    return PathResult(report, _cores(samples), glass, _growth(samples))
 
 
 def _canvas(size: str) -> dict[str, float]:
@@ -140,134 +43,6 @@ def _canvas(size: str) -> dict[str, float]:
         return {"width": int(width), "height": int(height), "fps": float(fps or 30)}
     except ValueError as error:
         raise typer.BadParameter(f"--size {size!r}: expected WIDTHxHEIGHT@FPS, such as 1280x720@30") from error
-
-
-def _config(
-    canvas: dict[str, float],
-    source: dict[str, Any],
-    sink: dict[str, Any],
-    engine: dict[str, Any],
-    overrides: Sequence[str] = (),
-) -> Config:
-    from sdstream.config.load import loads
-
-    whole = {"version": 1, "canvas": canvas, "source": source, "sinks": [sink], **engine}
-    return loads(json.dumps(whole), "bench path", overrides)  # which tells what is wrong with a size
-
-
-def _restyling(model: str) -> dict[str, Any]:
-    """Return the configuration's parts that say how to restyle. Every picture is restyled, also one like the last."""
-    if not model:
-        return _PASSTHROUGH
-    name, width, height = sized(model)
-    engine = {"kind": "diffusion", "model": name, "width": width, "height": height}
-    return {"engine": engine, "controls": {"similarity": {"mode": "off"}}}
-
-
-def _beside(ends: ExitStack, body: Callable[..., None], *arguments: Any) -> None:
-    """Run `body` in a process of its own until the measurement is over."""
-    process = _SPAWN.Process(target=body, args=arguments)
-    process.start()
-    ends.callback(process.join, 5.0)
-    ends.callback(process.terminate)
-
-
-def _publish(ends: ExitStack, url: str, canvas: dict[str, float], *, clip: bool) -> None:
-    """Publish until the measurement is over: the clip, encoded beforehand, or pictures that tell when they were born.
-
-    To encode is dear, and pictures are dated while they are.
-    """
-    if not clip:
-        target = {"kind": "ffmpeg", "url": url, "preset": "ultrafast"}
-        _beside(ends, _publish_dated, _config(canvas, {"kind": "testsrc"}, target, _PASSTHROUGH))
-        return
-    from sdstream.clip.publisher import publisher
-
-    file = Path(ends.enter_context(TemporaryDirectory(prefix="sdstream-bench-"))) / "clip.mp4"
-    encoding = _SPAWN.Process(target=_encode, args=(file, canvas))  # whose memory is not the supervisor's
-    encoding.start()
-    encoding.join()
-    if encoding.exitcode:
-        raise Unavailable("the clip could not be encoded, so that there is nothing to publish; see the error above")
-    ends.enter_context(publisher(file, url, LogChoice("error")))
-
-
-def _encode(file: Path, canvas: dict[str, float]) -> None:
-    from sdstream.clip.footage import scaled
-
-    scaled(file, int(canvas["width"]), int(canvas["height"]), canvas["fps"])
-
-
-def _publish_dated(config: Config) -> None:
-    from sdstream.supervisor.pipeline import Pipeline
-
-    log.configure("error")
-    Pipeline(config, LogChoice("error")).run()
-
-
-def _receive(answer: Connection, canvas: dict[str, float], seconds: float, *, dated: bool) -> None:
-    """Receive by NDI for `seconds`, and answer with the percentiles of the pictures' ages, if they tell them."""
-    from sdstream.audio.ring import AudioRing
-    from sdstream.config.schema import Canvas
-    from sdstream.config.sources import NdiSourceSettings
-    from sdstream.errors import Lost
-    from sdstream.sources import marker
-    from sdstream.sources.context import COUNTERS, Feed
-    from sdstream.sources.ndi import NdiSource
-
-    context = Context.alone(*COUNTERS)
-    settings = NdiSourceSettings(kind="ndi", name=_NDI_NAME, extra_ips=("127.0.0.1",))
-    feed = Feed(Canvas.model_validate(canvas), context.counters, AudioRing(), lambda: None)
-    ages, until = Histogram(), time.monotonic() + seconds
-    while time.monotonic() < until:
-        with contextlib.suppress(Lost), NdiSource(settings, feed) as source:
-            while time.monotonic() < until:
-                frame = source.read()
-                mark = marker.read(frame.pixels) if frame and dated else None
-                if frame and mark:
-                    ages.record(mark.age(frame.captured))
-    answer.send(ages.summary() if ages.total() else None)
-
-
-def _watch(pipeline: "Pipeline", samples: list[Sample], done: threading.Event) -> None:
-    began = time.monotonic()
-    while not done.wait(1.0):
-        processes = [psutil.Process()]
-        with contextlib.suppress(psutil.Error):
-            processes += [psutil.Process(pid) for pid in pipeline.pids().values()]
-            samples.append(_sample(processes, time.monotonic() - began))
-
-
-def _sample(processes: list[psutil.Process], at: float) -> Sample:
-    cpu = memory = files = threads = 0.0
-    for process in processes:
-        with process.oneshot():
-            times = process.cpu_times()
-            cpu += times.user + times.system
-            memory += process.memory_info().rss
-            files += process.num_fds() if hasattr(process, "num_fds") else 0  # not on Windows
-            threads += process.num_threads()
-    return Sample(at, cpu, int(memory), int(files), int(threads), len(processes))
-
-
-def _cores(samples: list[Sample]) -> float:
-    """Return processor seconds a second, without the first five seconds: they are spent on starting."""
-    steady = [sample for sample in samples if sample.at >= _STARTING] or samples
-    span = steady[-1].at - steady[0].at
-    return (steady[-1].cpu - steady[0].cpu) / span if span else 0.0
-
-
-def _growth(samples: list[Sample]) -> dict[str, float] | None:
-    late = [sample for sample in samples if sample.at >= _WARM_UP]
-    if not late or late[-1].at < 2 * _WARM_UP:
-        return None
-    first, last = late[0], late[-1]
-    return {name: getattr(last, name) - getattr(first, name) for name in ("memory", "files", "threads")}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _lines(result: PathResult) -> str:

@@ -48,8 +48,8 @@ def demo(
     from sdstream.clip import CLIP
     from sdstream.clip.publisher import publisher
     from sdstream.errors import Unavailable
+    from sdstream.log import LogChoice
     from sdstream.supervisor.pipeline import Pipeline
-    from sdstream.supervisor.stage import LogChoice
 
     logs = LogChoice("debug" if verbose else "error" if quiet else "warning")
     log.configure(logs.level)

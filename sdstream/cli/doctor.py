@@ -12,21 +12,20 @@ _LOOKS = {"ok": 32, "note": 33, "missing": 31}
 
 def doctor(json: Json = False) -> None:
     """Name each thing that is missing, with the line that fixes it; exit 69 when sdstream cannot do without it."""
-    from sdstream.cli import doctor_libraries as libraries
-    from sdstream.cli import doctor_machine as machine
+    from sdstream.cli import doctor_libraries, doctor_machine
     from sdstream.errors import Unavailable
 
     checks = (
-        libraries.python,
-        libraries.av,
-        libraries.diffusion,
-        libraries.openvino,
-        libraries.gpu,
-        libraries.ndi,
-        machine.virtual_camera,
-        machine.rtmp_port,
-        machine.shared_memory,
-        machine.disk,
+        doctor_libraries.python,
+        doctor_libraries.av,
+        doctor_libraries.diffusion,
+        doctor_libraries.openvino,
+        doctor_libraries.gpu,
+        doctor_libraries.ndi,
+        doctor_machine.virtual_camera,
+        doctor_machine.rtmp_port,
+        doctor_machine.shared_memory,
+        doctor_machine.disk,
     )
     findings = []
     for check in checks:

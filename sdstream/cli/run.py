@@ -34,8 +34,8 @@ def run(
     from sdstream import log
     from sdstream.cli.config_watcher import Watch
     from sdstream.config.load import load
+    from sdstream.log import LogChoice
     from sdstream.supervisor.pipeline import Pipeline
-    from sdstream.supervisor.stage import LogChoice
 
     logs = LogChoice("debug" if verbose else "error" if quiet else "info", log_json)
     log.configure(logs.level, json=logs.json)

@@ -11,7 +11,7 @@ from typing import Never
 
 from sdstream import log
 from sdstream.ipc.lifeline import born_deaf, tie
-from sdstream.supervisor.stage import LogChoice
+from sdstream.log import LogChoice
 
 _SPAWN = multiprocessing.get_context("spawn")
 _AGAIN = 0.3  # seconds until the next try

@@ -1,9 +1,9 @@
 """Settings of the diffusion engine: fixed for a run."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from sdstream.config.base import Settings
 
@@ -86,3 +86,21 @@ class DiffusionSettings(Settings):
     """Seed of the dice that the similarity filter throws."""
     deadline: float = Field(10.0, gt=0, le=600)
     """Seconds that one frame may take before the engine counts as hung and is replaced."""
+
+
+class PassthroughSettings(Settings):
+    """Everything but the model: the camera goes through untouched."""
+
+    kind: Literal["passthrough"]
+    """No model."""
+
+
+def _engine_kind(value: Any) -> str:  # a discriminator gets whatever the file holds
+    kind = value.get("kind", "diffusion") if isinstance(value, dict) else getattr(value, "kind", "diffusion")
+    return str(kind)
+
+
+AnyEngine = Annotated[
+    Annotated[DiffusionSettings, Tag("diffusion")] | Annotated[PassthroughSettings, Tag("passthrough")],
+    Discriminator(_engine_kind),
+]

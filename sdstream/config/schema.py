@@ -4,12 +4,12 @@
 """
 
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Discriminator, Field, FilePath, Tag, model_validator
+from pydantic import Field, FilePath, model_validator
 
 from sdstream.config.base import Settings
-from sdstream.config.engine import DiffusionSettings
+from sdstream.config.engine import AnyEngine, DiffusionSettings
 from sdstream.config.sinks import AnySink
 from sdstream.config.sources import AnySource
 from sdstream.config.stabilise import StabiliseSettings
@@ -46,24 +46,6 @@ class Air(Settings):
     """Seconds of cross-fade between rungs; 0 cuts."""
     slate: FilePath | None = None
     """Picture to show when there is nothing else; a built-in one by default."""
-
-
-class PassthroughSettings(Settings):
-    """Everything but the model: the camera goes through untouched."""
-
-    kind: Literal["passthrough"]
-    """No model."""
-
-
-def _engine_kind(value: Any) -> str:  # a discriminator gets whatever the file holds
-    kind = value.get("kind", "diffusion") if isinstance(value, dict) else getattr(value, "kind", "diffusion")
-    return str(kind)
-
-
-AnyEngine = Annotated[
-    Annotated[DiffusionSettings, Tag("diffusion")] | Annotated[PassthroughSettings, Tag("passthrough")],
-    Discriminator(_engine_kind),
-]
 
 
 class Config(Settings):

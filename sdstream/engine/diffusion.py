@@ -8,13 +8,13 @@ import torch
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
+from sdstream.engine import Outcome
 from sdstream.engine.models import load
-from sdstream.engine.outcome import Outcome
+from sdstream.engine.region import Compose
 from sdstream.engine.session import Session
 from sdstream.engine.weights.component import LoadErrors
 from sdstream.errors import Bug, Unavailable
 from sdstream.frame import Pixels
-from sdstream.stages.finisher import Compose
 
 
 class DiffusionEngine:

@@ -3,7 +3,7 @@
 from typing import Self
 
 from sdstream.controls import Controls
-from sdstream.engine.outcome import Outcome
+from sdstream.engine import Outcome
 from sdstream.frame import Pixels
 
 

@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, Self, cast
 
 import cv2
 import numpy as np
@@ -17,10 +17,25 @@ from sdstream.engine.weights.component import component
 from sdstream.engine.weights.files import locate
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
-from sdstream.stages.finisher import Compose
 
 Mask = npt.NDArray[np.float32]
 """(height, width), 0..1; 1 is restyled."""
+
+
+class Compose(Protocol):
+    """Puts a restyled region into the camera picture without a rim (see `stabilise.region`)."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(self, *exc: object) -> None:
+        """Keep what was learned; closing twice is harmless."""
+        ...
+
+    def __call__(self, live: Pixels, styled: Pixels, region: npt.NDArray[np.bool_]) -> Pixels:
+        """Return `live` with `styled` where `region` (h, w) is true, the two made to meet at its rim."""
+        ...
 
 
 class Regions:

@@ -11,22 +11,22 @@ import torch
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls, Region, Similarity
+from sdstream.engine import Outcome
 from sdstream.engine.adapters.controlnet import ControlNets
 from sdstream.engine.adapters.lora import Loras
-from sdstream.engine.autoencoder import Autoencoder, fit
+from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.conditioning.prompt import Condition
 from sdstream.engine.denoising.noise import NoiseCache
 from sdstream.engine.denoising.stream_batch import Recipe, StreamBatch
 from sdstream.engine.models import Model
 from sdstream.engine.networks import make_networks
-from sdstream.engine.outcome import Outcome
 from sdstream.engine.recipes import Recipes
-from sdstream.engine.region import Regions
+from sdstream.engine.region import Compose, Regions
 from sdstream.engine.similarity import SimilarityFilter
 from sdstream.errors import SdstreamError, Unavailable
 from sdstream.frame import Pixels
 from sdstream.log import get_logger
-from sdstream.stages.finisher import Compose
+from sdstream.scaling import fit
 
 log = get_logger()
 

@@ -11,10 +11,10 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sources import AnySource
 from sdstream.errors import Lost
 from sdstream.frame import SAMPLE_RATE, Frame
+from sdstream.ipc.context import Context, stage_counters
 from sdstream.sources.context import COUNTERS, DROPS, Ended, Feed
 from sdstream.sources.registry import make_source
 from sdstream.sources.rtmp_server import GateAddress, open_gate, run_gate
-from sdstream.supervisor.stage import Context, stage_counters
 
 Fact = str | int | float | None
 

@@ -1,1 +1,1 @@
-"""TODO sdstream/stages."""
+"""The loops that run in the stage processes: source, engine, sink."""

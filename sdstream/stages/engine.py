@@ -3,18 +3,23 @@
 import math
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 
-from sdstream.config.schema import AnyEngine, Canvas, PassthroughSettings
-from sdstream.engine.outcome import Outcome
-from sdstream.errors import Unavailable
+from sdstream.config.engine import AnyEngine
+from sdstream.config.schema import Canvas
+from sdstream.engine import Outcome
+from sdstream.engine.registry import open_engine
+from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Counters, Histogram
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.mailbox import MailboxReader, MailboxWriter
 from sdstream.log import get_logger
-from sdstream.stages.finisher import Compose, Engine, Finisher, Steady
-from sdstream.supervisor.stage import Context
+from sdstream.stages.finisher import Finisher, Steady
+
+if TYPE_CHECKING:
+    from sdstream.engine.region import Compose
 
 _STALE = 1.0
 """Seconds before the engine was there in which a picture may have come that it still takes: what is older is of a
@@ -37,26 +42,9 @@ class EnginePorts:
     output: MailboxWriter
     controls: LiveControls
     steady: Steady
-    compose: Compose
+    compose: "Compose"
     latency: Histogram
     """From a camera frame's arrival to its picture's departure."""
-
-
-def open_engine(settings: AnyEngine, compose: Compose) -> Engine:
-    """Return the engine that `settings` ask for, not yet loaded. Raises Unavailable without the extra it needs."""
-    if isinstance(settings, PassthroughSettings):
-        from sdstream.engine.passthrough import Passthrough
-
-        return Passthrough()
-    try:
-        from sdstream.engine.diffusion import DiffusionEngine
-    except ModuleNotFoundError as error:
-        raise Unavailable(
-            f"the diffusion engine needs {error.name}, which is not installed: pip install 'sdstream[diffusion]', "
-            "or use engine: {kind: passthrough}"
-        ) from error
-
-    return DiffusionEngine(settings, compose=compose)
 
 
 def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: EnginePorts) -> None:

@@ -7,37 +7,10 @@ from typing import Protocol, Self
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from sdstream.controls import TIMESTEPS, Controls
-from sdstream.engine.outcome import Outcome
+from sdstream.engine import Engine, Outcome
 from sdstream.frame import Frame, Pixels
-
-
-class Engine(Protocol):
-    """An image-to-image stage, opened by `with`."""
-
-    @property
-    def last_outcome(self) -> Outcome:
-        """What became of the last call."""
-        ...
-
-    @property
-    def last_age(self) -> int:
-        """How many calls ago the frame of the last returned picture came in; 0 is that very call."""
-        ...
-
-    def __enter__(self) -> Self:
-        """Load it. Raises Unavailable when a model or runtime is missing or broken."""
-        ...
-
-    def __exit__(self, *exc: object) -> None:
-        """Free it; closing twice is harmless."""
-        ...
-
-    def __call__(self, frame: Pixels, controls: Controls) -> Pixels | None:
-        """Take one picture; return a finished one of any size (maybe an earlier frame's), or None."""
-        ...
 
 
 class Steady(Protocol):
@@ -58,22 +31,6 @@ class Steady(Protocol):
     @property
     def flicker(self) -> float:
         """E_warp of the last call in grey levels; NaN when it had nothing to compare with."""
-        ...
-
-
-class Compose(Protocol):
-    """Puts a restyled region into the camera picture without a rim (see `stabilise.region`)."""
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        ...
-
-    def __exit__(self, *exc: object) -> None:
-        """Keep what was learned; closing twice is harmless."""
-        ...
-
-    def __call__(self, live: Pixels, styled: Pixels, region: npt.NDArray[np.bool_]) -> Pixels:
-        """Return `live` with `styled` where `region` (h, w) is true, the two made to meet at its rim."""
         ...
 
 

@@ -13,13 +13,13 @@ from sdstream.air.slate import make_slate
 from sdstream.config.schema import Air, Canvas
 from sdstream.config.sinks import AnySink
 from sdstream.frame import SAMPLE_RATE, Samples
+from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Histogram
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.mailbox import MailboxReader
 from sdstream.log import get_logger
 from sdstream.sinks import Backstage, Due
 from sdstream.sinks.registry import open_sink
-from sdstream.supervisor.stage import Context
 
 FACTS = ("connections", "on_program", "on_preview", "port")
 COUNTERS = (

@@ -8,6 +8,7 @@ from sdstream.audio.ring import AudioRing
 from sdstream.config.schema import Canvas
 from sdstream.config.sources import AnySource
 from sdstream.errors import Lost, Unavailable
+from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Counters, Histogram
 from sdstream.ipc.mailbox import MailboxWriter
 from sdstream.log import get_logger
@@ -15,7 +16,6 @@ from sdstream.sources import Source
 from sdstream.sources.context import COUNTERS, DROPS, STATES, Ended, Feed, State
 from sdstream.sources.registry import make_source
 from sdstream.sources.rtmp_server.address import GateAddress
-from sdstream.supervisor.stage import Context
 
 __all__ = ["BACKOFF", "COUNTERS", "DROPS", "STATES", "SourcePorts", "State", "run_source"]
 

@@ -1,1 +1,1 @@
-"""TODO sdstream/supervisor."""
+"""The one process that never touches a pixel: it wires, starts, watches and replaces the stages, and reports."""

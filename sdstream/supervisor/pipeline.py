@@ -15,11 +15,11 @@ from types import FrameType
 from sdstream.config.schema import Config
 from sdstream.errors import ConfigError, Forbidden, Lost, Unavailable
 from sdstream.ipc.lifeline import FOR_THE_SUPERVISOR
-from sdstream.log import get_logger
+from sdstream.log import LogChoice, get_logger
 from sdstream.sources.context import State
-from sdstream.supervisor import collect as tally
+from sdstream.supervisor import collect
 from sdstream.supervisor.report import Report
-from sdstream.supervisor.stage import Ending, Failure, LogChoice
+from sdstream.supervisor.stage import Ending, Failure
 from sdstream.supervisor.wiring import Wiring
 
 STOP_WITHIN = 2.0
@@ -66,7 +66,7 @@ class Pipeline:
     def report(self) -> Report:
         """Return the numbers so far; what the stages take to close is not part of the run."""
         until = time.monotonic() if self._ended is None else self._ended
-        return tally.take(self._wiring, until - self._began, self._exit_code, self._reason)
+        return collect.take(self._wiring, until - self._began, self._exit_code, self._reason)
 
     def pids(self) -> dict[str, int]:
         """Return the process of each stage that has one now, by stage name."""

@@ -10,19 +10,18 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from multiprocessing.sharedctypes import RawValue
 from typing import Any
 
 from sdstream import log
 from sdstream.errors import SdstreamError
-from sdstream.ipc.counters import Counters
+from sdstream.ipc.context import BEAT, BORN, READY, Context
 from sdstream.ipc.lifeline import born_deaf, tie
+from sdstream.log import LogChoice
 
 _SPAWN = multiprocessing.get_context("spawn")
-_BEAT, _BORN, _READY = "beat", "born", "ready"
 BACKOFF = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the first, second, … restart in a row; a stage that ran for 10 s starts from the front again."""
 _SETTLED = 10.0
@@ -35,59 +34,6 @@ _AWAY = 1.0
 says nothing about the stages, which were held up with it."""
 _LAST_WORDS = 4000
 """Characters of an error that the supervisor hears: a longer text would not fit the pipe that nobody reads yet."""
-
-
-@dataclass(frozen=True)
-class LogChoice:
-    """How every process of a run logs."""
-
-    level: str = "info"
-    json: bool = False
-
-
-class Context:
-    """What a body sees of the house. It may be used in a test's own thread as well: `Context.alone()`."""
-
-    def __init__(self, name: str, counters: Counters) -> None:
-        """`counters` must hold `beat` and `ready` (see `stage_counters`)."""
-        self.name = name
-        self.counters = counters
-        self._stop: Any = RawValue("b", 0)  # ctypes values have no static type
-
-    @classmethod
-    def alone(cls, *names: str) -> "Context":
-        """Return a context with no process around it, for tests and benchmarks."""
-        return cls("alone", stage_counters(names))
-
-    @property
-    def running(self) -> bool:
-        """False once the stage should end. Reading it is also the stage's sign of life: do it each loop."""
-        self.counters.set(_BEAT, time.monotonic())
-        return not self._stop.value
-
-    def stop(self) -> None:
-        """Ask the body to end."""
-        self._stop.value = 1
-
-    def born(self) -> None:
-        """Say that the body begins (its process calls this): from here on the `open_deadline` holds."""
-        self.counters.set(_BEAT, time.monotonic())
-        self.counters.set(_BORN, 1)
-
-    def ready(self) -> None:
-        """Say that the body has opened what it needs; from here on the `hang_after` deadline holds."""
-        self.counters.set(_READY, time.monotonic())
-
-    def restarted(self) -> None:
-        """Forget the last process's signs of life (the supervisor calls this before it starts another)."""
-        self.counters.set(_READY, 0)
-        self.counters.set(_BORN, 0)
-        self.counters.set(_BEAT, time.monotonic())
-
-
-def stage_counters(names: Iterable[str]) -> Counters:
-    """Return counters for a stage: its own names, and the signs of life."""
-    return Counters((_BEAT, _BORN, _READY, *names))
 
 
 class Ending(enum.Enum):
@@ -123,7 +69,7 @@ class Stage:
     """The same while it opens, from the first line of the body on."""
     niceness: int = 0
     """Added to the process's niceness: a stage that computes must not take the processor from one that sends."""
-    logs: LogChoice = LogChoice()
+    logs: LogChoice = field(default_factory=LogChoice)
     restarts: int = 0
     _process: Any = None
     _report: Connection | None = None
@@ -148,7 +94,7 @@ class Stage:
     @property
     def ready(self) -> bool:
         """Whether the present process has opened what it needs."""
-        return self._process is not None and self.context.counters.get(_READY) > 0
+        return self._process is not None and self.context.counters.get(READY) > 0
 
     @property
     def sentinel(self) -> int | None:
@@ -186,7 +132,7 @@ class Stage:
             return self._ended(now, self._process.exitcode)
         self._woken = now if now - self._looked > _AWAY else self._woken
         self._looked = now
-        quiet = now - max(self._woken, self.context.counters.get(_BEAT))
+        quiet = now - max(self._woken, self.context.counters.get(BEAT))
         if quiet > self._patience:
             self._process.kill()
             self._process.join(1.0)
@@ -199,7 +145,7 @@ class Stage:
     def _patience(self) -> float:
         if self.ready:
             return self.hang_after
-        return self.open_deadline if self.context.counters.get(_BORN) else max(_LOADING, self.open_deadline)
+        return self.open_deadline if self.context.counters.get(BORN) else max(_LOADING, self.open_deadline)
 
     def try_to_start(self, now: float) -> Failure | None:
         """Start a process, or tell why not: no memory, no process or no file left. The others go on; it may pass."""

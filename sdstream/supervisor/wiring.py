@@ -4,20 +4,21 @@ from dataclasses import dataclass
 
 from sdstream.audio.delay import Delay
 from sdstream.audio.ring import AudioRing
-from sdstream.config.schema import Config, PassthroughSettings
+from sdstream.config.engine import PassthroughSettings
+from sdstream.config.schema import Config
 from sdstream.config.sinks import AnySink
 from sdstream.ipc import shared_memory
+from sdstream.ipc.context import Context, stage_counters
 from sdstream.ipc.counters import Histogram
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.mailbox import Mailbox
+from sdstream.log import LogChoice
 from sdstream.sinks import early_samples
 from sdstream.sources.rtmp_server import Gate, open_gate, run_gate
 from sdstream.stabilise.region import RegionComposite
 from sdstream.stabilise.stabiliser import Stabiliser
-from sdstream.stages import engine as engine_body
-from sdstream.stages import sink as sink_body
-from sdstream.stages import source as source_body
-from sdstream.supervisor.stage import Context, LogChoice, Stage, stage_counters
+from sdstream.stages import engine, sink, source
+from sdstream.supervisor.stage import Stage
 
 CONNECTING = 20.0
 """Seconds that a sink may take to start and to open before its process counts as hung: a connect to a silent server
@@ -78,7 +79,7 @@ class Wiring:
         kinds = [sink.kind for sink in self._config.sinks]
         name = settings.kind if kinds.count(settings.kind) == 1 else f"{settings.kind}.{index + 1}"
         latency = Histogram()
-        inputs = sink_body.SinkInputs(
+        inputs = sink.SinkInputs(
             live=self._live.reader(index),
             camera=self._camera.reader(index),
             sound=Delay(self.ring, early_samples(settings.kind)),
@@ -87,8 +88,8 @@ class Wiring:
             controls=self.controls,
         )
         stage = Stage(
-            Context(name, stage_counters(sink_body.COUNTERS)),
-            sink_body.run_sink,
+            Context(name, stage_counters(sink.COUNTERS)),
+            sink.run_sink,
             (settings, self._config.canvas, self._config.air, inputs),
             open_deadline=CONNECTING,
             logs=self._logs,
@@ -100,23 +101,23 @@ class Wiring:
 
     def _source_stage(self) -> Stage:
         config = self._config
-        ports = source_body.SourcePorts(
+        ports = source.SourcePorts(
             output=self._camera.writer(),
             ring=self.ring,
             latency=self.source_latency,
             gate=self._gate.address if self._gate else None,
         )
-        context = Context("source", stage_counters(source_body.COUNTERS))
+        context = Context("source", stage_counters(source.COUNTERS))
         return Stage(
             context,
-            source_body.run_source,
+            source.run_source,
             (config.source, config.canvas, ports),
             hang_after=REACHING,
             logs=self._logs,
         )
 
     def _engine_stage(self) -> Stage:
-        ports = engine_body.EnginePorts(
+        ports = engine.EnginePorts(
             camera=self._camera.reader(len(self._config.sinks)),
             output=self._live.writer(),
             controls=self.controls,
@@ -127,8 +128,8 @@ class Wiring:
         settings = self._config.engine
         deadline, niceness = (5.0, 0) if isinstance(settings, PassthroughSettings) else (settings.deadline, COMPUTING)
         return Stage(
-            Context("engine", stage_counters(engine_body.COUNTERS)),
-            engine_body.run_engine,
+            Context("engine", stage_counters(engine.COUNTERS)),
+            engine.run_engine,
             (settings, self._config.canvas, ports),
             hang_after=deadline,
             open_deadline=LOADING,

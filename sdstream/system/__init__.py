@@ -1,1 +1,1 @@
-"""TODO sdstream/system."""
+"""What the machine offers: NDI runtime, video devices, TLS authorities, listening sockets."""

@@ -8,7 +8,7 @@ from sdstream.bench.flicker.averages import FlowMean, PlainMean
 from sdstream.bench.flicker.flicker import clip_shots
 from sdstream.bench.flicker.stand_in import StandInStyle
 from sdstream.bench.flicker.synthetic import Scene
-from sdstream.cli import bench_flicker as bench_picture
+from sdstream.cli import bench_picture
 from sdstream.errors import Unavailable
 from sdstream.stabilise.motion import warp
 

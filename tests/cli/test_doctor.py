@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sdstream.cli import doctor_libraries as libraries
-from sdstream.cli import doctor_machine as machine
+from sdstream.cli import doctor_libraries, doctor_machine
 from sdstream.cli.output import coloured
 from tests.cli.conftest import Sdstream
 
@@ -29,7 +28,7 @@ def test_doctor_tells_about_everything_as_json(sdstream: Sdstream):
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer for every library at once."""
-    monkeypatch.setattr(libraries, "_ask", lambda code: {"error": "No module named 'x'"})
+    monkeypatch.setattr(doctor_libraries, "_ask", lambda code: {"error": "No module named 'x'"})
 
 
 @pytest.mark.usefixtures("quick")
@@ -40,9 +39,12 @@ def test_doctor_ends_with_69_when_something_needed_is_missing_and_prints_its_fix
 
 
 def test_a_library_that_is_not_there_or_crashes_is_told_by_its_last_words():
-    assert libraries._ask("import no_such_library")["error"] == "ModuleNotFoundError: No module named 'no_such_library'"
-    assert "crashed while loading" in libraries._ask("import os; os.abort()")["error"]
-    assert libraries._ask("say(answer=42)") == {"answer": 42}
+    assert (
+        doctor_libraries._ask("import no_such_library")["error"]
+        == "ModuleNotFoundError: No module named 'no_such_library'"
+    )
+    assert "crashed while loading" in doctor_libraries._ask("import os; os.abort()")["error"]
+    assert doctor_libraries._ask("say(answer=42)") == {"answer": 42}
 
 
 @pytest.mark.parametrize(
@@ -59,20 +61,20 @@ def test_a_library_that_is_not_there_or_crashes_is_told_by_its_last_words():
 def test_the_driver_and_the_build_of_torch_must_fit(
     monkeypatch: pytest.MonkeyPatch, driver: str, torch: dict[str, object], state: str, said: str
 ):
-    monkeypatch.setattr(libraries, "_driver", lambda: driver)
-    monkeypatch.setattr(libraries, "_ask", lambda code: torch)
-    finding = libraries.gpu()
+    monkeypatch.setattr(doctor_libraries, "_driver", lambda: driver)
+    monkeypatch.setattr(doctor_libraries, "_ask", lambda code: torch)
+    finding = doctor_libraries.gpu()
     assert (finding.state, said in finding.found) == (state, True)
 
 
 def test_a_taken_port_is_told_with_its_owner():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        finding = machine.rtmp_port(port)
+        finding = doctor_machine.rtmp_port(port)
         assert f"{port} is taken" in finding.found
         assert f"process {os.getpid()}" in finding.found
         assert str(port + 1) in finding.fix
-    assert machine.rtmp_port(port).state == "ok"
+    assert doctor_machine.rtmp_port(port).state == "ok"
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def loopback(tmp_path: Path) -> Path:
 
 
 def look(place: Path) -> tuple[str, str, str]:
-    finding = machine._v4l2loopback(place / "sys", place / "dev")
+    finding = doctor_machine._v4l2loopback(place / "sys", place / "dev")
     return finding.state, finding.found, finding.fix
 
 
@@ -115,7 +117,7 @@ def test_a_module_without_a_device_is_loaded_anew(loopback: Path):
 def test_a_module_that_is_not_loaded_is_loaded_or_installed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, installed: bool, fix: str
 ):
-    monkeypatch.setattr(machine, "_module_installed", lambda: installed)
+    monkeypatch.setattr(doctor_machine, "_module_installed", lambda: installed)
     assert look(tmp_path)[2].startswith(fix)
 
 

@@ -11,7 +11,7 @@ import pytest
 from sdstream.clip import CLIP
 from sdstream.clip.footage import scaled
 from sdstream.clip.publisher import publisher, stream
-from sdstream.supervisor.stage import LogChoice
+from sdstream.log import LogChoice
 from tests.parts.show import KEY, Show, free_port
 
 

@@ -8,10 +8,11 @@ import torch
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
-from sdstream.engine.autoencoder import Autoencoder, fit, to_pixels
+from sdstream.engine import Outcome
+from sdstream.engine.autoencoder import Autoencoder, to_pixels
 from sdstream.engine.diffusion import DiffusionEngine
-from sdstream.engine.outcome import Outcome
 from sdstream.errors import Bug, Unavailable
+from sdstream.scaling import fit
 from tests.engine.playing import ALWAYS, alone, assert_alike, picture, settings
 
 

@@ -16,7 +16,7 @@ from sdstream.ipc.mailbox import Mailbox
 from tests.parts.mailbox_killer import SHAPE, SIZE, picture, read_for_ever, write_for_ever
 
 SPAWN = multiprocessing.get_context("spawn")
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sdstream.cli import doctor_machine as machine
+from sdstream.cli import doctor_machine
 from sdstream.config.schema import Config
 from sdstream.errors import Unavailable
 from sdstream.ipc import shared_memory
@@ -48,7 +48,7 @@ def test_a_run_that_fits_is_not_refused() -> None:
     ("free", "state"), [(8 << 20, "missing"), (DOCKER, "note"), (1 << 30, "ok")], indirect=["free"]
 )
 def test_doctor_tells_small_shared_memory_with_the_line_that_enlarges_it(free: int, state: str) -> None:
-    finding = machine.shared_memory()
+    finding = doctor_machine.shared_memory()
     assert finding.state == state
     assert finding.fix == ("" if state == "ok" else shared_memory.enlarge(1))
 

@@ -10,12 +10,12 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sources import AnySource
 from sdstream.errors import SdstreamError
 from sdstream.frame import Frame
+from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Histogram
 from sdstream.ipc.mailbox import Mailbox, MailboxReader
 from sdstream.sources import marker
 from sdstream.sources.rtmp_server import GateAddress, open_gate, run_gate
 from sdstream.stages import source as body
-from sdstream.supervisor.stage import Context
 from tests.parts.wait import until
 
 CANVAS = Canvas(width=320, height=180, fps=30)

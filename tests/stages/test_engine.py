@@ -9,20 +9,21 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from sdstream.config.engine import DiffusionSettings
-from sdstream.config.schema import Canvas, PassthroughSettings
+from sdstream.config.engine import DiffusionSettings, PassthroughSettings
+from sdstream.config.schema import Canvas
 from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import Controls
+from sdstream.engine.registry import open_engine
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame
+from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Histogram
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.mailbox import Mailbox, MailboxReader, MailboxWriter
 from sdstream.stabilise.region import RegionComposite
 from sdstream.stabilise.stabiliser import Stabiliser
 from sdstream.stages import engine as body
-from sdstream.stages.engine import COUNTERS, EnginePorts, open_engine, run_engine
-from sdstream.supervisor.stage import Context
+from sdstream.stages.engine import COUNTERS, EnginePorts, run_engine
 
 CANVAS = Canvas(width=32, height=16, fps=30)
 

@@ -7,7 +7,7 @@ import pytest
 
 from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import Controls
-from sdstream.engine.outcome import Outcome
+from sdstream.engine import Outcome
 from sdstream.engine.passthrough import Passthrough
 from sdstream.frame import Frame, Pixels
 from sdstream.stabilise.stabiliser import Stabiliser

@@ -11,11 +11,11 @@ from sdstream.config.schema import Air, Canvas
 from sdstream.config.sinks import DiscardSinkSettings, FfmpegSinkSettings
 from sdstream.controls import Controls
 from sdstream.frame import Frame
+from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Histogram
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.mailbox import Mailbox
 from sdstream.stages.sink import COUNTERS, SinkInputs, run_sink
-from sdstream.supervisor.stage import Context
 
 CANVAS = Canvas(width=64, height=48, fps=30)
 

@@ -3,9 +3,9 @@ from collections.abc import Iterator
 import pytest
 
 from sdstream.config.schema import Config
-from sdstream.supervisor import collect as tally
+from sdstream.log import LogChoice
+from sdstream.supervisor import collect
 from sdstream.supervisor.report import SinkReport
-from sdstream.supervisor.stage import LogChoice
 from sdstream.supervisor.wiring import Wiring
 
 
@@ -24,7 +24,7 @@ def sink(wiring: Wiring, first: int, last: int, seconds: float) -> SinkReport:
     counters.set("last", last)
     counters.set("sent", last - first + 1 if first else 0)
     counters.set("live", counters.get("sent"))
-    return tally.take(wiring, seconds).sinks[0]
+    return collect.take(wiring, seconds).sinks[0]
 
 
 def test_a_sink_that_is_away_owes_what_falls_due_meanwhile(wiring: Wiring) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sdstream.errors import Unavailable
-from sdstream.supervisor.stage import BACKOFF, Context, Ending, Failure, Stage, stage_counters
+from sdstream.ipc.context import Context, stage_counters
+from sdstream.supervisor.stage import BACKOFF, Ending, Failure, Stage
 
 
 def beat(context: Context) -> None:

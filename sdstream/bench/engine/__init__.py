@@ -1,1 +1,1 @@
-"""TODO sdstream/bench/engine."""
+"""Benchmarks of the diffusion engine, and the tables of the StreamDiffusion paper."""

@@ -16,12 +16,12 @@ from sdstream.bench.engine.random_models import make_model
 from sdstream.bench.engine.stopwatch import Laps, Variant, in_turn
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
-from sdstream.engine.autoencoder import fit
 from sdstream.engine.models import Model
 from sdstream.engine.networks import CORES
 from sdstream.engine.session import Session
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
+from sdstream.scaling import fit
 
 Row = dict[str, str | float | int | None]
 """One row of a table: a value by column."""

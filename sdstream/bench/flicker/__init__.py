@@ -1,1 +1,1 @@
-"""TODO sdstream/bench/flicker."""
+"""The flicker benchmark: how steady each method makes a restyled clip, and what each method costs."""

@@ -1,1 +1,1 @@
-"""TODO sdstream/bench/relax."""
+"""The experiments of Learning to Relax (arXiv 2310.02246)."""

@@ -1,1 +1,1 @@
-"""TODO sdstream/engine/conditioning."""
+"""Prompts to numbers: weight syntax, tokenizer, text encoders, and timed changes of the prompt."""

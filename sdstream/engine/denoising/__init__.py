@@ -1,1 +1,1 @@
-"""TODO sdstream/engine/denoising."""
+"""The core of the StreamDiffusion paper: tensors and numbers only; no files, clocks or pixels."""

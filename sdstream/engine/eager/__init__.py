@@ -1,1 +1,1 @@
-"""TODO sdstream/engine/eager."""
+"""The backend that runs the networks by torch, as they are or compiled."""

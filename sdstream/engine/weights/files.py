@@ -15,7 +15,7 @@ from sdstream.log import get_logger
 
 log = get_logger()
 
-BUNDLED = Path(__file__).parent.parent / "models"
+BUNDLED = Path(__file__).parents[2] / "models"
 """Models that come with sdstream."""
 
 HEADER_LIMIT = 32 * 2**20

@@ -7,7 +7,7 @@ from sdstream.config.sources import RtmpSourceSettings
 from sdstream.sources.rtmp_server.address import Gate, GateAddress, open_gate
 
 if TYPE_CHECKING:
-    from sdstream.supervisor.stage import Context
+    from sdstream.ipc.context import Context
 
 __all__ = ["Gate", "GateAddress", "open_gate", "run_gate"]
 

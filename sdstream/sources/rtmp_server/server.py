@@ -14,7 +14,7 @@ from sdstream.sources.rtmp_server.protocol import Finished, Media, PublishReques
 from sdstream.sources.rtmp_server.publication import Publication
 
 if TYPE_CHECKING:
-    from sdstream.supervisor.stage import Context
+    from sdstream.ipc.context import Context
 
 _PIECE = 64 * 1024
 _MOST_UNSENT = 256 * 1024  # answers that a peer does not fetch

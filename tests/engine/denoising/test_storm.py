@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from sdstream.controls import Controls
+from sdstream.engine import Outcome
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.models import load
-from sdstream.engine.outcome import Outcome
 from tests.engine.adapters.lora_files import everywhere, saved
 from tests.engine.playing import Clock, picture, settings
 
