@@ -20,12 +20,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sdstream.clip import CLIP
 from sdstream.config.engine import DiffusionSettings
+from sdstream.config.schema import Canvas
 from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import Controls, Similarity
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.frame import Frame, Pixels
-from sdstream.stabilise.region import RegionComposite
-from sdstream.stabilise.stabiliser import Stabiliser
 from sdstream.stages.finisher import Finisher
 
 OUT = Path(__file__).parents[1] / "docs" / "showcase"
@@ -56,7 +55,8 @@ class Painter:
 
     def paint(self, picture: Pixels, number: int, controls: Controls) -> Frame | None:
         """Put a picture in; return the one that comes out, whose `seq` is its number, or None while the pipe fills."""
-        return self.finisher.restyle(Frame(picture, number, 0.0, 0.0), controls, late=False)
+        restyled = self.engine(Frame(picture, number, 0.0, 0.0), controls)
+        return None if restyled is None else self.finisher.finish(restyled, late=False).frame
 
     def still(self, picture: Pixels, prompt: str) -> Pixels:
         """Return `picture` restyled: shown until it comes out at the other end of the pipe."""
@@ -74,10 +74,10 @@ def painter(size: tuple[int, int]) -> Iterator[Painter]:
     now = [0.0]
     settings = DiffusionSettings(width=ENGINE[0], height=ENGINE[1])
     with ExitStack() as parts:
-        steady = parts.enter_context(Stabiliser(StabiliseSettings()))
-        compose = parts.enter_context(RegionComposite(StabiliseSettings()))
-        engine = parts.enter_context(DiffusionEngine(settings, clock=lambda: now[0], compose=compose))
-        yield Painter(Finisher(engine, steady, size), engine, now)
+        canvas = Canvas(width=size[0], height=size[1])
+        finisher = parts.enter_context(Finisher(canvas, settings, StabiliseSettings()))
+        engine = parts.enter_context(DiffusionEngine(settings, size, clock=lambda: now[0]))
+        yield Painter(finisher, engine, now)
 
 
 def pictures(path: Path, fps: float, begin: float = 0.0) -> Iterator[Pixels]:

@@ -17,6 +17,7 @@ from scripts.train.teacher import Teacher
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls, Guidance, Similarity, WeightedPrompt
 from sdstream.engine.diffusion import DiffusionEngine
+from sdstream.frame import Frame
 
 ONE, TWO = (25,), (32, 45)
 """One step, and two."""
@@ -34,11 +35,11 @@ class Painter:
     def paint(self, picture: Picture, controls: Controls) -> Picture:
         """Run one picture through all its steps."""
         self._engine.reset()
-        result = self._engine(picture, controls)
+        result = self._engine(Frame(picture, 0, 0.0, 0.0), controls)
         done = self._engine.flush()
         output = done[-1] if done else result
         assert output is not None
-        return output
+        return output.pixels
 
 
 @contextmanager

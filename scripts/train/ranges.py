@@ -17,6 +17,7 @@ from sdstream.engine.models import load
 from sdstream.engine.openvino.int8 import rounded
 from sdstream.engine.session import Session
 from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, Observer, Ranges
+from sdstream.frame import Frame
 
 STEPS = ((25,), (32, 45), (10,), (4, 16), (40,))
 """From a light touch to the strongest, each on a picture of its own."""
@@ -63,11 +64,12 @@ def _jobs(cache: Cache) -> Iterator[Job]:
 @torch.inference_mode()
 def _paint(session: Session, job: Job) -> Picture:
     session.reset()
-    picture = session.call(*job)
+    picture, controls = job
+    restyled = session.call(Frame(picture, 0, 0.0, 0.0), controls)
     rest = session.flush()
-    done = rest[-1] if rest else picture
+    done = rest[-1] if rest else restyled
     assert done is not None
-    return done
+    return done.pixels
 
 
 def _harmless(

@@ -49,10 +49,12 @@ class DiffusionSettings(Settings):
     """What the model predicts; `auto` reads it from the model's own files."""
     task: Literal["img2img", "txt2img"] = "img2img"
     """Restyle the camera picture, or paint from the prompt alone."""
-    width: Side = 512
-    """Width that the model works at, pixels; the picture is scaled to it and back to the canvas."""
-    height: Side = 512
-    """Height that the model works at, pixels."""
+    width: Side | Literal["auto"] = "auto"
+    """Width that the model works at, pixels; the picture is scaled to this width, and back to the canvas. `auto`
+    follows the shape of the canvas, in multiples of what the model needs, near 512x512 pixels in all when the height
+    is `auto` too (672x384 for 16:9 with `mini`); the log says which size was chosen."""
+    height: Side | Literal["auto"] = "auto"
+    """Height that the model works at, pixels, or `auto`."""
     acceleration: Literal["auto", "eager", "compile", "openvino"] = "auto"
     """`eager` runs the model as it is, `compile` through torch.compile (an experiment: minutes at start, and pauses on
     air that may count as a hang when a change needs other code), `openvino` on a processor several times faster (needs

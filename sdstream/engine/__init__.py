@@ -1,44 +1,78 @@
-"""The image-to-image stage: the diffusion engine after StreamDiffusion, and passthrough."""
+"""The image-to-image stage: a camera frame goes in, a restyled frame comes out.
 
+Start reading at `Engine`, the promise that every engine keeps. `registry` opens the engine that a configuration asks
+for; `diffusion` is StreamDiffusion's engine, and `passthrough` is the engine without a model.
+"""
+
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol, Self
 
-from sdstream.controls import Controls
-from sdstream.frame import Pixels
+from sdstream.controls import Controls, Prompt
+from sdstream.frame import Frame, Pixels
 
 
 class Outcome(Enum):
-    """What became of a call."""
+    """What became of one call of an engine."""
 
     RENDERED = "rendered"
-    """A picture came out."""
+    """A new picture came out."""
     FILLING = "filling"
-    """Nothing yet: the batch fills, at start or after a change of the number of steps."""
+    """No picture yet: the batch fills, at the start or after a change of the number of steps."""
     SKIPPED = "skipped"
-    """The picture due now was skipped as still: show the last one again."""
+    """The frame due now was skipped as still, so the last picture comes out again."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnAir:
+    """The prompt of one frame."""
+
+    prompt: Prompt
+    """The prompt that was due, by the controls and their cues."""
+    fade: float | None = None
+    """How far the fade to this prompt had come, 0 to 1; None when no fade was running."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restyled(Frame):
+    """A finished frame: the restyled picture, with `seq` and times of the camera frame that it was made of.
+
+    The pixels may have any size, and belong to the caller.
+    """
+
+    camera: Pixels
+    """The camera picture that this frame was made of, at the size of `pixels`."""
+    controls: Controls
+    """The controls that the frame was finished with."""
+    on_air: OnAir
+    """The prompt that the frame was finished with."""
+    outcome: Outcome = Outcome.RENDERED
+    """RENDERED, or SKIPPED when `pixels` is the last rendered picture again."""
+
+    @classmethod
+    def of(cls, frame: Frame, pixels: Pixels, camera: Pixels, controls: Controls, on_air: OnAir) -> Self:
+        """Return `pixels` as the restyled picture of `frame`."""
+        return cls(
+            pixels, frame.seq, frame.pts, frame.captured, frame.posted,
+            camera=camera, controls=controls, on_air=on_air,
+        )  # fmt: skip
+
+    def again(self, last: Pixels) -> Self:
+        """Return this frame as a skipped one, which shows the `last` rendered picture."""
+        return replace(self, pixels=last, outcome=Outcome.SKIPPED)
 
 
 class Engine(Protocol):
     """An image-to-image stage, opened by `with`."""
 
-    @property
-    def last_outcome(self) -> Outcome:
-        """What became of the last call."""
-        ...
-
-    @property
-    def last_age(self) -> int:
-        """How many calls ago the frame of the last returned picture came in; 0 is that very call."""
-        ...
-
     def __enter__(self) -> Self:
-        """Load it. Raises Unavailable when a model or runtime is missing or broken."""
+        """Load the engine. Raises Unavailable when a model or a runtime is missing or broken."""
         ...
 
     def __exit__(self, *exc: object) -> None:
-        """Free it; closing twice is harmless."""
+        """Free what the engine holds; closing twice is harmless."""
         ...
 
-    def __call__(self, frame: Pixels, controls: Controls) -> Pixels | None:
-        """Take one picture; return a finished one of any size (maybe an earlier frame's), or None."""
+    def __call__(self, frame: Frame, controls: Controls) -> Restyled | None:
+        """Take one camera frame; return a finished frame, maybe that of an earlier call, or None while filling."""
         ...

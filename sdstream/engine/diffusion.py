@@ -1,4 +1,4 @@
-"""The diffusion engine: a picture and its controls in, a restyled picture out, `len(steps)` - 1 calls later."""
+"""The diffusion engine: a frame and its controls in, a restyled frame out, `len(steps)` - 1 calls later."""
 
 import time
 from collections.abc import Callable
@@ -8,36 +8,34 @@ import torch
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
-from sdstream.engine import Outcome
+from sdstream.engine import Restyled
 from sdstream.engine.models import load
-from sdstream.engine.region import Compose
 from sdstream.engine.session import Session
+from sdstream.engine.size import Size
 from sdstream.engine.weights.component import LoadErrors
 from sdstream.errors import Bug, Unavailable
-from sdstream.frame import Pixels
+from sdstream.frame import Frame
 
 
 class DiffusionEngine:
-    """Restyles by Stream Batch (arXiv 2312.12491). Opening it loads the model, and raises Unavailable.
+    """Restyles by Stream Batch (arXiv 2312.12491). Opening the engine loads the model, and raises Unavailable.
 
-    Not for several threads. `last_outcome` and `last_age` speak of the last call.
+    Not for several threads.
     """
 
     def __init__(
         self,
         settings: DiffusionSettings,
+        canvas: Size = (1, 1),
         clock: Callable[[], float] = time.monotonic,
-        compose: Compose | None = None,
     ) -> None:
-        """`compose` is what regions with a seamless edge are made with; without it they are refused."""
-        self._compose = compose
-        self._settings = settings
-        self._clock = clock
+        """`canvas` is the size whose shape `width: auto` and `height: auto` follow; `clock` gives seconds."""
+        self._settings, self._canvas, self._clock = settings, canvas, clock
         self._session: Session | None = None
 
     def __enter__(self) -> Self:
         model = load(self._settings)
-        self._session = Session(model, self._settings, self._clock, self._compose)
+        self._session = Session(model, self._settings, self._clock, self._canvas)
         try:
             with torch.inference_mode():
                 self._session.warm_up()
@@ -50,36 +48,25 @@ class DiffusionEngine:
         self._session = None
 
     @torch.inference_mode()
-    def __call__(self, frame: Pixels, controls: Controls) -> Pixels | None:
-        """Take in a picture of any size (RGB uint8 (h, w, 3)) and return one of the engine's size, or None.
+    def __call__(self, frame: Frame, controls: Controls) -> Restyled | None:
+        """Take in a camera frame of any size; return a finished frame of the engine's size, or None while filling.
 
-        The result is the caller's to keep; None: see `last_outcome`. Controls that cannot be had raise
-        Unavailable on the first call; later they are logged once and the old ones stay.
+        Controls that cannot be had raise Unavailable on the first call; later they are logged once and the old
+        controls stay.
         """
-        return self.session.call(frame, controls)
+        return self._open.call(frame, controls)
 
     @torch.inference_mode()
-    def flush(self) -> list[Pixels]:
+    def flush(self) -> list[Restyled]:
         """Finish the frames in flight, oldest first."""
-        return self.session.flush()
+        return self._open.flush()
 
     def reset(self) -> None:
         """Forget the frames in flight and the last picture; the next frame starts clean."""
-        self.session.reset()
+        self._open.reset()
 
     @property
-    def last_outcome(self) -> Outcome:
-        """What became of the last call."""
-        return self.session.outcome
-
-    @property
-    def last_age(self) -> int:
-        """How many calls before the last one the returned picture's frame came in; 0 is that very call."""
-        return self.session.age
-
-    @property
-    def session(self) -> Session:
-        """The loaded model at work, for benchmarks."""
+    def _open(self) -> Session:
         if self._session is None:
             raise Bug("the diffusion engine is closed: use `with DiffusionEngine(settings) as engine:`")
         return self._session

@@ -7,9 +7,11 @@ from typing import Any
 import torch
 
 from sdstream.config.engine import DiffusionSettings
+from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.checkpoint import Checkpoint
 from sdstream.engine.conditioning.text_encoder import TextEncoder
 from sdstream.engine.denoising.schedule import NoiseTable
+from sdstream.engine.size import Size
 from sdstream.engine.weights.activation_ranges import ModelRanges, read_ranges
 from sdstream.engine.weights.component import component
 from sdstream.engine.weights.files import CONFIGS, MODEL, locate, read_config
@@ -46,6 +48,16 @@ class Model:
     def channels(self) -> int:
         """Channels of its latents."""
         return int(self.unet.config.in_channels)
+
+    @property
+    def halvings(self) -> int:
+        """What both sides of a latent should be a multiple of: the U-Net halves the latent at each of its levels."""
+        return int(2 ** (len(self.unet.config.block_out_channels) - 1))
+
+    def latent_shape(self, size: Size) -> tuple[int, int, int]:
+        """Return the shape (c, h, w) of the latent of a picture of `size`."""
+        factor = Autoencoder(self.autoencoder).factor
+        return self.channels, size[1] // factor, size[0] // factor
 
 
 def choose_device(name: str) -> torch.device:

@@ -16,16 +16,13 @@ from sdstream.engine.conditioning.prompt import Condition
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.eager.unet import ConditionedUNet
 from sdstream.engine.models import Model, compile_model
+from sdstream.engine.size import Size
 from sdstream.engine.weights.activation_ranges import FILE, ModelRanges
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 from sdstream.log import get_logger
 
 log = get_logger()
-
-Shape = tuple[int, int, int]
-"""A latent's channels, height and width."""
-
 
 CORES = torch.get_num_threads()
 """Threads that torch takes by itself."""
@@ -37,9 +34,6 @@ as the model, and one is made for each number of rows."""
 
 class RowUNet(Protocol):
     """A U-Net as Stream Batch calls it."""
-
-    rows: int
-    """U-Net rows run so far."""
 
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
         """Run one call: x [rows, c, h, w] float32; the result is likewise, and holds until the next call."""
@@ -77,7 +71,7 @@ class Networks:
 
 
 def make_networks(
-    model: Model, settings: DiffusionSettings, shape: Shape, controlnets: ControlNets, loras: Loras
+    model: Model, settings: DiffusionSettings, size: Size, controlnets: ControlNets, loras: Loras
 ) -> Networks:
     """Make them ready, which may take a minute; raises Unavailable where the acceleration cannot be had."""
     threads = settings.threads or CORES
@@ -85,7 +79,7 @@ def make_networks(
     acceleration = choose(settings, model.device)
     if acceleration == "openvino":
         try:
-            return _graphs(model, settings, shape, threads)
+            return _graphs(model, settings, size, threads)
         except Unavailable as error:
             if settings.acceleration == "openvino" or settings.dtype == "int8":
                 raise
@@ -97,14 +91,14 @@ def make_networks(
     unet = ConditionedUNet(
         model.unet,
         prompt_cache=settings.prompt_cache,
-        time_ids=_time_ids(model, settings),
+        time_ids=_time_ids(model, size),
         controlnets=controlnets,
         loras=loras,
     )
     return Networks(unet, Autoencoder(model.autoencoder), _name(model.unet.dtype))
 
 
-def _graphs(model: Model, settings: DiffusionSettings, shape: Shape, threads: int) -> Networks:
+def _graphs(model: Model, settings: DiffusionSettings, size: Size, threads: int) -> Networks:
     if _takes_guidance(model):
         raise Unavailable(
             "engine.acceleration: openvino runs no model that takes guidance as an input (LCM); use auto or eager"
@@ -123,10 +117,10 @@ def _graphs(model: Model, settings: DiffusionSettings, shape: Shape, threads: in
     log.info("openvino", precision=runtime.processor.precision, threads=threads)
     small = sum(weight.numel() for weight in model.unet.parameters()) <= SMALL
     prompt = model.text.encode("")
-    size = (settings.width, settings.height)
+    shape = model.latent_shape(size)
     key = make_key((model.unet, model.autoencoder), size, tuple(prompt.tokens.shape), ranges.text(), runtime.processor)
     cache = GraphCache(default_folder(), key) if small else None
-    time_ids = _time_ids(model, settings)
+    time_ids = _time_ids(model, size)
     unet = GraphUNet(runtime, model.unet, shape, prompt, time_ids=time_ids, ranges=ranges.unet, cache=cache)
     autoencoder = GraphAutoencoder(runtime, Autoencoder(model.autoencoder), shape, ranges.autoencoder, cache)
     autoencoder.prepare()
@@ -172,6 +166,6 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _time_ids(model: Model, settings: DiffusionSettings) -> Tensor | None:
-    size = (settings.height, settings.width)
-    return torch.tensor([*size, 0, 0, *size], device=model.device) if model.wants_size else None
+def _time_ids(model: Model, size: Size) -> Tensor | None:
+    width, height = size
+    return torch.tensor([height, width, 0, 0, height, width], device=model.device) if model.wants_size else None

@@ -1,17 +1,14 @@
-"""The engine that changes nothing: everything else of a run can be tried, measured and tested with it."""
+"""The engine that changes nothing: all other parts of a run can be tried, measured and tested with it."""
 
 from typing import Self
 
 from sdstream.controls import Controls
-from sdstream.engine import Outcome
-from sdstream.frame import Pixels
+from sdstream.engine import OnAir, Restyled
+from sdstream.frame import Frame
 
 
 class Passthrough:
-    """Gives each picture back as it came."""
-
-    last_outcome = Outcome.RENDERED
-    last_age = 0
+    """Gives each frame back as the frame came."""
 
     def __enter__(self) -> Self:
         return self
@@ -19,6 +16,6 @@ class Passthrough:
     def __exit__(self, *exc: object) -> None:
         pass
 
-    def __call__(self, frame: Pixels, controls: Controls) -> Pixels:  # noqa: ARG002 - the protocol's signature
-        """Return `frame`."""
-        return frame
+    def __call__(self, frame: Frame, controls: Controls) -> Restyled:
+        """Return `frame` untouched."""
+        return Restyled.of(frame, frame.pixels, frame.pixels, controls, OnAir(controls.prompt))

@@ -5,7 +5,8 @@ from functools import partial
 
 from torch import Tensor
 
-from sdstream.controls import Controls
+from sdstream.controls import Controls, Prompt
+from sdstream.engine import OnAir
 from sdstream.engine.conditioning.cues import Crossfade, due
 from sdstream.engine.conditioning.prompt import Condition, Embedding
 from sdstream.engine.conditioning.text_encoder import TextEncoder, mix
@@ -39,14 +40,16 @@ class Recipes:
         self._since = 0.0
         self._last: Recipe[Condition] | None = None
 
-    def at(self, now: float, controls: Controls) -> Recipe[Condition]:
-        """Return the recipe for a frame that enters at `now` (seconds)."""
+    def at(self, now: float, controls: Controls) -> tuple[Recipe[Condition], OnAir]:
+        """Return the recipe for a frame that enters at `now` (seconds), and the prompt that the recipe is made of."""
         if self._controls is not controls:
             self._adopt(now, controls)
-        recipe = Recipe(self._sampling(now, controls), self._condition(now, controls), controls.cross_frame_attention)
+        prompt, seconds = due(controls, now - self._since)
+        condition = self._condition(now, controls, prompt, seconds)
+        recipe = Recipe(self._sampling(now, controls), condition, controls.cross_frame_attention)
         if self._last is None or recipe != self._last:
             self._last = recipe
-        return self._last
+        return self._last, OnAir(prompt, self._prompt_fade.share)
 
     def _adopt(self, now: float, controls: Controls) -> None:
         old = self._controls
@@ -56,8 +59,7 @@ class Recipes:
             self._seed_fade.restart()
         self._controls = controls
 
-    def _condition(self, now: float, controls: Controls) -> Condition:
-        prompt, seconds = due(controls, now - self._since)
+    def _condition(self, now: float, controls: Controls, prompt: Prompt, seconds: float) -> Condition:
         target = self._text.encode(prompt, controls.blend)
         way = partial(mix, blend=controls.blend)
         condition = Condition(

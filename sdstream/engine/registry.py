@@ -1,16 +1,12 @@
 """Opens the engine that a setting asks for; what an engine needs is imported when it is used."""
 
-from typing import TYPE_CHECKING
-
 from sdstream.config.engine import AnyEngine, PassthroughSettings
 from sdstream.engine import Engine
+from sdstream.engine.size import Size
 from sdstream.errors import Unavailable
 
-if TYPE_CHECKING:
-    from sdstream.engine.region import Compose
 
-
-def open_engine(settings: AnyEngine, compose: "Compose") -> Engine:
+def open_engine(settings: AnyEngine, canvas: Size) -> Engine:
     """Return the engine that `settings` ask for, not yet loaded. Raises Unavailable without the extra it needs."""
     if isinstance(settings, PassthroughSettings):
         from sdstream.engine.passthrough import Passthrough
@@ -24,4 +20,4 @@ def open_engine(settings: AnyEngine, compose: "Compose") -> Engine:
             "or use engine: {kind: passthrough}"
         ) from error
 
-    return DiffusionEngine(settings, compose=compose)
+    return DiffusionEngine(settings, canvas)

@@ -1,14 +1,14 @@
-"""The body of the engine's process: newest camera frame in, restyled frame out, with the controls of that moment."""
+"""The loop of the engine's process: newest camera frame in, finished frame out, with the controls of that moment."""
 
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 
 from sdstream.config.engine import AnyEngine
 from sdstream.config.schema import Canvas
+from sdstream.config.stabilise import StabiliseSettings
 from sdstream.engine import Outcome
 from sdstream.engine.registry import open_engine
 from sdstream.ipc.context import Context
@@ -16,10 +16,7 @@ from sdstream.ipc.counters import Counters, Histogram
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.mailbox import MailboxReader, MailboxWriter
 from sdstream.log import get_logger
-from sdstream.stages.finisher import Finisher, Steady
-
-if TYPE_CHECKING:
-    from sdstream.engine.region import Compose
+from sdstream.stages.finisher import Finisher
 
 _STALE = 1.0
 """Seconds before the engine was there in which a picture may have come that it still takes: what is older is of a
@@ -31,7 +28,7 @@ _AWAY = 3.0
 COUNTERS = ("frames", *(outcome.value for outcome in Outcome), "dropped", "first_at", "steps", "working", "flicker")
 """`frames` came in, and each had one of the outcomes; `dropped` were replaced by newer ones before the engine was
 free. `first_at`: monotonic seconds of the first new picture. `steps` and `working`: how often a new picture followed
-another one, and the seconds in between all together. `flicker`: see `Finisher.flicker`."""
+another one, and the seconds in between all together. `flicker`: see `finisher.Finished`."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +38,7 @@ class EnginePorts:
     camera: MailboxReader
     output: MailboxWriter
     controls: LiveControls
-    steady: Steady
-    compose: "Compose"
+    stabilise: StabiliseSettings
     latency: Histogram
     """From a camera frame's arrival to its picture's departure."""
 
@@ -51,9 +47,9 @@ def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: Eng
     """Restyle the newest camera frame, again and again, for as long as the stage runs."""
     cv2.setNumThreads(1)  # scaling is a millisecond of work; a pool of threads would take the model's cores
     dropped = 0
-    with ports.steady as steady, ports.compose as compose, open_engine(settings, compose) as engine:
+    finisher = Finisher(canvas, settings, ports.stabilise)
+    with finisher, open_engine(settings, (canvas.width, canvas.height)) as engine:
         get_logger().info("engine loaded", kind=settings.kind)
-        finisher = Finisher(engine, steady, (canvas.width, canvas.height))
         context.ready()
         oldest, rate = time.monotonic() - _STALE, _Rate(context.counters)
         while context.running:
@@ -61,13 +57,15 @@ def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: Eng
             if frame is None or frame.posted < oldest:
                 continue
             missed, dropped = ports.camera.dropped - dropped, ports.camera.dropped
-            picture = finisher.restyle(frame, ports.controls.get(), late=missed > 0)
-            context.counters.set("flicker", finisher.flicker)
-            _count(context.counters, engine.last_outcome, missed)
-            rate.frame(frame.posted, missed, rendered=engine.last_outcome is Outcome.RENDERED)
-            if picture is not None:
-                ports.output.put(picture)
+            restyled = engine(frame, ports.controls.get())
+            if restyled is not None:
+                finished = finisher.finish(restyled, late=missed > 0)
+                ports.output.put(finished.frame)
                 ports.latency.record(time.monotonic() - frame.posted)
+                context.counters.set("flicker", finished.flicker)
+            outcome = Outcome.FILLING if restyled is None else restyled.outcome
+            _count(context.counters, outcome, missed)
+            rate.frame(frame.posted, missed, rendered=outcome is Outcome.RENDERED)
 
 
 def _count(counters: Counters, outcome: Outcome, dropped: int) -> None:

@@ -15,8 +15,6 @@ from sdstream.ipc.mailbox import Mailbox
 from sdstream.log import LogChoice
 from sdstream.sinks import early_samples
 from sdstream.sources.rtmp_server import Gate, open_gate, run_gate
-from sdstream.stabilise.region import RegionComposite
-from sdstream.stabilise.stabiliser import Stabiliser
 from sdstream.stages import engine, sink, source
 from sdstream.supervisor.stage import Stage
 
@@ -121,8 +119,7 @@ class Wiring:
             camera=self._camera.reader(len(self._config.sinks)),
             output=self._live.writer(),
             controls=self.controls,
-            steady=Stabiliser(self._config.stabilise),
-            compose=RegionComposite(self._config.stabilise),
+            stabilise=self._config.stabilise,
             latency=self.engine_latency,
         )
         settings = self._config.engine

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from sdstream.engine.diffusion import DiffusionEngine
-    from tests.engine.playing import Clock
+    from tests.engine.playing import Clock, PixelEngine
 
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that asks the hub is wrong, and must fail at once
@@ -55,9 +54,8 @@ def clock() -> "Clock":
 
 
 @pytest.fixture
-def engine(tiny_model: Path, clock: "Clock") -> "Iterator[DiffusionEngine]":
-    from sdstream.engine.diffusion import DiffusionEngine
-    from tests.engine.playing import settings
+def engine(tiny_model: Path, clock: "Clock") -> "Iterator[PixelEngine]":
+    from tests.engine.playing import PixelEngine, settings
 
-    with DiffusionEngine(settings(tiny_model), clock) as opened:
+    with PixelEngine(settings(tiny_model), clock) as opened:
         yield opened

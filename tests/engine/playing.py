@@ -1,13 +1,18 @@
-"""Pictures, settings and a clock for tests that play an engine."""
+"""Pictures, settings, a clock, and an engine that is played with pictures instead of frames."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
+from sdstream.bench.engine.counting_unet import CountingUNet
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
+from sdstream.engine import Outcome, Restyled
 from sdstream.engine.diffusion import DiffusionEngine
-from sdstream.frame import Pixels
+from sdstream.frame import Frame, Pixels
 
 ALWAYS = {"similarity": {"mode": "off"}}
 
@@ -23,6 +28,56 @@ class Clock:
         return self.now
 
 
+class PixelEngine:
+    """A real engine; each picture goes in as the next frame of one source, and the restyled pixels come out."""
+
+    def __init__(
+        self,
+        settings: DiffusionSettings,
+        clock: Callable[[], float] = time.monotonic,
+        canvas: tuple[int, int] = (1, 1),
+    ) -> None:
+        self._engine = DiffusionEngine(settings, canvas, clock)
+        self._calls = 0
+        self.last: Restyled | None = None
+
+    def __enter__(self) -> Self:
+        self._engine.__enter__()
+        self.session = self._engine._open
+        self.session.unet = self._counting = CountingUNet(self.session.unet)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._engine.__exit__(*exc)
+
+    def __call__(self, pixels: Pixels, controls: Controls) -> Pixels | None:
+        self._calls += 1
+        self.last = self._engine(Frame(pixels, self._calls, self._calls / 30, self._calls / 30), controls)
+        return None if self.last is None else self.last.pixels
+
+    def flush(self) -> list[Pixels]:
+        return [restyled.pixels for restyled in self._engine.flush()]
+
+    def reset(self) -> None:
+        self._engine.reset()
+
+    @property
+    def rows(self) -> int:
+        """U-Net rows run so far."""
+        return self._counting.rows
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the last call."""
+        return Outcome.FILLING if self.last is None else self.last.outcome
+
+    @property
+    def age(self) -> int:
+        """How many calls before the last call the returned frame came in."""
+        assert self.last is not None
+        return self._calls - self.last.seq
+
+
 def settings(folder: Path, **more: object) -> DiffusionSettings:
     plain = {"width": 64, "height": 64, "device": "cpu", "acceleration": "eager", "dtype": "float32"}
     return DiffusionSettings.model_validate({"model": str(folder), **plain, **more})
@@ -30,7 +85,7 @@ def settings(folder: Path, **more: object) -> DiffusionSettings:
 
 def alone(folder: Path, frame: Pixels, controls: Controls) -> Pixels:
     """What one frame becomes with nothing before or after it."""
-    with DiffusionEngine(settings(folder, batching=False)) as engine:
+    with PixelEngine(settings(folder, batching=False)) as engine:
         result = engine(frame, controls)
     assert result is not None
     return result

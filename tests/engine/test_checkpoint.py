@@ -13,11 +13,10 @@ from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine.checkpoint import ARCHITECTURES, Checkpoint
 from sdstream.engine.conditioning import tokenizer
-from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.models import load
 from sdstream.errors import Unavailable
 from tests.engine.original_layout import open_clip_names, unet_names, vae_names, write_single_file
-from tests.engine.playing import ALWAYS, picture, settings
+from tests.engine.playing import ALWAYS, PixelEngine, picture, settings
 from tests.engine.tiny_model import make_tiny_model
 
 UNET = "model.diffusion_model."
@@ -52,7 +51,7 @@ def file(folder: Path, tmp_path: Path) -> Path:
 
 def rendered(model: Path, **more: object) -> list:
     controls = Controls(prompt="(oil:1.3) paint", steps=(10, 30), guidance={"mode": "full", "scale": 2}, **ALWAYS)
-    with DiffusionEngine(settings(model, **FULL, **more)) as engine:
+    with PixelEngine(settings(model, **FULL, **more)) as engine:
         return [engine(picture(k), controls) for k in range(3)][1:]
 
 

@@ -10,10 +10,9 @@ from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine import Outcome
 from sdstream.engine.autoencoder import Autoencoder, to_pixels
-from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.errors import Bug, Unavailable
 from sdstream.scaling import fit
-from tests.engine.playing import ALWAYS, alone, assert_alike, picture, settings
+from tests.engine.playing import ALWAYS, PixelEngine, alone, assert_alike, picture, settings
 
 
 @pytest.mark.parametrize("steps", [(30,), (32, 45), (5, 20, 30, 40)])
@@ -23,9 +22,9 @@ def test_each_picture_comes_out_n_minus_one_calls_later(engine, tiny_model, step
     pictures = []
     for k in range(late + 3):
         pictures.append(engine(picture(k), controls))
-        assert engine.last_outcome is (Outcome.FILLING if k < late else Outcome.RENDERED)
+        assert engine.outcome is (Outcome.FILLING if k < late else Outcome.RENDERED)
     assert pictures[:late] == [None] * late
-    assert engine.last_age == late
+    assert engine.age == late
     pictures += engine.flush()
     for k in range(late + 3):
         assert_alike(pictures[late + k], alone(tiny_model, picture(k), controls))
@@ -42,7 +41,7 @@ def test_a_picture_of_any_size_is_taken_and_the_engines_size_comes_out(engine):
 
 def test_width_and_height_are_not_swapped(tiny_model, tiny_xl_model):
     for folder in (tiny_model, tiny_xl_model):
-        with DiffusionEngine(settings(folder).model_copy(update={"width": 96})) as engine:
+        with PixelEngine(settings(folder).model_copy(update={"width": 96})) as engine:
             assert engine(picture(0, (720, 1280)), Controls(steps=(30,))).shape == (64, 96, 3)
 
 
@@ -61,13 +60,13 @@ def test_the_last_change_before_a_still_picture_is_shown_and_then_the_engine_res
     shown, outcomes = None, []
     for _ in range(8):
         result = engine(picture(5), controls)
-        outcomes.append(engine.last_outcome)
+        outcomes.append(engine.outcome)
         shown = shown if result is None else result
     assert outcomes == [Outcome.RENDERED] * 3 + [Outcome.SKIPPED] * 5
     assert_alike(shown, alone(tiny_model, picture(5), controls))
-    rows = engine.session.unet.rows
+    rows = engine.rows
     engine(picture(5), controls)
-    assert engine.session.unet.rows == rows
+    assert engine.rows == rows
 
 
 @pytest.mark.parametrize(
@@ -76,7 +75,7 @@ def test_the_last_change_before_a_still_picture_is_shown_and_then_the_engine_res
 def test_a_still_clip_costs_less_than_half_the_unet_rows(engine, more):
     for _ in range(44):
         engine(picture(1), Controls(steps=(32, 45), **more))
-    assert engine.session.unet.rows * 2.39 <= 44 * 2
+    assert engine.rows * 2.39 <= 44 * 2
 
 
 def test_a_new_prompt_is_rendered_though_the_picture_is_still(engine, tiny_model):
@@ -100,7 +99,7 @@ def test_frames_in_flight_are_drained_when_the_number_of_steps_changes(engine, t
     engine(picture(1), few)
     drained = engine(picture(2), many)
     assert_alike(drained, alone(tiny_model, picture(1), few))
-    assert (engine.last_outcome, engine.last_age) == (Outcome.RENDERED, 1)
+    assert (engine.outcome, engine.age) == (Outcome.RENDERED, 1)
     assert engine(picture(3), many) is None
     assert_alike(engine(picture(4), many), alone(tiny_model, picture(2), many))
 
@@ -151,7 +150,7 @@ def test_the_camera_matters_less_for_a_lower_first_step(tiny_model):
 
 
 def test_text_to_image_does_not_look_at_the_camera(tiny_model):
-    with DiffusionEngine(settings(tiny_model, task="txt2img")) as engine:
+    with PixelEngine(settings(tiny_model, task="txt2img")) as engine:
         pictures = [engine(picture(k), Controls(steps=(0, 25), seed=3)) for k in range(4)]
     assert pictures[0] is None
     assert np.array_equal(pictures[1], pictures[3])
@@ -172,11 +171,11 @@ def test_a_reset_starts_clean(engine):
         engine(picture(k), controls)
     engine.reset()
     assert engine(picture(3), controls) is None
-    assert engine.last_outcome is Outcome.FILLING
+    assert engine.outcome is Outcome.FILLING
 
 
 def test_a_closed_engine_says_so_and_closing_twice_is_harmless(tiny_model):
-    engine = DiffusionEngine(settings(tiny_model))
+    engine = PixelEngine(settings(tiny_model))
     with pytest.raises(Bug, match="with DiffusionEngine"):
         engine(picture(0), Controls())
     with engine:
@@ -190,7 +189,7 @@ def test_a_size_that_the_model_cannot_do_is_refused(tmp_path):
     model = make_tiny_model(tmp_path)
     with (
         pytest.raises(Unavailable, match="multiples of 8"),
-        DiffusionEngine(DiffusionSettings.model_construct(**{**settings(model).model_dump(), "width": 60})),
+        PixelEngine(DiffusionSettings.model_construct(**{**settings(model).model_dump(), "width": 60})),
     ):
         pass
 
@@ -221,16 +220,16 @@ def test_an_autoencoder_of_another_model_is_refused_before_going_on_air(tiny_mod
     shutil.rmtree(folder / "vae")
     sizes = {f"{way}_block_out_channels": (8, 8, 8, 8) for way in ("encoder", "decoder")}
     AutoencoderTiny(**sizes, latent_channels=16).save_pretrained(folder / "vae")
-    with pytest.raises(Unavailable, match="16 latent channels"), DiffusionEngine(settings(folder)):
+    with pytest.raises(Unavailable, match="16 latent channels"), PixelEngine(settings(folder)):
         pass
 
 
 def test_warming_up_leaves_no_trace(engine, clock, tiny_model):
     controls = Controls(prompt="ink", transition=5, steps=(32, 45), **ALWAYS)
-    assert engine.session.unet.rows == 0
+    assert engine.rows == 0
     assert engine(picture(0), controls) is None
     assert_alike(engine(picture(1), controls), alone(tiny_model, picture(0), controls))
-    assert engine.last_age == 1
+    assert engine.age == 1
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -240,7 +239,7 @@ def test_every_kind_of_model_runs_in_half_precision_too(request, name, dtype):
     controls = Controls(steps=(10, 30), guidance={"mode": "onetime_negative"}, cross_frame_attention=True, **ALWAYS)
     pictures = []
     for chosen in (settings(folder, dtype=dtype), settings(folder)):
-        with DiffusionEngine(chosen) as engine:
+        with PixelEngine(chosen) as engine:
             engine(picture(0), controls)
             pictures.append(engine(picture(1), controls).astype(int))
     assert np.abs(pictures[0] - pictures[1]).mean() < 6  # of 255; the tiny model magnifies what it rounds

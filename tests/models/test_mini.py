@@ -9,8 +9,8 @@ import pytest
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls, Guidance, Similarity, WeightedPrompt
-from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.weights.files import BUNDLED
+from tests.engine.playing import PixelEngine
 
 MINI = BUNDLED / "mini"
 LIMIT = 25 * 2**20
@@ -23,7 +23,7 @@ def engine():
     """The model at 128x128: a step takes some hundredths of a second."""
     way = {"device": "cpu", "acceleration": "eager", "dtype": "float32"}
     chosen = DiffusionSettings.model_validate({"model": "mini", "width": 128, "height": 128, **way})
-    with DiffusionEngine(chosen) as opened:
+    with PixelEngine(chosen) as opened:
         yield opened
 
 

@@ -20,8 +20,6 @@ from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Histogram
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.mailbox import Mailbox, MailboxReader, MailboxWriter
-from sdstream.stabilise.region import RegionComposite
-from sdstream.stabilise.stabiliser import Stabiliser
 from sdstream.stages import engine as body
 from sdstream.stages.engine import COUNTERS, EnginePorts, run_engine
 
@@ -49,8 +47,7 @@ class House:
             camera=self._boxes[0].reader(0),
             output=self._boxes[1].writer(),
             controls=LiveControls(Controls()),
-            steady=Stabiliser(StabiliseSettings()),
-            compose=RegionComposite(StabiliseSettings()),
+            stabilise=StabiliseSettings(),
             latency=Histogram(),
         )
         arguments = self.context, PassthroughSettings(kind="passthrough"), CANVAS, ports
@@ -128,8 +125,7 @@ def test_the_rate_leaves_out_the_time_without_a_source(house: House, monkeypatch
 
 
 def test_without_torch_the_diffusion_engine_names_the_extra(monkeypatch) -> None:
-    compose = RegionComposite(StabiliseSettings())
     monkeypatch.delitem(sys.modules, "sdstream.engine.diffusion", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(Unavailable, match=r"torch.*sdstream\[diffusion\]"):
-        open_engine(DiffusionSettings(), compose)
+        open_engine(DiffusionSettings(), (1280, 720))

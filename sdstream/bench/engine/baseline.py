@@ -74,7 +74,7 @@ class Baseline:
         ).images
 
     def _encode(self) -> Embedding:
-        self._model.text.forget()
+        self._model.text.cache.clear()
         return self._model.text.encode(PROMPT)
 
     def _picture(self, pixels: Pixels) -> Any:

@@ -8,12 +8,13 @@ from dataclasses import replace
 import torch
 
 from sdstream.bench.engine.baseline import Baseline
+from sdstream.bench.engine.counting_unet import CountingUNet
 from sdstream.bench.engine.energy import Energy
 from sdstream.bench.engine.random_models import full_autoencoder
 from sdstream.bench.engine.workbench import GUIDED, STEP_LISTS, Bench, Forgetful, Player, Row, controls
 from sdstream.controls import Controls
 from sdstream.engine.session import Session
-from sdstream.frame import Pixels
+from sdstream.frame import Frame, Pixels
 
 STILL_ETA = 0.98
 """The paper's threshold of the similarity filter."""
@@ -103,13 +104,15 @@ def similarity_filter(bench: Bench, frames: Sequence[Pixels], clip: str, n: int 
     rows: list[Row] = []
     for mode in ("off", "threshold", "stochastic"):
         session = bench.session()
+        session.unet = counting = CountingUNet(session.unet)
         chosen = controls(n, "self_negative", similarity={"mode": mode, "threshold": STILL_ETA})
         with torch.inference_mode():
             session.warm_up()
+            counting.rows = 0
             with Energy(bench.model.device) as energy:
                 _play(session, frames, chosen, RATE if energy.unit == "joules" else math.inf)
         used = None if energy.used is None else energy.used / len(frames)
-        rows.append({"clip": clip, "filter": mode, "n": n, "unet_rows": session.unet.rows / len(frames)})
+        rows.append({"clip": clip, "filter": mode, "n": n, "unet_rows": counting.rows / len(frames)})
         rows[-1] |= {energy.unit: used, "rows_saved": _times(rows[0]["unet_rows"], rows[-1]["unet_rows"])}
         rows[-1]["saved"] = _times(rows[0][energy.unit], used)
     return rows
@@ -119,7 +122,7 @@ def _play(session: Session, frames: Sequence[Pixels], chosen: Controls, rate: fl
     began = time.monotonic()
     for k, frame in enumerate(frames):
         time.sleep(max(0.0, began + k / rate - time.monotonic()))
-        session.call(frame, chosen)
+        session.call(Frame(frame, k, began + k / rate, began + k / rate), chosen)
 
 
 def _times(before: object, after: object) -> float | None:

@@ -70,9 +70,9 @@ class Together:
         self._n = n
         self.unet = session.unet
         self._autoencoder = Autoencoder(model.autoencoder)
-        shape = (model.channels, *(side // self._autoencoder.factor for side in _size(bench)))
+        shape = model.latent_shape(bench.size)
         noise = NoiseCache(shape, model.device).draw(0, n)
-        self._batch: StreamBatch[Condition] = StreamBatch(session.unet, noise, stages=n, frames=frames)
+        self._batch: StreamBatch[Condition, None] = StreamBatch(session.unet, noise, stages=n, frames=frames)
         prompt = model.text.encode("thick oil painting")
         sampling = Sampling(Schedule.of(model.table, STEP_LISTS[n]), Guidance(), noise)
         self._recipe = Recipe(sampling, Condition(prompt, prompt))
@@ -91,8 +91,8 @@ class Together:
     @torch.inference_mode()
     def __call__(self) -> object:
         """Restyle the next F frames."""
-        done = self._batch.push(self._autoencoder.encode(next(self._pictures)), self._recipe)
-        return None if done is None else self._autoencoder.decode(done)
+        done = self._batch.push(self._autoencoder.encode(next(self._pictures)), self._recipe, None)
+        return None if done is None or done.latent is None else self._autoencoder.decode(done.latent)
 
 
 def per_call(bench: Bench, n: int, frames: int) -> list[Row]:
@@ -106,7 +106,3 @@ def per_call(bench: Bench, n: int, frames: int) -> list[Row]:
         rows[-1] |= {"picture_ms": 1e3 * seconds / count, "fps": count / seconds, "frames_late": n * count - 1}
         rows[-1]["of_one"] = laps.ratio(str(count), "1") / count
     return rows
-
-
-def _size(bench: Bench) -> tuple[int, int]:
-    return bench.settings.height, bench.settings.width

@@ -12,15 +12,19 @@ import numpy as np
 import psutil
 import torch
 
+from sdstream.bench.engine.counting_unet import CountingUNet
 from sdstream.bench.engine.random_models import make_model
 from sdstream.bench.engine.stopwatch import Laps, Variant, in_turn
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
+from sdstream.engine import Restyled
+from sdstream.engine.bounded_cache import BoundedCache
 from sdstream.engine.models import Model
 from sdstream.engine.networks import CORES
 from sdstream.engine.session import Session
+from sdstream.engine.size import Size, choose_size
 from sdstream.errors import Unavailable
-from sdstream.frame import Pixels
+from sdstream.frame import Frame, Pixels
 from sdstream.scaling import fit
 
 Row = dict[str, str | float | int | None]
@@ -56,12 +60,17 @@ class Bench:
     def session(self, **settings: object) -> Session:
         """Return a fresh engine around the model, which shares its weights and nothing that it remembers."""
         text = copy.copy(self.model.text)
-        text.forget()
+        text.cache = BoundedCache(64)
         return Session(replace(self.model, text=text), self.settings.model_copy(update=settings), lambda: 0.0)
 
     def another(self) -> Model:
         """Return a second copy of the model, for what would change its attention or move its weights."""
         return make_model(self.model_name, self.settings)
+
+    @property
+    def size(self) -> Size:
+        """Width and height in pixels; `auto` is square here."""
+        return choose_size(self.settings.width, self.settings.height, (1, 1), 8)
 
     def facts(self) -> Row:
         """Return what was measured, and on what."""
@@ -69,7 +78,7 @@ class Bench:
         on_gpu = device.type == "cuda"
         return {
             "model": self.model_name,
-            "size": f"{self.settings.width}x{self.settings.height}",
+            "size": "{}x{}".format(*self.size),
             "device": torch.cuda.get_device_name(device) if on_gpu else platform.processor() or "cpu",
             "weights": str(self.model.unet.dtype).removeprefix("torch."),
             "threads": self.settings.threads or CORES,
@@ -80,7 +89,7 @@ class Bench:
 
     def moving(self, count: int = 8) -> list[Pixels]:
         """Return pictures of something that moves by a twentieth of the width a frame."""
-        base, step = self._scene(), self.settings.width // 20
+        base, step = self._scene(), self.size[0] // 20
         return [np.ascontiguousarray(np.roll(base, k * step, axis=1)) for k in range(count)]
 
     def still(self, count: int = 8) -> list[Pixels]:
@@ -98,7 +107,7 @@ class Bench:
             there, frame = video.read()
             if not there:
                 break
-            frames.append(fit(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), self.settings.width, self.settings.height))
+            frames.append(fit(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), *self.size))
         video.release()
         if not frames:
             raise Unavailable(f"clip {file} is missing or has no picture that can be read")
@@ -108,8 +117,7 @@ class Bench:
         import cv2
 
         coarse = np.random.default_rng(0).integers(40, 216, (9, 16, 3), dtype=np.uint8)
-        size = (self.settings.width, self.settings.height)
-        return cast(Pixels, cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC))
+        return cast(Pixels, cv2.resize(coarse, self.size, interpolation=cv2.INTER_CUBIC))
 
     def times(self, variants: Mapping[str, Variant]) -> Laps:
         """Time the variants call by call, in turn."""
@@ -129,7 +137,10 @@ class Player:
         """Fill the batch, and two calls more."""
         with torch.inference_mode():
             for _ in range(len(self._controls.steps) + 1):
-                self.session.call(next(self._frames), self._controls)
+                self._call()
+
+    def _call(self) -> Restyled | None:
+        return self.session.call(Frame(next(self._frames), 0, 0.0, 0.0), self._controls)
 
     def prepare(self) -> None:
         """Take the U-Net over from the other players."""
@@ -138,7 +149,7 @@ class Player:
     @torch.inference_mode()
     def __call__(self) -> object:
         """Restyle the next frames; return the last picture that came out."""
-        return [self.session.call(next(self._frames), self._controls) for _ in range(self._burst)][-1]
+        return [self._call() for _ in range(self._burst)][-1]
 
 
 class Forgetful(Player):
@@ -146,7 +157,12 @@ class Forgetful(Player):
 
     def __call__(self) -> object:
         """Forget, and restyle the next frames."""
-        self.session.forget_precomputed()
+        session = self.session
+        session.text.cache.clear()
+        session.noise.cache.clear()
+        session.unet.forget_prompts()
+        if session.batch:
+            session.batch.coefficients.clear()
         return super().__call__()
 
 
@@ -160,7 +176,8 @@ def controls(n: int, mode: str = "none", **more: object) -> Controls:
 def unet_rows(bench: Bench, chosen: Controls) -> int:
     """Return how many U-Net rows one call of a full batch costs."""
     player = bench.player(bench.moving(1), chosen)
+    player.session.unet = counting = CountingUNet(player.session.unet)
     player.warm_up()
-    before = player.session.unet.rows
+    before = counting.rows
     player()
-    return player.session.unet.rows - before
+    return counting.rows - before

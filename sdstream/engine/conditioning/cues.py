@@ -30,6 +30,8 @@ class Crossfade(Generic[T]):
         self._start: T | None = None
         self._target: T | None = None
         self._began = 0.0
+        self.share: float | None = None
+        """How far the fade had come at the last call of `at`, 0 to 1; None when no fade was running."""
 
     def at(self, now: float, target: T, seconds: float, mix: Callable[[Sequence[tuple[T, float]]], T]) -> T:
         """Return what to show at `now` (seconds): the target itself when the fade is over."""
@@ -38,8 +40,9 @@ class Crossfade(Generic[T]):
         start = self._start
         done = min(1.0, max(0.0, (now - self._began) / seconds)) if seconds > 0 else 1.0
         if start is None or done >= 1.0:
-            self._shown, self._start = target, None
+            self._shown, self._start, self.share = target, None, None
             return target
+        self.share = done
         self._shown = mix([(start, 1.0 - done), (target, done)]) if done > 0 else start
         return self._shown
 

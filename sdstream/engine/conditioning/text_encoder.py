@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sdstream.controls import Blend, Prompt
+from sdstream.engine.bounded_cache import BoundedCache
 from sdstream.engine.conditioning.prompt import Embedding, parse_weights
 from sdstream.engine.conditioning.tokenizer import load_tokenizer
 from sdstream.engine.denoising import blend as blending
@@ -43,8 +44,8 @@ class TextEncoder:
         """`zero_negative`: the model was trained with zeros, not an empty prompt, for "no negative prompt" (SDXL)."""
         self._towers = towers
         self._zero_negative = zero_negative
-        self._keep = keep
-        self._kept: dict[tuple[Prompt, Blend], Embedding] = {}
+        self.cache: BoundedCache[tuple[Prompt, Blend], Embedding] = BoundedCache(keep)
+        """The prompts encoded so far; to be cleared when an encoder's weights change."""
         self._zero: Embedding | None = None
 
     @classmethod
@@ -79,12 +80,7 @@ class TextEncoder:
     @torch.inference_mode()
     def encode(self, prompt: Prompt, blend: Blend = "linear") -> Embedding:
         """Encode a prompt, or several blended."""
-        key = (prompt, blend)
-        if key not in self._kept:
-            if len(self._kept) >= self._keep:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = self._work_out(prompt, blend)
-        return self._kept[key]
+        return self.cache.get((prompt, blend), lambda: self._encode(prompt, blend))
 
     def encode_negative(self, prompt: str) -> Embedding:
         """Encode a negative prompt: an empty one as the model was trained with it."""
@@ -96,11 +92,7 @@ class TextEncoder:
             self._zero = Embedding(torch.zeros_like(like.tokens), pooled)
         return self._zero
 
-    def forget(self) -> None:
-        """Drop what was kept: an encoder's weights changed."""
-        self._kept = {}
-
-    def _work_out(self, prompt: Prompt, blend: Blend) -> Embedding:
+    def _encode(self, prompt: Prompt, blend: Blend) -> Embedding:
         if not isinstance(prompt, str):
             return mix([(self.encode(part.text), part.weight) for part in prompt if part.weight > 0], blend)
         ids = [_ids(tower, parse_weights(prompt)) for tower in self._towers]

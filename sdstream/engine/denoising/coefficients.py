@@ -1,7 +1,7 @@
-"""The numbers of one U-Net call, worked out once for a set of frames in flight and kept until the set changes."""
+"""The coefficients of one U-Net call (the x̂0 equation), computed once for a set of frames in flight."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,74 +10,83 @@ from sdstream.engine.denoising.guidance import Guidance
 from sdstream.engine.denoising.schedule import Schedule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sampling:
-    """How a frame is denoised, fixed when it enters; equal when everything is, and the noise the same tensor."""
+    """How a frame is denoised, fixed when the frame enters.
+
+    Two samplings are equal when all numbers are, and the noise is the same tensor: `==` on tensors gives a tensor.
+    """
 
     schedule: Schedule
     guidance: Guidance
-    noise: Tensor = field(compare=False)
+    noise: Tensor
     """The cached noise ε of each stage.  # [n, c, h, w]"""
     renoise: bool = True
     """Whether ε_{i+1} is added on the way to stage i+1."""
-    _noise_id: int = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_noise_id", id(self.noise))  # tensors have no truth of equality
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sampling) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[Schedule, Guidance, int, bool]:
+        return self.schedule, self.guidance, id(self.noise), self.renoise
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
-    """One call on R rows (live stages times F frames), with N negative rows after them.
+class Coefficients:
+    """The coefficients of one U-Net call on R rows (live stages times F frames), with N negative rows after them.
 
-    x̂0 = keep x + model output + lean ref, which folds prediction type, guidance (see guidance.py) and the
-    consistency boundary into three numbers a row.
+    x̂0 = x_weight x + output_weight output + ref_weight ref, which folds prediction type, guidance (see guidance.py)
+    and the consistency boundary into three numbers a row.
     """
 
     rows: slice | Tensor
     """Where the R rows lie in the buffers of all stages."""
-    onward: slice | Tensor
-    """Where those that are not done go, one stage on."""
+    next_rows: slice | Tensor
+    """Where the rows that are not done go, one stage on."""
     timesteps: Tensor  # [R + N]
-    keep: Tensor  # [R, 1, 1, 1]
-    model: Tensor  # [R, 1, 1, 1]
-    lean: Tensor | None  # [R, 1, 1, 1]
+    x_weight: Tensor  # [R, 1, 1, 1]
+    output_weight: Tensor  # [R, 1, 1, 1]
+    ref_weight: Tensor | None  # [R, 1, 1, 1]
     """None where no row is guided."""
     negatives: slice | Tensor | None
-    """Which of the R rows run the negative prompt too."""
+    """The rows of the R that run the negative prompt too."""
     negative_stages: tuple[int, ...]
-    """The same as indices into the live stages."""
-    negative_keep: Tensor  # [N, 1, 1, 1]
-    negative_model: Tensor  # [N, 1, 1, 1]
+    """The same rows as indices into the live stages."""
+    negative_x_weight: Tensor  # [N, 1, 1, 1]
+    negative_output_weight: Tensor  # [N, 1, 1, 1]
     next_signal: Tensor  # [R or R - F, 1, 1, 1]
     next_noise: Tensor  # [R or R - F, c, h, w]
 
 
-def make_plan(live: Sequence[tuple[int, Sampling]], frames: int) -> Plan:
-    """Work out the call for `live` (stage, sampling) pairs in order of stage, `frames` rows each."""
+def make_coefficients(live: Sequence[tuple[int, Sampling]], frames: int) -> Coefficients:
+    """Compute the coefficients of the call for `live` (stage, sampling) pairs in order of stage, `frames` rows each."""
     device = live[0][1].noise.device
 
-    def column(numbers: Sequence[float]) -> Tensor:  # [len * F, 1, 1, 1]
-        column = torch.tensor(numbers, dtype=torch.float32, device=device)
-        return column.repeat_interleave(frames).view(-1, 1, 1, 1)
+    def column(numbers: Sequence[float]) -> Tensor:
+        values = torch.tensor(numbers, dtype=torch.float32, device=device)  # [len]
+        return values.repeat_interleave(frames).view(-1, 1, 1, 1)  # [len * F, 1, 1, 1]
 
-    keep, model, lean = zip(*(_weights(stage, sampling) for stage, sampling in live), strict=True)
+    x_weight, output_weight, ref_weight = zip(*(_weights(stage, sampling) for stage, sampling in live), strict=True)
     asking = tuple(i for i, (stage, sampling) in enumerate(live) if sampling.guidance.asks_negative(stage))
     clean = [live[i][1].schedule.clean(live[i][0]) for i in asking]
     moving = [(stage + 1, sampling) for stage, sampling in live if stage + 1 < len(sampling.schedule)]
     times = [sampling.schedule.timesteps[stage] for stage, sampling in [*live, *(live[i] for i in asking)]]
     guided = any(sampling.guidance.active for _, sampling in live)
-    return Plan(
+    return Coefficients(
         rows=_span([stage for stage, _ in live], frames, device),
-        onward=_span([stage for stage, _ in moving], frames, device),
+        next_rows=_span([stage for stage, _ in moving], frames, device),
         timesteps=torch.tensor(times, device=device).repeat_interleave(frames),
-        keep=column(keep),
-        model=column(model),
-        lean=column(lean) if guided else None,
+        x_weight=column(x_weight),
+        output_weight=column(output_weight),
+        ref_weight=column(ref_weight) if guided else None,
         negatives=_span(asking, frames, device) if asking else None,
         negative_stages=asking,
-        negative_keep=column([p for p, _ in clean]),
-        negative_model=column([q for _, q in clean]),
+        negative_x_weight=column([p for p, _ in clean]),
+        negative_output_weight=column([q for _, q in clean]),
         next_signal=column([sampling.schedule.a[stage] for stage, sampling in moving]),
         next_noise=_next_noise(moving, frames, live[0][1].noise),
     )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from sdstream.controls import Blend, Seeds
+from sdstream.engine.bounded_cache import BoundedCache
 from sdstream.engine.denoising.blend import slerp
 
 LATENT = (-3, -2, -1)
@@ -20,8 +21,8 @@ class NoiseCache:
     def __init__(self, shape: tuple[int, int, int], device: torch.device | str = "cpu", keep: int = 32) -> None:
         self._shape = shape
         self._device = torch.device(device)
-        self._keep = keep
-        self._kept: dict[tuple[Seeds, Blend, int], Tensor] = {}
+        self.cache: BoundedCache[tuple[Seeds, Blend, int], Tensor] = BoundedCache(keep)
+        """The noise drawn so far, by seeds, blend and number of stages."""
 
     def draw(self, seed: int, stages: int) -> Tensor:
         """Return the noise of one seed; its first stages do not depend on how many there are.  # [n, c, h, w]"""
@@ -30,21 +31,11 @@ class NoiseCache:
     def mix(self, seeds: Seeds, blend: Blend, stages: int) -> Tensor:
         """Return the noise of one or more seeds, at unit variance however blended.  # [n, c, h, w]
 
-        The same question gets the same tensor, as long as it is among the latest.
+        Equal arguments give the same tensor, as long as the cache holds the tensor.
         """
-        key = (seeds, blend, stages)
-        if key not in self._kept:
-            noise = self._work_out(seeds, blend, stages)
-            if len(self._kept) >= self._keep:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = noise
-        return self._kept[key]
+        return self.cache.get((seeds, blend, stages), lambda: self._draw(seeds, blend, stages))
 
-    def forget(self) -> None:
-        """Drop what was kept."""
-        self._kept.clear()
-
-    def _work_out(self, seeds: Seeds, blend: Blend, stages: int) -> Tensor:
+    def _draw(self, seeds: Seeds, blend: Blend, stages: int) -> Tensor:
         if not isinstance(seeds, int):
             parts = [(self.draw(part.seed, stages), part.weight) for part in seeds if part.weight > 0]
             return mix_noise(parts, blend)

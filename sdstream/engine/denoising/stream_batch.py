@@ -1,7 +1,7 @@
 """Stream Batch: every denoising step of every frame in flight in one U-Net call (paper section 3.1).
 
-Row i holds the frame that entered i calls ago, at stage i. The core knows tensors and a U-Net to call;
-it knows no files, clocks, prompts or pixels.
+Row i holds the frame that entered i calls ago, at denoising stage i. Stream Batch knows tensors and a U-Net to call;
+files, clocks, prompts and pixels are unknown here.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,34 +11,38 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from sdstream.engine.denoising.coefficients import Plan, Sampling, make_plan
+from sdstream.engine.bounded_cache import BoundedCache
+from sdstream.engine.denoising.coefficients import Coefficients, Sampling, make_coefficients
 from sdstream.errors import Bug
 
 C = TypeVar("C")
-"""What the U-Net is told about a frame (its prompt); never looked at here."""
+"""What the U-Net is given about a frame (the frame's prompt); Stream Batch never looks inside."""
+
+L = TypeVar("L")
+"""The luggage that a frame carries through the batch; Stream Batch hands the luggage back with the result."""
 
 
 @dataclass(frozen=True)
 class Recipe(Generic[C]):
-    """What a frame is finished with; a change of prompt or seed is a new recipe for the frames after it."""
+    """What a frame is finished with; a change of prompt or seed is a new recipe for later frames."""
 
     sampling: Sampling
     condition: C
     together: bool = False
-    """Cross-frame attention: look at the frames of the same scene beside it that want it too."""
+    """Cross-frame attention: attend to the frames of the same scene beside this frame, if both ask for it."""
 
 
 @dataclass(frozen=True)
 class Row(Generic[C]):
-    """What the U-Net is told about one row of its batch."""
+    """What the U-Net is given about one row of its batch."""
 
     condition: C
     negative: bool
-    """A guidance row: it gets the negative prompt, and takes no part in cross-frame attention."""
+    """A guidance row: gets the negative prompt, and takes no part in cross-frame attention."""
     scene: int | None
-    """Rows of one scene look at each other: no cut and no skip lies between them. None looks at itself only."""
+    """Rows of one scene attend to each other: no cut and no skip lies between them. None attends to itself only."""
     hint: Tensor | None
-    """This frame's own picture for ControlNets.  # [3, H, W]"""
+    """The ControlNet picture of this row's own frame.  # [nets, 3, H, W]"""
 
 
 UNet = Callable[[Tensor, Tensor, Sequence[Row[C]]], Tensor]
@@ -46,118 +50,137 @@ UNet = Callable[[Tensor, Tensor, Sequence[Row[C]]], Tensor]
 
 
 @dataclass(frozen=True)
-class _InFlight(Generic[C]):
+class Done(Generic[L]):
+    """The end of one call's way through the batch."""
+
+    latent: Tensor | None
+    """The denoised latents, float32, [F, c, h, w], the caller's to keep; None for a call that was a skip."""
+    luggage: L
+    """What the call was given as luggage."""
+
+
+@dataclass(frozen=True)
+class _InFlight(Generic[C, L]):
+    luggage: L
     recipe: Recipe[C]
-    hint: Tensor | None  # [F, 3, H, W]
+    hint: Tensor | None  # [F, nets, 3, H, W]
     scene: int
 
 
-class StreamBatch(Generic[C]):
+@dataclass(frozen=True)
+class _Gap(Generic[L]):
+    luggage: L
+
+
+class StreamBatch(Generic[C, L]):
     """Frames in flight through `stages` denoising stages, `frames` of them entering at a time.
 
-    With `batching` off every frame goes through all its stages at once, in as many calls (for comparison). The
-    daemon's engine takes one frame at a time: docs/developing.md says why, `bench engine --steps 1x4` what it forgoes.
+    With `batching` off every frame goes through all stages at once, in as many calls (for comparison). The daemon's
+    engine takes one frame at a time: docs/developing.md says why, and `bench engine --steps 1x4` measures the cost.
     """
 
     def __init__(self, unet: UNet[C], noise: Tensor, *, stages: int, frames: int = 1, batching: bool = True) -> None:
-        """`noise` gives the latents' shape (its last three sizes) and device; nothing is kept of it."""
+        """`noise` gives the latents' shape (the last three sizes) and device; no reference to `noise` is kept."""
         self._unet = unet
         self._stages = stages
         self._frames = frames
         self._batching = batching
-        self._x = noise.new_zeros(stages * frames, *noise.shape[-3:], dtype=torch.float32)
-        self._ref = torch.zeros_like(self._x)
-        self._in_flight: list[_InFlight[C] | None] = [None] * stages
+        self._x = noise.new_zeros(stages * frames, *noise.shape[-3:], dtype=torch.float32)  # [n * F, c, h, w]
+        self._ref = torch.zeros_like(self._x)  # [n * F, c, h, w]
+        self._in_flight: list[_InFlight[C, L] | _Gap[L] | None] = [None] * stages  # by denoising stage
         self._scene = 0
-        self._plans: dict[tuple[tuple[int, Sampling], ...], Plan] = {}
-
-    @property
-    def in_flight(self) -> int:
-        """How many calls' frames are on their way."""
-        return sum(entry is not None for entry in self._in_flight)
+        self.coefficients: BoundedCache[tuple[tuple[int, Sampling], ...], Coefficients] = BoundedCache(4 * stages)
+        """The coefficients of the latest U-Net calls, by the stages and samplings in flight."""
 
     def push(
-        self, latent: Tensor, recipe: Recipe[C], *, hint: Tensor | None = None, cut: bool = False
-    ) -> Tensor | None:
-        """Take in `frames` latents and return those that are done: the ones of `stages` - 1 calls ago.
+        self, latent: Tensor, recipe: Recipe[C], luggage: L, *, hint: Tensor | None = None, cut: bool = False
+    ) -> Done[L] | None:
+        """Take in `frames` latents; return the call of `stages` - 1 calls ago, or None while the batch fills.
 
-        Latents are scaled as the U-Net likes them, float32, [F, c, h, w], and so is the result, which is the
-        caller's to keep; None while the batch fills. `cut` says that the scene changed with this frame.
+        `latent` is scaled for the U-Net, float32, [F, c, h, w]. `cut` says that the scene changed with this frame.
+        Raises Bug when the recipe or the latent does not fit this batch.
         """
         schedule, noise = recipe.sampling.schedule, recipe.sampling.noise
         if len(schedule) != self._stages or latent.shape != self._x[: self._frames].shape:
             raise Bug(f"{len(schedule)} steps and {tuple(latent.shape)} do not fit {self._stages} stages")
         self._scene += cut
-        entry = _InFlight(recipe, hint, self._scene)
-        x = schedule.a[0] * latent + schedule.b[0] * noise[0]
+        entry = _InFlight(luggage, recipe, hint, self._scene)
+        x = schedule.a[0] * latent + schedule.b[0] * noise[0]  # [F, c, h, w]
         if not self._batching:
-            return self._finish(entry, x, latent.clone())
+            return Done(self._denoise_alone(entry, x, latent), luggage)
         self._x[: self._frames] = x
         self._ref[: self._frames] = latent
-        self._in_flight[0] = entry
-        return self._step()
+        return self._step(entry)
 
-    def advance(self) -> Tensor | None:
-        """Move the frames in flight one stage on, with a gap behind them; return what is done, if anything."""
+    def skip(self, luggage: L) -> Done[L] | None:
+        """Move the frames in flight one stage on, with a gap behind them; return as `push` does."""
         self._scene += 1
-        return self._step()
+        return self._step(_Gap(luggage)) if self._batching else Done(None, luggage)
 
-    def flush(self) -> list[Tensor]:
-        """Finish every frame in flight, oldest first; afterwards none is."""
-        outputs = [self.advance() for _ in range(self._stages - 1)]
-        return [output for output in outputs if output is not None]
+    def flush(self) -> list[Done[L]]:
+        """Finish every call in flight, oldest first; afterwards the batch is empty."""
+        self._scene += 1
+        steps = [self._step(None) for _ in range(self._stages - 1)]
+        return [done for done in steps if done is not None]
 
     def reset(self) -> None:
         """Forget the frames in flight."""
         self._in_flight = [None] * self._stages
         self._scene += 1
 
-    def forget_plans(self) -> None:
-        """Drop the numbers of the calls so far; the next ones are worked out anew."""
-        self._plans.clear()
+    def _step(self, entering: _InFlight[C, L] | _Gap[L] | None) -> Done[L] | None:
+        """Let `entering` in at stage 0, do the U-Net call that is due, and move everything one stage on."""
+        in_flight = [entering, *self._in_flight[1:]]
+        live = [(stage, entry) for stage, entry in enumerate(in_flight) if isinstance(entry, _InFlight)]
+        finished = self._call(live) if live else None
+        self._in_flight = [None, *in_flight[:-1]]
+        done = in_flight[-1]
+        return None if done is None else Done(finished, done.luggage)
 
-    def _step(self) -> Tensor | None:
-        live = [(stage, entry) for stage, entry in enumerate(self._in_flight) if entry is not None]
-        self._in_flight = [None, *self._in_flight[:-1]]
-        if not live:
-            return None
-        plan = self._plan(tuple((stage, entry.recipe.sampling) for stage, entry in live))
-        clean, ref = self._denoise(plan, self._x[plan.rows], self._ref[plan.rows], [e for _, e in live])
-        moving = len(plan.next_signal)
+    def _call(self, live: Sequence[tuple[int, _InFlight[C, L]]]) -> Tensor | None:
+        """Do one U-Net call for the `live` (stage, entry) pairs; return the last stage's latents, if live."""
+        use = self._coefficients([(stage, entry.recipe.sampling) for stage, entry in live])
+        entries = [entry for _, entry in live]
+        clean, ref = self._denoise(use, self._x[use.rows], self._ref[use.rows], entries)  # [R, c, h, w] each
+        moving = len(use.next_signal)
         if moving:
-            self._x[plan.onward] = torch.addcmul(plan.next_noise, clean[:moving], plan.next_signal)
-        if moving and plan.lean is not None:
-            self._ref[plan.onward] = ref[:moving].clone()  # source and target overlap
+            self._x[use.next_rows] = torch.addcmul(use.next_noise, clean[:moving], use.next_signal)
+        if moving and use.ref_weight is not None:
+            # The copy is needed where `ref` is a view: source and target rows overlap.
+            self._ref[use.next_rows] = ref[:moving].clone()
         return clean[moving:] if moving < len(clean) else None
 
-    def _finish(self, entry: _InFlight[C], x: Tensor, ref: Tensor) -> Tensor:
+    def _denoise_alone(self, entry: _InFlight[C, L], x: Tensor, ref: Tensor) -> Tensor:
         for stage in range(self._stages):
-            plan = self._plan(((stage, entry.recipe.sampling),))
-            clean, ref = self._denoise(plan, x, ref, [entry])
-            if len(plan.next_signal):
-                x = torch.addcmul(plan.next_noise, clean, plan.next_signal)
+            use = self._coefficients([(stage, entry.recipe.sampling)])
+            clean, ref = self._denoise(use, x, ref, [entry])  # [F, c, h, w] each
+            if len(use.next_signal):
+                x = torch.addcmul(use.next_noise, clean, use.next_signal)  # [F, c, h, w]
         return clean
 
-    def _denoise(self, plan: Plan, x: Tensor, ref: Tensor, entries: Sequence[_InFlight[C]]) -> tuple[Tensor, Tensor]:
-        """Return the clean estimates and the references of R rows; references asked for now are written in."""
+    def _denoise(
+        self, use: Coefficients, x: Tensor, ref: Tensor, entries: Sequence[_InFlight[C, L]]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the clean estimates x̂0 and the references of R rows, [R, c, h, w] each."""
         rows = self._rows(entries, negative=False)
-        if plan.negatives is None:
-            output = self._unet(x, plan.timesteps, rows)
+        if use.negatives is None:
+            output = self._unet(x, use.timesteps, rows)  # [R, c, h, w]
         else:
-            asking = x[plan.negatives]
-            rows += self._rows([entries[i] for i in plan.negative_stages], negative=True)
-            both = self._unet(torch.cat((x, asking)), plan.timesteps, rows)
-            output, negative = both[: len(x)], both[len(x) :]
-            asked = plan.negative_keep * asking + plan.negative_model * negative
-            ref[plan.negatives] = asked.nan_to_num_(0.0, 0.0, 0.0)
-        clean = torch.addcmul(plan.keep * x, plan.model, output)
-        if plan.lean is not None:
-            clean.addcmul_(plan.lean, ref)
-        # A number that overflowed (half precision does) ends with its frame: cross-frame attention would hand it on
-        # to every later one.
+            asking = x[use.negatives]  # [N, c, h, w]
+            rows += self._rows([entries[i] for i in use.negative_stages], negative=True)
+            both = self._unet(torch.cat((x, asking)), use.timesteps, rows)  # [R + N, c, h, w]
+            output, negative = both[: len(x)], both[len(x) :]  # [R, c, h, w], [N, c, h, w]
+            asked = use.negative_x_weight * asking + use.negative_output_weight * negative  # [N, c, h, w]
+            ref = ref.clone()
+            ref[use.negatives] = asked.nan_to_num_(0.0, 0.0, 0.0)
+        clean = torch.addcmul(use.x_weight * x, use.output_weight, output)  # [R, c, h, w]
+        if use.ref_weight is not None:
+            clean.addcmul_(use.ref_weight, ref)
+        # A value that overflowed (half precision does) ends with its frame: cross-frame attention would hand the
+        # value on to every later frame.
         return clean.nan_to_num_(0.0, 0.0, 0.0), ref
 
-    def _rows(self, entries: Sequence[_InFlight[C]], *, negative: bool) -> list[Row[C]]:
+    def _rows(self, entries: Sequence[_InFlight[C, L]], *, negative: bool) -> list[Row[C]]:
         return [
             Row(
                 condition=entry.recipe.condition,
@@ -169,10 +192,5 @@ class StreamBatch(Generic[C]):
             for f in range(self._frames)
         ]
 
-    def _plan(self, key: tuple[tuple[int, Sampling], ...]) -> Plan:
-        plan = self._plans.get(key)
-        if plan is None:
-            if len(self._plans) >= 4 * self._stages:
-                self._plans.clear()
-            plan = self._plans[key] = make_plan(key, self._frames)
-        return plan
+    def _coefficients(self, live: Sequence[tuple[int, Sampling]]) -> Coefficients:
+        return self.coefficients.get(tuple(live), lambda: make_coefficients(live, self._frames))

@@ -45,12 +45,9 @@ class ConditionedUNet:
         self._scale_size: int | None = unet.config.get("time_cond_proj_dim")
         self._scales: tuple[float, ...] = ()
         self._scale_embedding: Tensor | None = None
-        self.rows = 0
-        """U-Net rows run so far."""
 
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
         """Run one call: x [rows, c, h, w] float32 and the result likewise."""
-        self.rows += len(x)
         weights = [row.condition.loras for row in rows]
         self._loras.settle(weights)
         self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows], weights)

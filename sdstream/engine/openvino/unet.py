@@ -53,8 +53,6 @@ class GraphUNet:
         self._embeddings: tuple[Embedding, ...] = ()
         self._prompts: list[Tensor] = []
         self._output = torch.empty(0, *shape)
-        self.rows = 0
-        """U-Net rows run so far."""
 
     def prepare(self) -> None:
         """Compile for the numbers of rows that a show is likely to need."""
@@ -63,7 +61,6 @@ class GraphUNet:
 
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
         """Run one call: x [rows, c, h, w] float32; the result is likewise, and holds until the next call."""
-        self.rows += len(x)
         self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows])
         if len(self._output) != len(x):
             self._output = torch.empty_like(x)

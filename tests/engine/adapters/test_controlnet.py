@@ -14,11 +14,10 @@ from sdstream.config.engine import ControlNetSettings
 from sdstream.controls import Controls
 from sdstream.engine.adapters.controlnet import Depth, edges
 from sdstream.engine.adapters.controlnet_file import load_controlnet
-from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 from tests.engine.original_layout import controlnet_names
-from tests.engine.playing import settings
+from tests.engine.playing import PixelEngine, settings
 
 
 def picture(seed: int) -> Pixels:
@@ -52,7 +51,7 @@ def test_edges_are_white_where_the_picture_changes_and_black_elsewhere():
 
 
 def render(model: Path, nets: dict[str, ControlNetSettings], scales: dict[str, float]) -> Pixels | None:
-    with DiffusionEngine(settings(model, controlnets=nets)) as engine:
+    with PixelEngine(settings(model, controlnets=nets)) as engine:
         return engine(picture(0), Controls(steps=(10,), controlnets=scales))
 
 
@@ -70,7 +69,7 @@ def test_one_that_leaves_auto_another_number_format_is_told(tiny_model, controln
     pytest.importorskip("openvino")
     monkeypatch.setattr("sdstream.engine.openvino.runtime.capabilities", lambda: ("FP32", "BF16"))
     chosen = settings(tiny_model, acceleration="auto", dtype="auto", controlnets={"a": net(controlnet)})
-    with capture_logs() as logs, DiffusionEngine(chosen):
+    with capture_logs() as logs, PixelEngine(chosen):
         pass
     (told,) = [log for log in logs if log["event"] == "ControlNets or LoRAs change the number format"]
     assert (told["dtype"], told["without"]) == ("float32", "bfloat16")
@@ -92,16 +91,16 @@ def test_each_frame_in_flight_keeps_its_own_condition_and_scale(tiny_model, cont
         for k in range(5)
     ]
     chosen = settings(tiny_model, controlnets={"a": net(controlnet)})
-    with DiffusionEngine(chosen) as engine:
+    with PixelEngine(chosen) as engine:
         batched = [engine(picture(k), controls) for k, controls in enumerate(shows)][2:] + engine.flush()
-    with DiffusionEngine(chosen.model_copy(update={"batching": False})) as engine:
+    with PixelEngine(chosen.model_copy(update={"batching": False})) as engine:
         alone = [engine(picture(k), controls) for k, controls in enumerate(shows)]
     assert all(np.abs(a.astype(int) - b.astype(int)).max() <= 1 for a, b in zip(batched, alone, strict=True))
 
 
 def test_a_controlnet_for_another_base_is_refused(tiny_xl_model, controlnet):
     chosen = settings(tiny_xl_model, controlnets={"a": net(controlnet)})
-    with pytest.raises(Unavailable, match="another base"), DiffusionEngine(chosen):
+    with pytest.raises(Unavailable, match="another base"), PixelEngine(chosen):
         pass
 
 
@@ -183,7 +182,7 @@ def test_an_xl_controlnet_by_the_original_names_has_all_of_its_weights(tiny_xl_m
 
 def test_an_unknown_name_in_the_controls_is_refused(tiny_model, controlnet):
     with (
-        DiffusionEngine(settings(tiny_model, controlnets={"a": net(controlnet)})) as engine,
+        PixelEngine(settings(tiny_model, controlnets={"a": net(controlnet)})) as engine,
         pytest.raises(Unavailable, match=r"engine\.controlnets has: a"),
     ):
         engine(picture(0), Controls(controlnets={"b": 1.0}))
@@ -191,7 +190,7 @@ def test_an_unknown_name_in_the_controls_is_refused(tiny_model, controlnet):
 
 def test_depth_needs_a_model(tiny_model, controlnet):
     chosen = settings(tiny_model, controlnets={"a": net(controlnet, "depth")})
-    with pytest.raises(Unavailable, match="depth_model"), DiffusionEngine(chosen):
+    with pytest.raises(Unavailable, match="depth_model"), PixelEngine(chosen):
         pass
 
 

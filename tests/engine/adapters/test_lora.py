@@ -10,7 +10,6 @@ from torch import Tensor
 from sdstream.config.engine import DiffusionSettings, LoraSettings
 from sdstream.controls import Controls
 from sdstream.engine.adapters.lora import Loras
-from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.models import Model, load
 from sdstream.errors import Unavailable
 from tests.engine.adapters.lora_files import (
@@ -27,7 +26,7 @@ from tests.engine.adapters.lora_files import (
     peft,
     saved,
 )  # fmt: skip
-from tests.engine.playing import ALWAYS, assert_alike, picture, settings
+from tests.engine.playing import ALWAYS, PixelEngine, assert_alike, picture, settings
 
 
 def kohya() -> dict[str, Tensor]:
@@ -156,9 +155,9 @@ def test_each_frame_in_flight_keeps_the_lora_weights_that_it_entered_with(
         Controls(prompt="oil", steps=(10, 25, 40), loras=loras, guidance={"mode": mode, "scale": 1.6}, **ALWAYS)
         for loras in weights
     ]
-    with DiffusionEngine(chosen) as engine:
+    with PixelEngine(chosen) as engine:
         batched = [engine(picture(k), controls) for k, controls in enumerate(shows)][2:] + engine.flush()
-    with DiffusionEngine(chosen.model_copy(update={"batching": False})) as engine:
+    with PixelEngine(chosen.model_copy(update={"batching": False})) as engine:
         alone = [engine(picture(k), controls) for k, controls in enumerate(shows)]
     for together, single in zip(batched, alone, strict=True):
         assert_alike(together, single)
@@ -189,7 +188,7 @@ def test_rows_that_want_different_weights_get_theirs_and_no_layer_is_rewritten(m
 def test_a_weight_turned_live_shows_at_once_and_a_steady_one_costs_nothing(tiny_model, tmp_path, prompt_cache):
     chosen = settings(tiny_model, prompt_cache=prompt_cache, loras={"a": {"path": saved(tmp_path, peft())}})
     frame = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    with DiffusionEngine(chosen) as engine:
+    with PixelEngine(chosen) as engine:
         plain, strong, plain_again = (
             engine(frame, Controls(steps=(10,), guidance={"mode": "none"}, loras=loras))
             for loras in ({}, {"a": 3.0}, {"a": 0.0})

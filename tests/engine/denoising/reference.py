@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sdstream.engine.denoising.coefficients import Sampling
 from sdstream.engine.denoising.schedule import NoiseTable, Schedule
-from sdstream.engine.denoising.stream_batch import Row
+from sdstream.engine.denoising.stream_batch import Done, Recipe, Row, StreamBatch
 
 Model = Callable[[Tensor, int, float], Tensor]
 
@@ -68,3 +68,22 @@ def _noise_of(output: Tensor, x: Tensor, schedule: Schedule, i: int) -> Tensor:
     if schedule.prediction == "epsilon":
         return output
     return a * output + b * x if schedule.prediction == "v_prediction" else (x - a * output) / b
+
+
+def push(batch: StreamBatch, z: Tensor, recipe: Recipe, luggage: object = None, **more: object) -> Tensor | None:
+    """Push, and return the latents that come out, if any."""
+    return _latent(batch.push(z, recipe, luggage, **more))
+
+
+def skip(batch: StreamBatch) -> Tensor | None:
+    """Skip a call, and return the latents that come out, if any."""
+    return _latent(batch.skip(None))
+
+
+def flush(batch: StreamBatch) -> list[Tensor]:
+    """Return the latents of the frames in flight; gaps are left out."""
+    return [done.latent for done in batch.flush() if done.latent is not None]
+
+
+def _latent(done: Done | None) -> Tensor | None:
+    return None if done is None else done.latent

@@ -36,7 +36,7 @@ def test_the_cache_stays_small():
     cache = NoiseCache((1, 2, 2), keep=5)
     for seed in range(100):
         cache.draw(seed, 2)
-    assert len(cache._kept) == 5
+    assert len(cache.cache) == 5
 
 
 @pytest.mark.parametrize("blend", ["linear", "slerp"])

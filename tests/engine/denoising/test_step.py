@@ -62,8 +62,8 @@ def steady(folder: object, device: str, mode: str, **recipe: object) -> Callable
     batch = StreamBatch(conditioned, noise, stages=len(STEPS))
     latent = torch.randn(1, *SHAPE).to(device)
     for _ in range(len(STEPS) + 1):
-        batch.push(latent, chosen)
-    return lambda: batch.push(latent, chosen)
+        batch.push(latent, chosen, None)
+    return lambda: batch.push(latent, chosen, None)
 
 
 @torch.inference_mode()

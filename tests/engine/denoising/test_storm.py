@@ -10,16 +10,15 @@ import torch
 
 from sdstream.controls import Controls
 from sdstream.engine import Outcome
-from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.models import load
 from tests.engine.adapters.lora_files import everywhere, saved
-from tests.engine.playing import Clock, picture, settings
+from tests.engine.playing import Clock, PixelEngine, picture, settings
 
 
 @pytest.fixture
-def styled(tiny_model: Path, clock: Clock, tmp_path: Path) -> Iterator[DiffusionEngine]:
+def styled(tiny_model: Path, clock: Clock, tmp_path: Path) -> Iterator[PixelEngine]:
     lora = saved(tmp_path, everywhere(load(settings(tiny_model)).unet, seed=0))
-    with DiffusionEngine(settings(tiny_model, loras={"a": {"path": lora}}), clock) as opened:
+    with PixelEngine(settings(tiny_model, loras={"a": {"path": lora}}), clock) as opened:
         yield opened
 
 
@@ -73,5 +72,5 @@ def test_a_short_storm_raises_nothing(styled, clock):
     for k in range(60):
         clock.now += 0.03
         styled(picture(k % 3), storm(dice))
-        outcomes.add(styled.last_outcome)
+        outcomes.add(styled.outcome)
     assert Outcome.RENDERED in outcomes

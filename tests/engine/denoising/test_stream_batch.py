@@ -13,9 +13,10 @@ from sdstream.engine.denoising.guidance import Guidance
 from sdstream.engine.denoising.schedule import Schedule
 from sdstream.engine.denoising.stream_batch import Recipe, StreamBatch
 from sdstream.errors import Bug
-from tests.engine.denoising.reference import ToyUNet, denoise, table
+from tests.engine.denoising.reference import ToyUNet, denoise, flush, push, skip, table
 from tests.engine.denoising.test_storm import live_tensors
 
+Batch = StreamBatch[tuple[float, float], object]
 MODES = ("none", "full", "self_negative", "onetime_negative")
 SHAPE = (3, 4, 4)
 TABLES = {prediction: table(prediction) for prediction in ("epsilon", "v_prediction", "sample")}
@@ -32,7 +33,9 @@ def sampling(
     return Sampling(Schedule.of(TABLES[prediction], steps), guidance, noise, renoise)
 
 
-def make(stages: int, frames: int = 1, *, batching: bool = True) -> tuple[StreamBatch[tuple[float, float]], ToyUNet]:
+def make(
+    stages: int, frames: int = 1, *, batching: bool = True
+) -> tuple[StreamBatch[tuple[float, float], object], ToyUNet]:
     unet = ToyUNet()
     return StreamBatch(unet, torch.zeros(SHAPE), stages=stages, frames=frames, batching=batching), unet
 
@@ -67,8 +70,8 @@ def test_every_frame_comes_out_as_if_it_were_denoised_alone_with_the_recipe_it_e
     recipes, stages = show
     batch, _ = make(stages, frames)
     z = latents(len(recipes), frames)
-    outputs = [batch.advance() if recipe is None else batch.push(z[k], recipe) for k, recipe in enumerate(recipes)]
-    outputs += [batch.advance() for _ in range(stages - 1)]
+    outputs = [skip(batch) if recipe is None else push(batch, z[k], recipe) for k, recipe in enumerate(recipes)]
+    outputs += [skip(batch) for _ in range(stages - 1)]
     assert outputs[: stages - 1] == [None] * (stages - 1)
     for k, recipe in enumerate(recipes):
         if recipe is None:
@@ -83,8 +86,8 @@ def test_sequential_denoising_gives_the_same_pictures_at_once(show, frames):
     batch, _ = make(stages, frames, batching=False)
     for z, recipe in zip(latents(len(recipes), frames), recipes, strict=True):
         if recipe is not None:
-            assert_same(batch.push(z, recipe), z, recipe)
-    assert batch.flush() == []
+            assert_same(push(batch, z, recipe), z, recipe)
+    assert flush(batch) == []
 
 
 @pytest.mark.parametrize("prediction", sorted(TABLES))
@@ -96,9 +99,9 @@ def test_batched_equals_sequential_in_every_mode(mode, steps, frames, renoise, p
     recipe = Recipe(sampling(steps, Guidance(mode, 1.7, 0.6), renoise=renoise, prediction=prediction), (0.3, -0.4))
     batched, alone = make(len(steps), frames)[0], make(len(steps), frames, batching=False)[0]
     z = latents(6, frames)
-    together = [output for k in range(6) if (output := batched.push(z[k], recipe)) is not None] + batched.flush()
+    together = [output for k in range(6) if (output := push(batched, z[k], recipe)) is not None] + flush(batched)
     for k in range(6):
-        torch.testing.assert_close(together[k], alone.push(z[k], recipe), atol=2e-4, rtol=2e-4)
+        torch.testing.assert_close(together[k], push(alone, z[k], recipe), atol=2e-4, rtol=2e-4)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -109,7 +112,7 @@ def test_the_boundary_condition_weighs_every_term_also_far_from_one(mode):
     batch, _ = make(3)
     z = latents(5)
     for k in range(5):
-        output = batch.push(z[k], recipe)
+        output = push(batch, z[k], recipe)
         if k >= 2:
             assert_same(output, z[k - 2], recipe)
 
@@ -120,8 +123,8 @@ def test_guidance_of_one_or_less_is_none_bit_for_bit_and_never_fails(mode, scale
     plain, guided = make(3)[0], make(3)[0]
     steps = (18, 32, 45)
     for z in latents(5):
-        a = plain.push(z, Recipe(sampling(steps, Guidance("none", 7.0, 0.2)), (0.3, 0.1)))
-        b = guided.push(z, Recipe(sampling(steps, Guidance(mode, scale, 0.5)), (0.3, 0.1)))
+        a = push(plain, z, Recipe(sampling(steps, Guidance("none", 7.0, 0.2)), (0.3, 0.1)))
+        b = push(guided, z, Recipe(sampling(steps, Guidance(mode, scale, 0.5)), (0.3, 0.1)))
         assert (a is None and b is None) or (a is not None and b is not None and torch.equal(a, b))
 
 
@@ -130,7 +133,7 @@ def test_a_full_batch_costs_n_2n_n_and_n_plus_one_unet_rows(mode, rows):
     batch, unet = make(4)
     recipe = Recipe(sampling((10, 20, 30, 40), Guidance(mode, 1.5, 0.5)), (0.1, 0.2))
     for z in latents(6):
-        batch.push(z, recipe)
+        push(batch, z, recipe)
     assert unet.calls[3:] == [rows] * 3
 
 
@@ -141,7 +144,7 @@ def test_the_same_frame_gives_the_same_picture_for_ever(mode, steps, batching):
     batch, _ = make(len(steps), batching=batching)
     recipe = Recipe(sampling(steps, Guidance(mode, 1.4, 0.5)), (0.3, -0.4))
     z = latents(1)[0]
-    outputs = [output for _ in range(12) if (output := batch.push(z, recipe)) is not None]
+    outputs = [output for _ in range(12) if (output := push(batch, z, recipe)) is not None]
     assert len(outputs) >= 11
     assert all(torch.equal(output, outputs[0]) for output in outputs)
 
@@ -151,25 +154,24 @@ def test_flush_gives_the_last_frames_in_order_and_leaves_nothing():
     recipe = Recipe(sampling((10, 20, 30, 40), Guidance("self_negative", 1.5, 0.5)), (0.1, 0.2))
     z = latents(5)
     for k in range(5):
-        batch.push(z[k], recipe)
-    rest = batch.flush()
+        push(batch, z[k], recipe)
+    rest = flush(batch)
     assert len(rest) == 3
     assert_same(rest[0], z[2], recipe)
     assert_same(rest[2], z[4], recipe)
     assert unet.calls[-3:] == [3, 2, 1]
-    assert batch.in_flight == 0
-    assert batch.flush() == []
+    assert flush(batch) == []
 
 
 def test_a_reset_starts_clean():
     batch, unet = make(3)
     recipe = Recipe(sampling((10, 20, 30), Guidance("onetime_negative", 1.5, 0.5)), (0.1, 0.2))
     z = latents(6)
-    batch.push(z[0], recipe)
-    batch.push(z[1], recipe)
+    push(batch, z[0], recipe)
+    push(batch, z[1], recipe)
     batch.reset()
-    assert [batch.push(z[2], recipe), batch.push(z[3], recipe)] == [None, None]
-    assert_same(batch.push(z[4], recipe), z[2], recipe)
+    assert [push(batch, z[2], recipe), push(batch, z[3], recipe)] == [None, None]
+    assert_same(push(batch, z[4], recipe), z[2], recipe)
     assert unet.calls[2:] == [2, 3, 4]
 
 
@@ -177,12 +179,12 @@ def test_gaps_cost_no_rows():
     batch, unet = make(3)
     recipe = Recipe(sampling((10, 20, 30), Guidance("none")), (0.1, 0.2))
     z = latents(2)
-    batch.push(z[0], recipe)
-    batch.advance()
-    assert_same(batch.push(z[1], recipe), z[0], recipe)
-    assert batch.advance() is None
-    assert_same(batch.advance(), z[1], recipe)
-    assert batch.advance() is None
+    push(batch, z[0], recipe)
+    skip(batch)
+    assert_same(push(batch, z[1], recipe), z[0], recipe)
+    assert skip(batch) is None
+    assert_same(skip(batch), z[1], recipe)
+    assert skip(batch) is None
     assert unet.calls == [1, 1, 2, 1, 1]
 
 
@@ -190,14 +192,14 @@ def test_outputs_are_the_callers_to_keep():
     batch, _ = make(2)
     recipe = Recipe(sampling((10, 20), Guidance("self_negative", 1.5, 0.5)), (0.1, 0.2))
     z = latents(4)
-    batch.push(z[0], recipe)
-    first = batch.push(z[1], recipe)
+    push(batch, z[0], recipe)
+    first = push(batch, z[1], recipe)
     assert first is not None
     before = first.clone()
-    batch.push(z[2], recipe)
+    push(batch, z[2], recipe)
     first_latent = z[3].clone()
-    batch.push(z[3], recipe)
-    batch.flush()
+    push(batch, z[3], recipe)
+    flush(batch)
     assert torch.equal(first, before)
     assert torch.equal(z[3], first_latent)
 
@@ -205,14 +207,14 @@ def test_outputs_are_the_callers_to_keep():
 def test_steps_that_do_not_fit_the_stages_are_a_bug():
     batch, _ = make(2)
     with pytest.raises(Bug, match="3 steps"):
-        batch.push(latents(1)[0], Recipe(sampling((1, 2, 3), Guidance()), (0, 0)))
+        push(batch, latents(1)[0], Recipe(sampling((1, 2, 3), Guidance()), (0, 0)))
 
 
 def test_frames_that_differ_in_their_seed_alone_keep_their_own_noise():
     batch, _ = make(3)
     recipes = [Recipe(sampling((10, 20, 30), Guidance("none"), seed=seed), (0.1, 0.2)) for seed in (1, 2)]
     z = latents(6)
-    outputs = [batch.push(z[k], recipes[k % 2]) for k in range(6)]
+    outputs = [push(batch, z[k], recipes[k % 2]) for k in range(6)]
     for k in range(4):
         assert_same(outputs[k + 2], z[k], recipes[k % 2])
 
@@ -229,7 +231,7 @@ def test_a_number_that_overflowed_ends_with_its_frames(mode, wrong):
 
     batch = StreamBatch(together, torch.zeros(SHAPE), stages=3)
     recipe = Recipe(sampling((10, 20, 30), Guidance(mode, 1.5, 0.5)), (0.1, 0.2), together=True)
-    outputs = [batch.push(z, recipe) for z in latents(12)]
+    outputs = [push(batch, z, recipe) for z in latents(12)]
     assert all(bool(torch.isfinite(output).all()) for output in outputs[2:])
     assert all(float(output.abs().max()) > 0 for output in outputs[7:])
 
@@ -238,7 +240,7 @@ def test_a_fade_that_goes_on_for_hours_keeps_no_more_than_a_short_one():
     batch, _ = make(3)
     kept = []
     for k in range(240):
-        batch.push(latents(1)[0], Recipe(sampling((18, 32, 45), Guidance("full", 1.5 + k / 1000)), (0.3, 0.1)))
+        push(batch, latents(1)[0], Recipe(sampling((18, 32, 45), Guidance("full", 1.5 + k / 1000)), (0.3, 0.1)))
         if k % 80 == 47:
             kept.append(live_tensors())
     assert max(kept[1:]) - kept[0] < 40, kept

@@ -11,12 +11,12 @@ from sdstream.controls import Controls
 from sdstream.engine.conditioning.prompt import Condition
 from sdstream.engine.denoising.noise import NoiseCache
 from sdstream.engine.denoising.stream_batch import Recipe, Row, StreamBatch
-from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.eager.unet import ConditionedUNet, embed_scales
 from sdstream.engine.models import Model, load
 from sdstream.engine.recipes import Recipes
 from sdstream.errors import Unavailable
-from tests.engine.playing import settings
+from tests.engine.denoising.reference import flush, push, skip
+from tests.engine.playing import PixelEngine, settings
 from tests.engine.tiny_model import make_tiny_model
 
 SHAPE = (4, 8, 8)
@@ -41,7 +41,7 @@ def unet_of(model: Model, *, prompt_cache: bool = True) -> ConditionedUNet:
 
 def recipe_maker(model: Model) -> Callable[..., Recipe[Condition]]:
     recipes = Recipes(model.table, model.text, NoiseCache(SHAPE))
-    return lambda **controls: recipes.at(0.0, Controls.model_validate(controls))
+    return lambda **controls: recipes.at(0.0, Controls.model_validate(controls))[0]
 
 
 def latents(count: int) -> Tensor:
@@ -51,8 +51,8 @@ def latents(count: int) -> Tensor:
 def run(unet: ConditionedUNet, recipes: list[Recipe[Condition]], *, batching: bool = True) -> Tensor:
     batch = StreamBatch(unet, torch.zeros(SHAPE), stages=len(recipes[0].sampling.schedule), batching=batching)
     z = latents(len(recipes))
-    outputs = [output for k, recipe in enumerate(recipes) if (output := batch.push(z[k], recipe)) is not None]
-    return torch.cat(outputs + batch.flush())
+    outputs = [output for k, recipe in enumerate(recipes) if (output := push(batch, z[k], recipe)) is not None]
+    return torch.cat(outputs + flush(batch))
 
 
 @torch.inference_mode()
@@ -160,13 +160,13 @@ def test_a_cut_a_skip_a_reset_and_guidance_rows_stay_apart(plain_model):
     recorder = Recorder()
     batch = StreamBatch(recorder, torch.zeros(SHAPE), stages=3)
     z = latents(1)[0]
-    batch.push(z, recipe)
-    batch.push(z, recipe)
-    batch.push(z, recipe, cut=True)
-    batch.advance()
-    batch.push(z, recipe)
+    push(batch, z, recipe)
+    push(batch, z, recipe)
+    push(batch, z, recipe, cut=True)
+    skip(batch)
+    push(batch, z, recipe)
     batch.reset()
-    batch.push(z, recipe)
+    push(batch, z, recipe)
     assert recorder.scenes == [
         [0, None],
         [0, 0, None, None],
@@ -182,8 +182,8 @@ def test_frames_that_entered_before_the_switch_do_not_take_part(plain_model):
     make = recipe_maker(plain_model)
     recorder = Recorder()
     batch = StreamBatch(recorder, torch.zeros(SHAPE), stages=2)
-    batch.push(latents(1)[0], make(cross_frame_attention=False))
-    batch.push(latents(1)[0], make(cross_frame_attention=True))
+    push(batch, latents(1)[0], make(cross_frame_attention=False))
+    push(batch, latents(1)[0], make(cross_frame_attention=True))
     assert recorder.scenes[-1] == [0, None]
 
 
@@ -227,5 +227,5 @@ def test_openvino_refuses_a_model_that_takes_guidance_as_an_input(tmp_path):
     pytest.importorskip("openvino")
     folder = make_tiny_model(tmp_path / "lcm", time_cond_proj_dim=16)
     chosen = settings(folder, acceleration="openvino")
-    with pytest.raises(Unavailable, match="guidance as an input"), DiffusionEngine(chosen):
+    with pytest.raises(Unavailable, match="guidance as an input"), PixelEngine(chosen):
         pass

@@ -20,7 +20,6 @@ from sdstream.controls import Controls
 from sdstream.engine.acceleration import choose
 from sdstream.engine.conditioning.prompt import Condition
 from sdstream.engine.denoising.stream_batch import Row
-from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.models import load
 from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.openvino.unet import GraphUNet
@@ -28,7 +27,7 @@ from sdstream.engine.weights.files import BUNDLED
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 from tests.engine.denoising.test_storm import live_tensors, storm
-from tests.engine.playing import ALWAYS, picture, settings
+from tests.engine.playing import ALWAYS, PixelEngine, picture, settings
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed: the [openvino] extra")
 
@@ -53,7 +52,7 @@ def psnr(a: Pixels, b: Pixels) -> float:
     return float(10 * np.log10(255**2 / max(1e-9, np.mean((a.astype(float) - b.astype(float)) ** 2))))
 
 
-def worst(engines: list[DiffusionEngine], frames: list[Pixels], shows: list[Controls]) -> float:
+def worst(engines: list[PixelEngine], frames: list[Pixels], shows: list[Controls]) -> float:
     """The lowest PSNR between what two engines make of the same frames."""
     for engine in engines:
         engine.reset()
@@ -67,7 +66,7 @@ def worst(engines: list[DiffusionEngine], frames: list[Pixels], shows: list[Cont
 def open_pair():
     """Opens each model once, in whatever order the tests come."""
     with ExitStack() as stack:
-        yield cache(lambda model: [stack.enter_context(DiffusionEngine(one)) for one in pair(model=model, **SIZE)])
+        yield cache(lambda model: [stack.enter_context(PixelEngine(one)) for one in pair(model=model, **SIZE)])
 
 
 CASES = [
@@ -99,7 +98,7 @@ def test_openvino_paints_what_torch_paints_while_everything_changes(request, ope
 
 @pytest.fixture(scope="module")
 def graphs(tiny_model):
-    with DiffusionEngine(settings(tiny_model, acceleration="openvino")) as engine:
+    with PixelEngine(settings(tiny_model, acceleration="openvino")) as engine:
         yield engine
 
 
@@ -138,7 +137,7 @@ def test_a_storm_of_changes_compiles_each_number_of_rows_once_and_leaks_nothing(
 
 
 def test_two_steps_in_any_guidance_mode_compile_nothing_on_air(tiny_model):
-    with DiffusionEngine(settings(tiny_model, acceleration="openvino")) as engine, capture_logs() as logs:
+    with PixelEngine(settings(tiny_model, acceleration="openvino")) as engine, capture_logs() as logs:
         for k, mode in enumerate(MODES * 2):
             show = Controls(steps=(32, 45)[k // 7 :], guidance={"mode": mode, "scale": 1.5}, prompt=mode, **ALWAYS)
             engine(picture(k), show)
@@ -147,7 +146,7 @@ def test_two_steps_in_any_guidance_mode_compile_nothing_on_air(tiny_model):
 
 
 def open_once(model: Path, **more: object) -> tuple[Pixels, list[str]]:
-    with capture_logs() as logs, DiffusionEngine(settings(model, acceleration="openvino", **more)) as engine:
+    with capture_logs() as logs, PixelEngine(settings(model, acceleration="openvino", **more)) as engine:
         result = engine(picture(0), Controls(steps=(30,), **ALWAYS))
     assert result is not None
     return result, [log["event"] for log in logs]
@@ -216,7 +215,7 @@ def test_the_full_autoencoder_runs_too(tmp_path):
         file.unlink()
     AutoencoderKL(**sizes, **blocks).save_pretrained(model / "vae")
     eager, fast = pair(model=str(model), width=64, height=64, autoencoder="full")
-    with DiffusionEngine(eager) as one, DiffusionEngine(fast) as other:
+    with PixelEngine(eager) as one, PixelEngine(fast) as other:
         assert worst([one, other], scene(3, 64), [Controls(steps=(32, 45), **ALWAYS)] * 3) > 50
 
 
@@ -283,7 +282,7 @@ def test_the_number_of_threads_is_a_setting_and_torch_leaves_graphs_the_cores(ti
     before = torch.get_num_threads()
     try:
         for acceleration, left in (("openvino", 1), ("eager", 2)):
-            with DiffusionEngine(settings(tiny_model, threads=2, acceleration=acceleration)):
+            with PixelEngine(settings(tiny_model, threads=2, acceleration=acceleration)):
                 assert torch.get_num_threads() == left
     finally:
         torch.set_num_threads(before)

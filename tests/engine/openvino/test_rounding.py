@@ -14,7 +14,6 @@ from sdstream.controls import Controls
 from sdstream.engine.acceleration import choose
 from sdstream.engine.conditioning.prompt import Condition, Embedding
 from sdstream.engine.denoising.stream_batch import Row
-from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.engine.models import load
 from sdstream.engine.openvino.runtime import Runtime, choose_precision, computes_in
 from sdstream.engine.openvino.unet import GraphUNet
@@ -22,9 +21,10 @@ from sdstream.engine.session import Session
 from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, Observer
 from sdstream.engine.weights.files import BUNDLED
 from sdstream.errors import Unavailable
+from sdstream.frame import Frame
 from tests.engine.adapters.lora_files import peft, saved
 from tests.engine.openvino.test_openvino import BUILDING, GPU, open_once, pair, scene, worst
-from tests.engine.playing import ALWAYS, settings
+from tests.engine.playing import ALWAYS, PixelEngine, settings
 from tests.engine.tiny_model import make_tiny_model
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed: the [openvino] extra")
@@ -49,13 +49,13 @@ def measured_model(tiny_model, tmp_path_factory):
     unet, autoencoder = Observer(loaded.unet), Observer(loaded.autoencoder)
     with torch.inference_mode(), unet.watching(), autoencoder.watching():
         for frame in scene(4, 64):
-            session.call(frame, SHOW)
+            session.call(Frame(frame, 0, 0.0, 0.0), SHOW)
         session.flush()
     (folder / FILE).write_text(ModelRanges(unet.ranges, autoencoder.ranges).text())
     return folder
 
 
-def rounded_ones(engine: DiffusionEngine) -> Counter[str]:
+def rounded_ones(engine: PixelEngine) -> Counter[str]:
     """In which networks convolutions are run by int8, and in how many each."""
     autoencoder = engine.session.autoencoder
     graphs = {"unet": engine.session.unet._alone, "encoder": autoencoder._encoder, "decoder": autoencoder._decoder}
@@ -70,7 +70,7 @@ def rounded_ones(engine: DiffusionEngine) -> Counter[str]:
 def test_int8_rounds_the_convolutions_that_were_measured_and_keeps_the_picture(measured_model):
     exact, fast = pair(model=str(measured_model), width=64, height=64)
     fast = fast.model_copy(update={"dtype": "int8"})
-    with DiffusionEngine(exact) as one, DiffusionEngine(fast) as other:
+    with PixelEngine(exact) as one, PixelEngine(fast) as other:
         ratio = worst([one, other], scene(4, 64), [SHOW] * 4)
         assert set(rounded_ones(other)) == {"unet", "encoder", "decoder"}
     assert 30 < ratio < 60  # as good as equal would be: nothing was rounded
@@ -109,7 +109,7 @@ def test_what_is_computed_in(dtype, capabilities, known, chosen):
 def test_int8_that_cannot_be_had_is_refused(tiny_model, acceleration):
     reason = "is for acceleration: openvino" if acceleration == "eager" else f"brings no {FILE}"
     with pytest.raises(Unavailable, match=reason):
-        DiffusionEngine(settings(tiny_model, acceleration=acceleration, dtype="int8")).__enter__()
+        PixelEngine(settings(tiny_model, acceleration=acceleration, dtype="int8")).__enter__()
 
 
 def test_int8_is_not_given_up_for_another_device():
@@ -120,7 +120,7 @@ def test_int8_is_not_given_up_for_another_device():
 def test_weights_that_a_lora_changed_are_not_rounded_by_old_ranges(measured_model, tmp_path):
     lora = {"ink": {"path": saved(tmp_path, peft()), "fuse": True}}
     with pytest.raises(Unavailable, match="a LoRA changes its weights"):
-        DiffusionEngine(settings(measured_model, acceleration="openvino", dtype="int8", loras=lora)).__enter__()
+        PixelEngine(settings(measured_model, acceleration="openvino", dtype="int8", loras=lora)).__enter__()
 
 
 @MINI
@@ -139,7 +139,7 @@ def test_mini_keeps_its_picture_in_every_number_format(dtype, convolutions, rati
     exact, fast = pair(model="mini", width=128, height=128)
     frames = scene(3, 128)
     shows = [Controls(prompt=look, steps=(25,), guidance={"mode": "none"}, **ALWAYS) for look in LOOKS]
-    with DiffusionEngine(exact) as one, DiffusionEngine(fast.model_copy(update={"dtype": dtype})) as other:
+    with PixelEngine(exact) as one, PixelEngine(fast.model_copy(update={"dtype": dtype})) as other:
         assert rounded_ones(other) >= Counter(convolutions)
         assert min(worst([one, other], frames, [show] * 3) for show in shows) > ratio
 
@@ -163,7 +163,7 @@ def test_bfloat16_does_not_round_timesteps_and_sizes(tiny_xl_model):
 
 def said_of(chosen: DiffusionSettings) -> list[tuple[str, str]]:
     """What number formats an engine says it has, and would have, once it is open."""
-    with capture_logs() as logs, DiffusionEngine(chosen):
+    with capture_logs() as logs, PixelEngine(chosen):
         told = [log for log in logs if log["event"] == "ControlNets or LoRAs change the number format"]
     return [(log["dtype"], log["without"]) for log in told]
 

@@ -1,0 +1,49 @@
+"""Where people are in a picture, by a semantic segmentation model.
+
+`Any` stands for transformers' modules, which publish no types.
+"""
+
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from sdstream.engine.models import choose_device
+from sdstream.engine.weights.component import component
+from sdstream.engine.weights.files import locate
+from sdstream.errors import Unavailable
+from sdstream.frame import Pixels
+
+Mask = npt.NDArray[np.float32]
+"""(height, width), 0..1; 1 is restyled."""
+
+
+class People:
+    """Where people are, by a semantic segmentation model whose labels include `person`."""
+
+    SIDE = 256
+    """Pixels that the model sees along each side."""
+
+    def __init__(self, name: str, device: str) -> None:
+        """Load the model `name` onto `device`, as the settings name both; raises Unavailable."""
+        from transformers import AutoModelForSemanticSegmentation
+
+        folder = locate(name, "segmentation model")
+        self._device = choose_device(device)
+        net = component(AutoModelForSemanticSegmentation, folder, "segmentation model")
+        self._net: Any = net.to(self._device)
+        labels = {str(label).lower(): int(number) for number, label in self._net.config.id2label.items()}
+        if "person" not in labels:
+            raise Unavailable(f"segmentation model {folder} has no label `person`; it knows {', '.join(labels)}")
+        self._person = labels["person"]
+
+    @torch.inference_mode()
+    def __call__(self, pixels: Pixels) -> Mask:
+        """Return the share of each pixel that is a person."""
+        small = cv2.resize(pixels, (self.SIDE, self.SIDE), interpolation=cv2.INTER_AREA)
+        x = torch.from_numpy(small).to(self._device).permute(2, 0, 1).unsqueeze(0) / 127.5 - 1
+        shares = self._net(x).logits.float().softmax(1)[0, self._person].cpu().numpy()
+        height, width = pixels.shape[:2]
+        return cast(Mask, cv2.resize(shares, (width, height), interpolation=cv2.INTER_LINEAR).clip(0, 1))

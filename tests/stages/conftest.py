@@ -1,0 +1,5 @@
+"""The tiny model of the engine's tests, for stages that run an engine."""
+
+from tests.engine.conftest import tiny_model
+
+__all__ = ["tiny_model"]
