@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from structlog.testing import capture_logs
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
@@ -84,6 +85,33 @@ def test_a_new_prompt_is_rendered_though_the_picture_is_still(engine, tiny_model
         engine(picture(1), old)
     results = [engine(picture(1), new) for _ in range(2)]
     assert_alike(results[-1], alone(tiny_model, picture(1), new))
+
+
+def test_an_auto_side_follows_the_shape_of_the_canvas_and_the_log_says_so(tiny_model):
+    chosen = settings(tiny_model, height="auto")
+    with capture_logs() as logs, PixelEngine(chosen, canvas=(1280, 640)) as engine:
+        assert engine(picture(0, (640, 1280)), Controls(steps=(30,))).shape == (32, 64, 3)
+    assert [line["size"] for line in logs if line["event"] == "engine size chosen"] == ["64x32"]
+
+
+def test_a_frame_carries_its_own_times_and_its_own_camera_picture(engine):
+    controls = Controls(steps=(10, 25, 40), **ALWAYS)
+    for k in range(4):
+        engine(picture(k), controls)
+    restyled = engine.last
+    assert (restyled.seq, restyled.pts) == (2, 2 / 30)
+    assert np.array_equal(restyled.camera, picture(1))
+    assert restyled.controls == controls
+
+
+def test_a_frame_tells_the_prompt_that_was_due_when_it_entered(engine, clock):
+    controls = Controls(prompt="oil", cues=({"at": 1, "prompt": "ink", "transition": 2},), steps=(30,), **ALWAYS)
+    told = []
+    for now in (0.0, 1.0, 2.0, 4.0):
+        clock.now = now
+        engine(picture(0), controls)
+        told.append((engine.last.on_air.prompt, engine.last.on_air.fade))
+    assert told == [("oil", None), ("ink", 0.0), ("ink", 0.5), ("ink", None)]
 
 
 def test_each_frame_keeps_the_controls_that_it_entered_with(engine, tiny_model):
