@@ -66,7 +66,7 @@ class RandomText(TextEncoder):
         """None."""
         return {}
 
-    def _work_out(self, prompt: Prompt, blend: Blend) -> Embedding:
+    def _encode(self, prompt: Prompt, blend: Blend) -> Embedding:
         del prompt, blend
         like = {"dtype": self._unet.dtype, "device": self._unet.device}
         pooled = torch.randn(_POOLED, **like) if self._unet.config.addition_embed_type == "text_time" else None
