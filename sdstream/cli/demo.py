@@ -1,7 +1,6 @@
 """`sdstream demo`: the main job on this machine alone, from a publisher by RTMP to a page, a recording and a sheet."""
 
 import secrets
-import socket
 import sys
 import time
 from json import dumps
@@ -50,6 +49,7 @@ def demo(
     from sdstream.errors import Unavailable
     from sdstream.log import LogChoice
     from sdstream.supervisor.pipeline import Pipeline
+    from sdstream.system.listening import free_port
 
     logs = LogChoice("debug" if verbose else "error" if quiet else "warning")
     log.configure(logs.level)
@@ -57,7 +57,7 @@ def demo(
     sheet = recording.with_suffix(".png")
     if sheet.exists():
         raise Unavailable(f"{sheet} exists and is not overwritten; give the recording another name: --output FILE.mkv")
-    key, port = secrets.token_urlsafe(16), str(_free_port())
+    key, port = secrets.token_urlsafe(16), str(free_port())
     environment = {"SDSTREAM_DEMO_KEY": key, "SDSTREAM_DEMO_PORT": port}
     show = Show(seconds, quiet)
     with publisher(CLIP, f"rtmp://127.0.0.1:{port}/live/{key}", logs):
@@ -113,11 +113,3 @@ def _look_for_camera() -> None:
         from sdstream.sinks import loopback
 
         loopback.choose(None)
-
-
-def _free_port() -> int:
-    """Return a port of this machine that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

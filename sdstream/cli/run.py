@@ -1,11 +1,9 @@
 """`sdstream run`: put a configuration on air."""
 
 import contextlib
-import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -57,8 +55,9 @@ def remembering(config: "Config") -> "Config":
     """Return `config` with a place for what the stabiliser learns: a run begins where the last one ended."""
     if config.stabilise.state is not None:
         return config
-    base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "state"
-    stabilise = config.stabilise.model_copy(update={"state": Path(base) / "sdstream"})
+    from sdstream.system.user_folders import state_folder
+
+    stabilise = config.stabilise.model_copy(update={"state": state_folder()})
     return config.model_copy(update={"stabilise": stabilise})
 
 

@@ -1,8 +1,6 @@
 """Learners on disk: one JSON file each, replaced atomically: a crash leaves the old memory or the new."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +8,18 @@ import numpy as np
 
 from sdstream.errors import ConfigError
 from sdstream.relax.learner import State
+from sdstream.system.atomic_file import write_atomically
 
 VERSION = 1
 
 
 def save(path: Path, kind: str, state: State, *, durable: bool = True) -> None:
-    """Write `state` to `path` by way of a temporary file in the same directory. Raises OSError.
+    """Replace the file at `path` by `state`. Raises OSError.
 
     Without `durable` the disk is not waited for: for saving on air. After a power cut `load` may then refuse it.
     """
     document = json.dumps({"version": VERSION, "kind": kind, "state": state}, allow_nan=False)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(document)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_atomically(path, document.encode(), durable=durable)
 
 
 def load(path: Path, kind: str) -> State:

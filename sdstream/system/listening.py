@@ -1,4 +1,4 @@
-"""A listening socket at the address of a setting, or the reason why there can be none."""
+"""A listening socket at the address of a setting, or the reason why there can be none; and a port that is free."""
 
 import errno
 import socket
@@ -26,3 +26,10 @@ def listen_at(address: str, setting: str) -> socket.socket:
             raise Forbidden(f"{setting}: port {port} needs privileges; ports from 1024 on do not") from error
         taken = "another program has it" if error.errno == errno.EADDRINUSE else error.strerror
         raise Unavailable(f"{setting}: cannot listen on {address}: {taken}; choose another port") from error
+
+
+def free_port() -> int:
+    """Return a loopback TCP port that no program has now; another program may take the port at any time."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
