@@ -56,7 +56,7 @@ def test_a_module_opens_with_what_it_knows():
 
 def test_a_broad_except_stands_in_two_places_only():
     broad = [named(file) for file in SHIPPED if re.search(r"except (Base)?Exception\b|except:", file.read_text())]
-    assert broad == ["sdstream/cli/__init__.py", "sdstream/supervisor/stage.py"]
+    assert broad == ["sdstream/cli/__init__.py", "sdstream/supervisor/stage_process.py"]
 
 
 def test_time_is_monotonic_and_processes_are_spawned():

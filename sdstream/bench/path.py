@@ -3,13 +3,11 @@
 import contextlib
 import json
 import multiprocessing
-import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,10 +18,12 @@ import psutil
 from sdstream import log
 from sdstream.config.schema import Config
 from sdstream.errors import Unavailable
+from sdstream.ipc.child_process import ChildProcess
 from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Histogram
 from sdstream.log import LogChoice
 from sdstream.supervisor.report import Report
+from sdstream.system.listening import free_port
 
 if TYPE_CHECKING:
     from sdstream.supervisor.pipeline import Pipeline
@@ -92,7 +92,7 @@ def measure(
     from sdstream.supervisor.pipeline import Pipeline
 
     incoming: dict[str, Any] = {"kind": "testsrc"}
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     if source == "rtmp":
         incoming = {"kind": "rtmp", "listen": address, "key": _KEY}
     outgoing = {"kind": "ndi", "name": _NDI_NAME} if sink == "ndi" else {"kind": "discard"}
@@ -105,7 +105,8 @@ def measure(
         if source == "rtmp":
             _publish(ends, f"rtmp://{address}/live/{_KEY}", canvas, clip=model is not None)
         if sink == "ndi":
-            _beside(ends, partial(_receive, dated=model is None), ages, canvas, seconds - 1.0)
+            receiver = ChildProcess("receiver", _receive, ages, canvas, seconds - 1.0, dated=model is None)
+            ends.enter_context(receiver)
         watch.start()
         report = pipeline.run(seconds)
         over.set()
@@ -138,30 +139,23 @@ def _restyling(model: Restyling | None) -> dict[str, Any]:
     return {"engine": engine, "controls": {"similarity": {"mode": "off"}}}
 
 
-def _beside(ends: ExitStack, body: Callable[..., None], *arguments: Any) -> None:
-    """Run `body` in a process of its own until the measurement is over."""
-    process = _SPAWN.Process(target=body, args=arguments)
-    process.start()
-    ends.callback(process.join, 5.0)
-    ends.callback(process.terminate)
-
-
 def _publish(ends: ExitStack, url: str, canvas: dict[str, float], *, clip: bool) -> None:
     """Publish until the measurement is over: the clip, encoded beforehand, or pictures that tell when they were born.
 
-    To encode is dear, and pictures are dated while they are.
+    Encoding is expensive, and only live encoding can stamp a picture with its time.
     """
     if not clip:
         target = {"kind": "ffmpeg", "url": url, "preset": "ultrafast"}
-        _beside(ends, _publish_dated, _config(canvas, {"kind": "testsrc"}, target, _PASSTHROUGH))
+        config = _config(canvas, {"kind": "testsrc"}, target, _PASSTHROUGH)
+        ends.enter_context(ChildProcess("publisher", _publish_dated, config))
         return
     from sdstream.clip.publisher import publisher
 
     file = Path(ends.enter_context(TemporaryDirectory(prefix="sdstream-bench-"))) / "clip.mp4"
-    encoding = _SPAWN.Process(target=_encode, args=(file, canvas))  # whose memory is not the supervisor's
-    encoding.start()
-    encoding.join()
-    if encoding.exitcode:
+    with ChildProcess("encoder", _encode, file, canvas) as encoder:  # whose memory is not the supervisor's
+        encoder.join()
+        failed = encoder.exit_code
+    if failed:
         raise Unavailable("the clip could not be encoded, so that there is nothing to publish; see the error above")
     ends.enter_context(publisher(file, url, LogChoice("error")))
 
@@ -237,8 +231,3 @@ def _growth(samples: list[Sample]) -> dict[str, float] | None:
         return None
     first, last = late[0], late[-1]
     return {name: getattr(last, name) - getattr(first, name) for name in ("memory", "files", "threads")}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -1,19 +1,16 @@
 """Streams a file by RTMP as it is, again and again, from a process of its own: nothing is decoded or encoded."""
 
-import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Never
 
 from sdstream import log
-from sdstream.ipc.lifeline import born_deaf, tie
+from sdstream.ipc.child_process import ChildProcess
 from sdstream.log import LogChoice
 
-_SPAWN = multiprocessing.get_context("spawn")
 _AGAIN = 0.3  # seconds until the next try
 _TIMEOUT = (5.0, 5.0)  # seconds, for connecting and for each packet; PyAV 18 connects without a limit
 
@@ -21,17 +18,8 @@ _TIMEOUT = (5.0, 5.0)  # seconds, for connecting and for each packet; PyAV 18 co
 @contextmanager
 def publisher(file: Path, url: str, logs: LogChoice) -> Iterator[None]:
     """Stream `file` to `url` for as long as the block runs; connects again whenever it has to, which `debug` tells."""
-    hold, lifeline = _SPAWN.Pipe(duplex=False)
-    process = _SPAWN.Process(target=_publish, args=(hold, file, url, logs), name="publisher", daemon=True)
-    with born_deaf():
-        process.start()
-    hold.close()
-    try:
+    with ChildProcess("publisher", _publish, file, url, logs):
         yield
-    finally:
-        process.kill()
-        process.join()
-        lifeline.close()
 
 
 def stream(file: Path, url: str) -> Never:
@@ -58,8 +46,7 @@ def stream(file: Path, url: str) -> Never:
             clip.seek(0)
 
 
-def _publish(hold: Connection, file: Path, url: str, logs: LogChoice) -> None:
-    tie(hold)
+def _publish(file: Path, url: str, logs: LogChoice) -> None:
     log.configure(logs.level, json=logs.json)
     import av
 

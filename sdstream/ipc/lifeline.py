@@ -1,4 +1,4 @@
-"""Ties a stage's process to its supervisor: Ctrl-C is the supervisor's to judge, and its death is everybody's."""
+"""Lets a child process ignore Ctrl-C, which its parent answers, and end when its parent ends."""
 
 import contextlib
 import ctypes
@@ -15,12 +15,15 @@ FOR_THE_SUPERVISOR = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP")
     if hasattr(signal, name)  # no SIGHUP on Windows
 )
-"""Signals that ask a run to end: a terminal sends the first and the last to every process of it."""
+"""Signals that ask a run to end: a terminal sends the first and the last to every process of the run."""
 
 
 @contextlib.contextmanager
-def born_deaf() -> Iterator[None]:
-    """Start processes in this block that hear no Ctrl-C until `tie` is called: it would break their imports off."""
+def signals_blocked() -> Iterator[None]:
+    """Start processes inside this block with Ctrl-C blocked, because Ctrl-C would interrupt their imports.
+
+    A process unblocks the signals itself, by `die_with_parent`.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -32,8 +35,8 @@ def born_deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def tie(lifeline: Connection) -> None:
-    """Make this process ignore the terminal, and end when the other end of `lifeline` closes."""
+def die_with_parent(lifeline: Connection) -> None:
+    """Make this process ignore signals of the terminal, and end when the other end of `lifeline` closes."""
     for number in FOR_THE_SUPERVISOR:
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):

@@ -17,10 +17,11 @@ from sdstream.sources.context import COUNTERS, DROPS, STATES, Ended, Feed, State
 from sdstream.sources.registry import make_source
 from sdstream.sources.rtmp_server.address import GateAddress
 
-__all__ = ["BACKOFF", "COUNTERS", "DROPS", "STATES", "SourcePorts", "State", "run_source"]
+__all__ = ["COUNTERS", "DROPS", "REOPEN_DELAYS", "STATES", "SourcePorts", "State", "run_source"]
 
-BACKOFF = (0.25, 0.5, 1.0, 2.0, 5.0)
-"""Seconds before the first, second, … opening in a row that brought no picture."""
+REOPEN_DELAYS = (0.25, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before the first, second, … opening in a row that brought no picture. Not the supervisor's `RESTART_DELAYS`:
+the process stays, so nothing but this delay keeps it from asking a server without pause."""
 _STEP = 0.1
 
 
@@ -61,7 +62,7 @@ def run_source(context: Context, settings: AnySource, canvas: Canvas, ports: Sou
             vigil.ended()
             _pause(context, float("inf"))
         failures = 0 if vigil.pictures > shown else failures + 1
-        patience = 0.0 if ports.gate and not failures else BACKOFF[min(failures, len(BACKOFF) - 1)]
+        patience = 0.0 if ports.gate and not failures else REOPEN_DELAYS[min(failures, len(REOPEN_DELAYS) - 1)]
         _pause(context, patience)
         if context.running:
             context.counters.add("reopens")

@@ -16,6 +16,7 @@ from sdstream.log import LogChoice
 from sdstream.sinks import early_samples
 from sdstream.sources.rtmp_server import Gate, open_gate, run_gate
 from sdstream.stages import engine, sink, source
+from sdstream.supervisor.body import Body
 from sdstream.supervisor.stage import Stage
 
 CONNECTING = 20.0
@@ -66,6 +67,10 @@ class Wiring:
         gate = [self.gate] if self.gate else []
         return [*(sink.stage for sink in self.sinks), *gate, self.source, self.engine]
 
+    def leave_out(self, stage: Stage) -> None:
+        """Go on without the sink of `stage`."""
+        self.sinks = [sink for sink in self.sinks if sink.stage is not stage]
+
     def close(self) -> None:
         """Close sockets and bells; closing twice is harmless."""
         self._camera.close()
@@ -87,15 +92,14 @@ class Wiring:
         )
         stage = Stage(
             Context(name, stage_counters(sink.COUNTERS)),
-            sink.run_sink,
-            (settings, self._config.canvas, self._config.air, inputs),
+            Body(sink.run_sink, settings, self._config.canvas, self._config.air, inputs),
             open_deadline=CONNECTING,
             logs=self._logs,
         )
         return SinkParts(name, settings, stage, latency)
 
     def _gate_stage(self, gate: Gate) -> Stage:
-        return Stage(Context("gate", stage_counters(())), run_gate, gate.arguments, logs=self._logs)
+        return Stage(Context("gate", stage_counters(())), Body(run_gate, *gate.arguments), logs=self._logs)
 
     def _source_stage(self) -> Stage:
         config = self._config
@@ -108,8 +112,7 @@ class Wiring:
         context = Context("source", stage_counters(source.COUNTERS))
         return Stage(
             context,
-            source.run_source,
-            (config.source, config.canvas, ports),
+            Body(source.run_source, config.source, config.canvas, ports),
             hang_after=REACHING,
             logs=self._logs,
         )
@@ -126,8 +129,7 @@ class Wiring:
         deadline, niceness = (5.0, 0) if isinstance(settings, PassthroughSettings) else (settings.deadline, COMPUTING)
         return Stage(
             Context("engine", stage_counters(engine.COUNTERS)),
-            engine.run_engine,
-            (settings, self._config.canvas, ports),
+            Body(engine.run_engine, settings, self._config.canvas, ports),
             hang_after=deadline,
             open_deadline=LOADING,
             niceness=niceness,

@@ -9,7 +9,9 @@ import pytest
 
 from sdstream.errors import Unavailable
 from sdstream.ipc.context import Context, stage_counters
-from sdstream.supervisor.stage import BACKOFF, Ending, Failure, Stage
+from sdstream.supervisor.body import Body
+from sdstream.supervisor.failure import Ending, Failure
+from sdstream.supervisor.stage import Stage
 
 
 def beat(context: Context) -> None:
@@ -201,11 +203,6 @@ def test_what_went_wrong_at_the_end_is_told(started) -> None:
     assert "killed" in stuck.join(now)
 
 
-def test_restarts_in_a_row_wait_longer_and_longer() -> None:
-    assert list(BACKOFF) == sorted(BACKOFF)
-    assert BACKOFF[0] <= 0.1
-
-
 def test_a_stage_dies_with_its_supervisor() -> None:
     code = (
         "import sys, time\n"
@@ -240,7 +237,7 @@ def test_a_context_can_be_used_without_a_process() -> None:
 
 
 def test_a_machine_that_is_slow_to_load_the_libraries_is_given_time(started) -> None:
-    slow = started(beat_with, args=(Heavy(),), open_deadline=0.5)
+    slow = started(Body(beat_with, Heavy()), open_deadline=0.5)
     failures: list[Failure | None] = []
     assert wait_for(lambda: failures.append(slow.poll(time.monotonic())) or slow.context.counters.count("turns"))
     assert not any(failures)

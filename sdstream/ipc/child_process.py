@@ -1,0 +1,81 @@
+"""A process of our own: spawned, deaf to the terminal, and never alive for longer than the process that started it."""
+
+import multiprocessing
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from typing import Any, ParamSpec, Self
+
+from sdstream.ipc.lifeline import die_with_parent, signals_blocked
+
+_SPAWN = multiprocessing.get_context("spawn")
+P = ParamSpec("P")
+
+
+class ChildProcess:
+    """Runs a function in a spawned process. As a context manager, kills the process at the end of the block."""
+
+    def __init__(self, name: str, run: Callable[P, None], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Start a process that calls `run`. Raises OSError when the system has no room for a process.
+
+        Call this from a thread that lives for as long as the process should: Linux ends the process with the thread.
+        """
+        theirs, self._lifeline = _SPAWN.Pipe(duplex=False)
+        # Not a daemon in the sense of multiprocessing, which may start no processes; the lifeline ends the process.
+        self._process = _SPAWN.Process(target=_main, args=(theirs, run, args, kwargs), name=name)
+        try:
+            with signals_blocked():
+                self._process.start()
+        except OSError:
+            self._lifeline.close()
+            raise
+        finally:
+            theirs.close()
+        pid = self._process.pid
+        assert pid is not None  # the process was started
+        self.pid = pid
+        """Process id; any thread may ask, also after `close`."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while the process runs; minus the signal's number where a signal ended the process."""
+        return self._process.exitcode
+
+    @property
+    def sentinel(self) -> int:
+        """Something to wait on with `multiprocessing.connection.wait`: ready when the process has ended."""
+        return self._process.sentinel
+
+    def kill(self) -> None:
+        """Kill the process at once; `join` waits for the end."""
+        self._process.kill()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait up to `timeout` seconds for the process to end."""
+        self._process.join(timeout)
+
+    def close(self) -> None:
+        """Close the lifeline, which ends a process that still runs."""
+        ended = self._process.exitcode is not None
+        self._lifeline.close()
+        # A killed process that is inside a driver, or that gives back a lot of memory, is not gone at once. It runs
+        # no more of our code, and multiprocessing reaps it when it starts another one.
+        if ended:
+            self._process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.kill()
+        self.join()
+        self.close()
+
+
+def _main(
+    lifeline: Connection,
+    run: Callable[..., None],  # checked against its arguments in `ChildProcess`
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> None:
+    die_with_parent(lifeline)
+    run(*args, **kwargs)

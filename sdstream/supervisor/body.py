@@ -1,0 +1,21 @@
+"""A stage's function together with its arguments: mypy checks here what a spawned process would find out too late."""
+
+from collections.abc import Callable
+from typing import Concatenate, Generic, ParamSpec
+
+from sdstream.ipc.context import Context
+
+P = ParamSpec("P")
+
+
+class Body(Generic[P]):
+    """A function `run(context, …)` with all arguments but the context. May be sent to a spawned process."""
+
+    def __init__(self, run: Callable[Concatenate[Context, P], None], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        self._run = run
+        self._args = args
+        self._kwargs = kwargs
+
+    def __call__(self, context: Context) -> None:
+        """Run the function until the context says to stop; raises what the function raises."""
+        self._run(context, *self._args, **self._kwargs)
