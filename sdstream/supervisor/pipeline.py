@@ -13,21 +13,19 @@ from contextlib import contextmanager
 from types import FrameType
 
 from sdstream.config.schema import Config
-from sdstream.errors import ConfigError, Forbidden, Lost, Unavailable
 from sdstream.ipc.lifeline import FOR_THE_SUPERVISOR
 from sdstream.log import LogChoice, get_logger
 from sdstream.sources.context import State
 from sdstream.supervisor import collect
+from sdstream.supervisor.failure import Failure
 from sdstream.supervisor.report import Report
-from sdstream.supervisor.stage import Ending, Failure
+from sdstream.supervisor.restart_policy import Action, Facts, Role, decide
+from sdstream.supervisor.stage import Stage
 from sdstream.supervisor.wiring import Wiring
 
 STOP_WITHIN = 2.0
 """Seconds that the stages have to drain and close after the first Ctrl-C; then they are killed."""
-TRIES = 3
-"""A stage that has never been ready may fail this often before it ends the run."""
 _TURN = 0.1
-_FOR_GOOD = (Unavailable.exit_code, Forbidden.exit_code, ConfigError.exit_code)
 
 
 class Pipeline:
@@ -41,7 +39,7 @@ class Pipeline:
         """What the engine follows; set it to change the show while on air."""
         self._ended: float | None = None
         self._stopping = threading.Event()
-        self._failed: dict[str, int] = {}
+        self._tries: dict[str, int] = {}
         self._proven: set[str] = set()
         self._exit_code, self._reason = 0, ""
 
@@ -54,13 +52,12 @@ class Pipeline:
 
         `each_second` is called about so often. What happens on air raises nothing: see `Report.reason`.
         """
-        with self._signals():
+        with self._capture_signals():
             try:
-                for stage in self._wiring.stages:
-                    self._judge(stage.try_to_start(time.monotonic()))
+                self._startup()
                 self._watch(seconds, each_second)
             finally:
-                self._shut_down()
+                self._shutdown()
         return self.report()
 
     def report(self) -> Report:
@@ -72,6 +69,10 @@ class Pipeline:
         """Return the process of each stage that has one now, by stage name."""
         return {stage.name: pid for stage in self._wiring.stages if (pid := stage.pid) is not None}
 
+    def _startup(self) -> None:
+        for stage in self._wiring.stages:
+            self._act_on(stage, stage.try_to_start(time.monotonic()))
+
     def _watch(self, seconds: float | None, each_second: Callable[["Pipeline"], None] | None) -> None:
         until = float("inf") if seconds is None else self._began + seconds
         next_call = self._began + 1.0
@@ -79,44 +80,49 @@ class Pipeline:
             now = time.monotonic()
             if now >= until:
                 return
-            self._look_after_stages(now)
+            self._on_tick(now)
             if each_second is not None and now >= next_call:
                 each_second(self)
                 next_call = now + 1.0
             sentinels = [stage.sentinel for stage in self._wiring.stages if stage.sentinel is not None]
             multiprocessing.connection.wait(sentinels, min(_TURN, max(0.0, until - now)))
 
-    def _look_after_stages(self, now: float) -> None:
+    def _on_tick(self, now: float) -> None:
         for stage in self._wiring.stages:
             if stage.ready:
                 self._proven.add(stage.name)
-            self._judge(stage.poll(now))
+            self._act_on(stage, stage.poll(now))
 
-    def _judge(self, failure: Failure | None) -> None:
-        """Decide what a dead process means: another try, one sink less, or the end of the run."""
+    def _act_on(self, stage: Stage, failure: Failure | None) -> None:
+        """Do what the restart policy decides about a failure; a stage restarts by itself if nothing is done."""
         if failure is None:
             return
-        facts = {"stage": failure.stage, "how": failure.ending.value, "reason": failure.message}
+        told = {"stage": failure.stage, "how": failure.ending.value, "reason": failure.message}
         log = get_logger()
-        log.warning("stage ended", **facts)
-        if failure.stage == self._wiring.source.name:
-            self._wiring.source.context.counters.set("state", State.LOST)  # it cannot say so any more
-        waits = failure.exit_code == Lost.exit_code or (
-            failure.ending is Ending.HANG and failure.stage != self._wiring.engine.name  # for a server that is silent
-        )
-        if failure.was_ready or failure.stage in self._proven or waits:
-            return  # it may come back, however long that takes
-        self._failed[failure.stage] = tries = self._failed.get(failure.stage, 0) + 1
-        if failure.exit_code not in _FOR_GOOD and tries < TRIES:
-            return
-        for sink in self._wiring.sinks:
-            if sink.name == failure.stage and sink.settings.optional and len(self._wiring.sinks) > 1:
-                log.error("optional sink left out", **facts)
-                self._wiring.sinks.remove(sink)
-                return
-        self._exit_code, self._reason = failure.exit_code, failure.message
+        log.warning("stage ended", **told)
+        if stage is self._wiring.source:
+            stage.context.counters.set("state", State.LOST)  # it cannot say so any more
+        decision = decide(self._facts(stage, failure))
+        self._tries[stage.name] = decision.tries
+        if decision.action is Action.LEAVE_OUT:
+            log.error("optional sink left out", **told)
+            self._wiring.leave_out(stage)
+        elif decision.action is Action.END:
+            self._exit_code, self._reason = decision.exit_code, decision.reason
 
-    def _shut_down(self) -> None:
+    def _facts(self, stage: Stage, failure: Failure) -> Facts:
+        wiring = self._wiring
+        roles = {wiring.source: Role.SOURCE, wiring.engine: Role.ENGINE, wiring.gate: Role.GATE}
+        return Facts(
+            failure,
+            roles.get(stage, Role.SINK),
+            proven=stage.name in self._proven,
+            tries=self._tries.get(stage.name, 0),
+            optional=any(sink.stage is stage and sink.settings.optional for sink in wiring.sinks),
+            other_sinks=sum(sink.stage is not stage for sink in wiring.sinks),
+        )
+
+    def _shutdown(self) -> None:
         """Ask every stage to end, then make it so."""
         self._ended = time.monotonic()
         deadline = self._ended + STOP_WITHIN
@@ -128,21 +134,21 @@ class Pipeline:
         self._wiring.close()
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """First Ctrl-C, SIGTERM or hang-up drains, the second one leaves at once; only the main thread can do this."""
+    def _capture_signals(self) -> Iterator[None]:
+        """Answer Ctrl-C, SIGTERM and hang-up inside this block; only the main thread can do this."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-
-        def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
-            if self._stopping.is_set() and number in (signal.SIGINT, signal.SIGTERM):  # shells hang up more than once
-                os._exit(128 + number)  # the stages die with us; we may be in the middle of waiting for one
-            self.stop()
-
         heard = [number for number in FOR_THE_SUPERVISOR if signal.getsignal(number) is not signal.SIG_IGN]  # nohup
-        before = {number: signal.signal(number, handle) for number in heard}
+        before = {number: signal.signal(number, self._handle_signal) for number in heard}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _handle_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's own signature
+        """Drain at the first signal, leave at once at the second."""
+        if self._stopping.is_set() and number in (signal.SIGINT, signal.SIGTERM):  # shells hang up more than once
+            os._exit(128 + number)  # the stages die with us; we may be in the middle of waiting for one
+        self.stop()

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from sdstream.supervisor import wiring
-from sdstream.supervisor.pipeline import TRIES
+from sdstream.supervisor.restart_policy import TRIES
 from tests.parts.show import Show, free_port, share_since
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
