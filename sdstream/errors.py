@@ -1,4 +1,4 @@
-"""Every error that sdstream raises on purpose, and the exit status that each one means.
+"""Every error that leaves a room of sdstream, and the exit status that each error means.
 
     SdstreamError            70  (never raised itself)
     ├── ConfigError          78  the configuration is wrong: the user edits it
@@ -7,7 +7,8 @@
     ├── Lost                 75  it was there and went away, or is not there yet: try again
     └── Bug                  70  sdstream itself is wrong
 
-A message says what failed and with which value, what was expected, and the next command to type.
+A message says what failed and with which value, what was expected, and the next command to type. Errors outside this
+tree stay inside one room (`Ended` in sources, `Gone` in the preview, `YamlError` in config).
 """
 
 
@@ -43,3 +44,15 @@ class Lost(SdstreamError):
 
 class Bug(SdstreamError):
     """A promise between two parts of sdstream was broken."""
+
+
+def reason(error: BaseException, *, named: bool = False) -> str:
+    """Return the first line of what another library's error says, or the error's type if it says nothing.
+
+    `named` puts the type in front: for errors that may come from anywhere, and whose text alone tells too little.
+    """
+    name, text = type(error).__name__, str(error).strip()
+    if not text:
+        return name
+    first = text.splitlines()[0]
+    return f"{name}: {first}" if named else first

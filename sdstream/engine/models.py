@@ -105,7 +105,7 @@ def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device
     if settings.configs is not None:
         raise Unavailable(f"engine.configs describes a model in one file, and {folder} is a folder; remove the setting")
     unet = component(UNet2DConditionModel, folder / "unet", "U-Net", torch_dtype=dtype)
-    xl = _is_xl(unet)
+    xl = is_xl(unet)
     autoencoder, own = _autoencoder(folder / "vae", settings, dtype, channels=unet.config.in_channels, xl=xl)
     return Model(
         unet=unet.to(device),
@@ -122,7 +122,7 @@ def _from_file(file: Path, settings: DiffusionSettings, device: torch.device, dt
     checkpoint = Checkpoint(file, configs)
     table = _table(checkpoint.scheduler(), settings, file)  # first, for it is soonest wrong
     unet = checkpoint.unet(dtype)
-    xl = _is_xl(unet)
+    xl = is_xl(unet)
     if settings.autoencoder == "full":
         autoencoder = checkpoint.autoencoder(_safe(dtype, xl=xl))
     else:
@@ -139,7 +139,8 @@ def _from_file(file: Path, settings: DiffusionSettings, device: torch.device, dt
     )
 
 
-def _is_xl(unet: Any) -> bool:  # diffusers publishes no types
+def is_xl(unet: Any) -> bool:  # diffusers publishes no types
+    """Tell whether a U-Net is SDXL's, which is told the picture's size and a pooled prompt."""
     return bool(unet.config.addition_embed_type == "text_time")
 
 

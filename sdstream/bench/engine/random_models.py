@@ -9,7 +9,7 @@ from sdstream.controls import Blend, Prompt
 from sdstream.engine.conditioning.prompt import Embedding
 from sdstream.engine.conditioning.text_encoder import TextEncoder
 from sdstream.engine.denoising.schedule import NoiseTable
-from sdstream.engine.models import Model, choose_device, choose_dtype, load
+from sdstream.engine.models import Model, choose_device, choose_dtype, is_xl, load
 from sdstream.engine.weights.component import quiet
 
 _SD15: dict[str, Any] = {
@@ -69,7 +69,7 @@ class RandomText(TextEncoder):
     def _encode(self, prompt: Prompt, blend: Blend) -> Embedding:
         del prompt, blend
         like = {"dtype": self._unet.dtype, "device": self._unet.device}
-        pooled = torch.randn(_POOLED, **like) if self._unet.config.addition_embed_type == "text_time" else None
+        pooled = torch.randn(_POOLED, **like) if is_xl(self._unet) else None
         return Embedding(torch.randn(77, self._unet.config.cross_attention_dim, **like), pooled)
 
 
@@ -94,9 +94,8 @@ def make_model(name: str, settings: DiffusionSettings) -> Model:
         )
         for part in (unet, autoencoder):
             part.to(dtype).eval().requires_grad_(False)
-    wants_size = unet.config.addition_embed_type == "text_time"
     table = NoiseTable.from_config({"beta_schedule": "scaled_linear"})
-    return Model(unet, autoencoder, RandomText(unet), table, wants_size)
+    return Model(unet, autoencoder, RandomText(unet), table, is_xl(unet))
 
 
 def full_autoencoder(model: Model) -> Any:

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from sdstream.engine.weights.files import Header, weights
-from sdstream.errors import Unavailable
+from sdstream.errors import Unavailable, reason
 
 LoadErrors: tuple[type[Exception], ...] = (
     OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, ArithmeticError, AssertionError,
@@ -54,7 +54,7 @@ def loading(where: str) -> Iterator[None]:
         with quiet():
             yield
     except LoadErrors as error:
-        raise Unavailable(f"{where} cannot be loaded: {_reason(error)}") from error
+        raise Unavailable(f"{where} cannot be loaded: {reason(error)}") from error
 
 
 def empty(make: Callable[[], Any]) -> Any:  # any module
@@ -89,10 +89,6 @@ def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Non
             raise ValueError(f"{name} is {list(tensor.shape)}, and its architecture wants {list(expected[name].shape)}")
         if not tensor.is_floating_point():
             raise ValueError(f"{name} is of {tensor.dtype}, which is no kind of weight")
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def _frozen(model: Any) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sdstream.engine.weights.licence import licence
-from sdstream.errors import Unavailable
+from sdstream.errors import Unavailable, reason
 from sdstream.log import get_logger
 
 log = get_logger()
@@ -74,10 +74,9 @@ def _from_hub(name: str, what: str, wanted: Sequence[str]) -> Path:
     try:
         folder = Path(snapshot_download(name, allow_patterns=list(wanted)))
     except broken as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise Unavailable(
-            f"{what} {name!r} is not on this machine and could not be fetched from the hub ({reason}); "
-            f"with a network, run `sdstream models pull {name}`, or name a folder"
+            f"{what} {name!r} is not on this machine and could not be fetched from the hub "
+            f"({reason(error, named=True)}); with a network, run `sdstream models pull {name}`, or name a folder"
         ) from error
     if not known:
         log.info("model fetched", model=name, licence=licence(folder, name))
