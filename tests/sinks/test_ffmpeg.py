@@ -14,6 +14,7 @@ from sdstream.errors import ConfigError, Lost, Unavailable
 from sdstream.frame import SAMPLE_RATE, Frame
 from sdstream.sinks import Due, early_samples, encoders
 from sdstream.sinks.ffmpeg import FfmpegSink
+from sdstream.sinks.recording_file import make_recording
 from tests.parts import bars
 from tests.parts.recording import Recording
 
@@ -218,10 +219,9 @@ def test_after_a_restart_a_file_goes_on_under_the_next_number(tmp_path):
 
 def test_of_two_outputs_with_one_name_only_one_gets_the_file(tmp_path):
     """Both start at the same moment, and neither has written anything yet."""
-    first, second = (FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS) for _ in range(2))
-    first._url = first._make_file()  # where a process may be when the other one begins
+    make_recording(tmp_path / "show.mkv", again=False)  # where a process may be when the other one begins
     with pytest.raises(Unavailable, match="exists and is not overwritten"):
-        second.__enter__()
+        FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS).__enter__()
 
 
 def test_an_output_that_cannot_be_opened_leaves_no_empty_file(tmp_path):
