@@ -43,7 +43,7 @@ def _secrets(url: str) -> set[str]:
     if parts is None:
         return set()
     found = {parts.query, parts.password or "", parts.username or ""}
-    found.update(value for pair in parts.query.split("&") for value in (pair.partition("=")[2],))
+    found.update(pair.partition("=")[2] for pair in parts.query.split("&"))
     if parts.scheme.startswith("rtmp"):
         key = parts.path.split("/", 2)[2:]
         found.update(key, (f"{piece}?{parts.query}" for piece in key))

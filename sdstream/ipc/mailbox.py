@@ -135,15 +135,16 @@ class MailboxWriter(_End):
         """Take a slot that is neither the newest nor held, and make it unreadable; also the next number."""
         numbers = self._ints[:, _NUMBER]
         newest = int(numbers.argmax())
-        for slot in list(range(self._box.slots)) * _PASSES:
-            if slot == newest or slot in self._held:
-                continue
-            before = int(numbers[slot])
-            numbers[slot] = 0
-            self._fence()
-            if slot not in self._held:
-                return slot, int(numbers[newest]) + 1
-            numbers[slot] = before  # a reader came in between: it is untouched, and stays readable
+        for _ in range(_PASSES):
+            for slot in range(self._box.slots):
+                if slot == newest or slot in self._held:
+                    continue
+                before = int(numbers[slot])
+                numbers[slot] = 0
+                self._fence()
+                if slot not in self._held:
+                    return slot, int(numbers[newest]) + 1
+                numbers[slot] = before  # a reader came in between: it is untouched, and stays readable
         raise Bug("a mailbox has no free slot: more readers than it was made for")
 
 

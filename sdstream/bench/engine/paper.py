@@ -37,8 +37,10 @@ def table_1(bench: Bench, steps: Sequence[int] = (1, 2, 4, 10)) -> list[Row]:
                 "diffusers_paper": Baseline(paper_model, frames[0], STEP_LISTS[n], fair=False),
             }
         )
-        rows.append({"n": n} | {f"{name}_ms": 1e3 * laps.seconds(name) for name in laps.taken})
-        rows[-1] |= {f"vs_{name}": laps.ratio(name, "stream_batch") for name in list(laps.taken)[1:]}
+        row: Row = {"n": n}
+        row.update({f"{name}_ms": 1e3 * laps.seconds(name) for name in laps.taken})
+        row.update({f"vs_{name}": laps.ratio(name, "stream_batch") for name in list(laps.taken)[1:]})
+        rows.append(row)
     return rows
 
 
@@ -48,12 +50,12 @@ def table_2(bench: Bench, steps: Sequence[int] = (1, 2, 3, 4, 5)) -> list[Row]:
     rows: list[Row] = []
     for n in steps:
         laps = bench.times({mode: bench.player(frames, controls(n, mode)) for mode in GUIDED})
-        rows.append({"n": n} | {f"{mode}_ms": 1e3 * laps.seconds(mode) for mode in GUIDED})
-        rows[-1] |= {
-            "self/none": laps.ratio("self_negative", "none"),
-            "full/self": laps.ratio("full", "self_negative"),
-            "full/onetime": laps.ratio("full", "onetime_negative"),
-        }
+        row: Row = {"n": n}
+        row.update({f"{mode}_ms": 1e3 * laps.seconds(mode) for mode in GUIDED})
+        row["self/none"] = laps.ratio("self_negative", "none")
+        row["full/self"] = laps.ratio("full", "self_negative")
+        row["full/onetime"] = laps.ratio("full", "onetime_negative")
+        rows.append(row)
     return rows
 
 
@@ -112,9 +114,11 @@ def similarity_filter(bench: Bench, frames: Sequence[Pixels], clip: str, n: int 
             with Energy(bench.model.device) as energy:
                 _play(session, frames, chosen, RATE if energy.unit == "joules" else math.inf)
         used = None if energy.used is None else energy.used / len(frames)
-        rows.append({"clip": clip, "filter": mode, "n": n, "unet_rows": counting.rows / len(frames)})
-        rows[-1] |= {energy.unit: used, "rows_saved": _times(rows[0]["unet_rows"], rows[-1]["unet_rows"])}
-        rows[-1]["saved"] = _times(rows[0][energy.unit], used)
+        unet_rows = counting.rows / len(frames)
+        row: Row = {"clip": clip, "filter": mode, "n": n, "unet_rows": unet_rows, energy.unit: used}
+        rows.append(row)
+        row["rows_saved"] = _times(rows[0]["unet_rows"], unet_rows)
+        row["saved"] = _times(rows[0][energy.unit], used)
     return rows
 
 

@@ -28,9 +28,12 @@ def modes(bench: Bench, steps: Sequence[int]) -> list[Row]:
         laps = bench.times(players)
         for kind, chosen in kinds.items():
             seconds = laps.seconds(kind)
-            rows.append({"n": n, "mode": kind, "rows": unet_rows(bench, chosen)})
-            rows[-1] |= {"dtype": players[kind].session.dtype, "ms": 1e3 * seconds}
-            rows[-1] |= {"fps": 1 / seconds, "of_none": laps.ratio(kind, "none")}
+            row: Row = {"n": n, "mode": kind, "rows": unet_rows(bench, chosen)}
+            row["dtype"] = players[kind].session.dtype
+            row["ms"] = 1e3 * seconds
+            row["fps"] = 1 / seconds
+            row["of_none"] = laps.ratio(kind, "none")
+            rows.append(row)
     return rows
 
 
@@ -102,7 +105,10 @@ def per_call(bench: Bench, n: int, frames: int) -> list[Row]:
     rows: list[Row] = []
     for count in counts:
         seconds = laps.seconds(str(count))
-        rows.append({"n": n, "frames": count, "rows": n * count, "call_ms": 1e3 * seconds})
-        rows[-1] |= {"picture_ms": 1e3 * seconds / count, "fps": count / seconds, "frames_late": n * count - 1}
-        rows[-1]["of_one"] = laps.ratio(str(count), "1") / count
+        row: Row = {"n": n, "frames": count, "rows": n * count, "call_ms": 1e3 * seconds}
+        row["picture_ms"] = 1e3 * seconds / count
+        row["fps"] = count / seconds
+        row["frames_late"] = n * count - 1
+        row["of_one"] = laps.ratio(str(count), "1") / count
+        rows.append(row)
     return rows
