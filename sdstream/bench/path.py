@@ -183,6 +183,7 @@ def _receive(answer: Connection, canvas: dict[str, float], seconds: float, *, da
     from sdstream.sources.context import COUNTERS, Feed
     from sdstream.sources.ndi import NdiSource
 
+    log.configure("error")  # standard output holds the result
     context = Context.alone(*COUNTERS)
     settings = NdiSourceSettings(kind="ndi", name=_NDI_NAME, extra_ips=("127.0.0.1",))
     feed = Feed(Canvas.model_validate(canvas), context.counters, AudioRing(), lambda: None)
