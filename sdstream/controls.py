@@ -9,6 +9,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 TIMESTEPS = 50
 """`steps` index this many timesteps, evenly spaced over the model's training range (the paper's t_index_list)."""
 
+Prediction = Literal["epsilon", "v_prediction", "sample"]
+"""What a model predicts: the noise, the velocity, or the clean picture."""
+
+GuidanceMode = Literal["none", "full", "self_negative", "onetime_negative"]
+"""Where the negative estimate of classifier-free guidance comes from (paper section 3.3)."""
+
 
 def _printable(text: str) -> str:
     """Refuse what no tokenizer should see; right-to-left text and emoji are fine."""
@@ -86,7 +92,7 @@ Seeds = Seed | Annotated[tuple[WeightedSeed, ...], Field(min_length=1, max_lengt
 class Guidance(Control):
     """Classifier-free guidance: how hard the prompt pulls (paper section 3.3)."""
 
-    mode: Literal["none", "full", "self_negative", "onetime_negative"] = "self_negative"
+    mode: GuidanceMode = "self_negative"
     """`none` (one U-Net row a step), `full` (two), `self_negative` (the camera picture stands for the
     negative: one) or `onetime_negative` (the negative prompt, asked once a frame)."""
     scale: float = Field(1.2, ge=0, le=30)

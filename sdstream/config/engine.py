@@ -6,12 +6,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from sdstream.config.base import Settings
+from sdstream.controls import Prediction
 
 Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
 """Pixels; the autoencoder works in blocks of eight."""
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=1024, strip_whitespace=True)]
 """A folder in diffusers layout, or a hub id such as stabilityai/sd-turbo."""
+
+
+Acceleration = Literal["eager", "compile", "openvino"]
+"""Ways to run a model."""
+
+NumberFormat = Literal["float32", "float16", "bfloat16", "int8"]
+"""Number formats (dtypes) of a model."""
 
 
 class LoraSettings(Settings):
@@ -45,7 +53,7 @@ class DiffusionSettings(Settings):
     configs: ModelName | None = None
     """For a model in one file: a folder in diffusers layout, or a hub id, with its configs and tokenizer. Without it,
     what lies beside the file is read; parts that neither has are the standard ones of the architecture."""
-    prediction: Literal["auto", "epsilon", "v_prediction", "sample"] = "auto"
+    prediction: Literal["auto", Prediction] = "auto"
     """What the model predicts; `auto` reads it from the model's own files."""
     task: Literal["img2img", "txt2img"] = "img2img"
     """Restyle the camera picture, or paint from the prompt alone."""
@@ -55,7 +63,7 @@ class DiffusionSettings(Settings):
     is `auto` too (672x384 for 16:9 with `mini`); the log says which size was chosen."""
     height: Side | Literal["auto"] = "auto"
     """Height that the model works at, pixels, or `auto`."""
-    acceleration: Literal["auto", "eager", "compile", "openvino"] = "auto"
+    acceleration: Literal["auto", Acceleration] = "auto"
     """`eager` runs the model as it is, `compile` through torch.compile (an experiment: minutes at start, and pauses on
     air that may count as a hang when a change needs other code), `openvino` on a processor several times faster (needs
     the extra of that name); `auto` is openvino where it can do all that is asked for, else eager (with ControlNets, and
@@ -64,7 +72,7 @@ class DiffusionSettings(Settings):
     """Threads that the model may use on a processor; one for each core by default."""
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """`cuda`, `cuda:1`, `mps`, `cpu`, or the best there is."""
-    dtype: Literal["auto", "float32", "float16", "bfloat16", "int8"] = "auto"
+    dtype: Literal["auto", NumberFormat] = "auto"
     """Number format of the model; `auto` is float16 on a GPU and float32 on a CPU. OpenVINO's `auto` is bfloat16 where
     the processor has it, else int8 where the model says how (`mini` does) and no LoRA is loaded, else float32. So a
     ControlNet or a LoRA may change it, and with it the picture a little: the log says so. A format named here stays."""

@@ -15,6 +15,9 @@ from sdstream.config.sources import AnySource
 from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import Controls
 
+Fit = Literal["cover", "contain", "fill"]
+"""How a picture of another shape comes onto the canvas."""
+
 
 class Canvas(Settings):
     """The one output size and rate of a run: whatever the source does, the sinks never change."""
@@ -25,7 +28,7 @@ class Canvas(Settings):
     """Pixels; even, because video formats halve their colour."""
     fps: float = Field(30.0, ge=1, le=240)
     """Pictures a second; 29.97, 23.976 and 59.94 are taken as the broadcast rates N*1000/1001."""
-    fit: Literal["cover", "contain", "fill"] = "cover"
+    fit: Fit = "cover"
     """A source of another shape: crop it, letterbox it, or stretch it."""
 
     @property

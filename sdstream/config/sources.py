@@ -1,4 +1,4 @@
-"""Settings of the four kinds of source."""
+"""Settings of each kind of source."""
 
 from typing import Annotated, Literal, Self
 

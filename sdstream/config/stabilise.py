@@ -7,6 +7,9 @@ from pydantic import Field
 
 from sdstream.config.base import Settings
 
+Device = Literal["cpu", "cuda"]
+"""Where the sweeps are done."""
+
 
 class StabiliseSettings(Settings):
     """Settings of the stabiliser, fixed for a run; `steadiness` is a control and comes with every frame."""
@@ -17,7 +20,7 @@ class StabiliseSettings(Settings):
     flow_size: Annotated[int, Field(ge=64, le=1024)] = 256
     """Longest side in pixels of the camera pictures in which motion is looked for."""
 
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: Device = "cpu"
     """Where the sweeps are done: one processor core, or a GPU (needs torch with CUDA)."""
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
-from sdstream.config.engine import DiffusionSettings
+from sdstream.config.engine import DiffusionSettings, NumberFormat
 from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.checkpoint import Checkpoint
 from sdstream.engine.conditioning.text_encoder import TextEncoder
@@ -75,11 +75,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+def choose_dtype(name: Literal["auto", NumberFormat], device: torch.device) -> torch.dtype:
     """Return the number format that the settings name."""
     if name in ("auto", "int8"):  # which is what OpenVINO makes of them
         return torch.float32 if device.type == "cpu" else torch.float16
-    return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[name]
+    dtype: torch.dtype = getattr(torch, name)  # torch has them under the settings' names
+    return dtype
 
 
 def load(settings: DiffusionSettings) -> Model:

@@ -1,17 +1,15 @@
 """Where the sweeps are done: numpy on one core, or torch on a GPU."""
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from sdstream.config.stabilise import Device
 from sdstream.errors import Unavailable
 from sdstream.relax.red_black import RedBlack, Sweeps
 
 if TYPE_CHECKING:
     from sdstream.relax.red_black_torch import RedBlackTorch
-
-Device = Literal["cpu", "cuda"]
-"""As in `StabiliseSettings.device`."""
 
 
 class Solver(Protocol):

@@ -10,16 +10,15 @@ so a row needs no noise estimate but the prompt's own. What `ref` is makes the m
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
-Mode = Literal["none", "full", "self_negative", "onetime_negative"]
+from sdstream.controls import GuidanceMode
 
 
 @dataclass(frozen=True)
 class Guidance:
     """How one frame is guided. `scale` is the paper's gamma, `delta` its delta."""
 
-    mode: Mode = "none"
+    mode: GuidanceMode = "none"
     scale: float = 1.0
     delta: float = 1.0
 

@@ -4,12 +4,10 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
-from sdstream.controls import TIMESTEPS
+from sdstream.controls import TIMESTEPS, Prediction
 from sdstream.errors import Unavailable
-
-Prediction = Literal["epsilon", "v_prediction", "sample"]
 
 SIGMA_DATA = 0.5
 """The consistency model's boundary constant (Luo et al. 2023, equation 9)."""

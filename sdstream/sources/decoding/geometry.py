@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
-Fit = Literal["cover", "contain", "fill"]
+from sdstream.config.schema import Fit
 
 
 @dataclass(frozen=True, slots=True)
