@@ -180,16 +180,16 @@ def _receive(answer: Connection, canvas: dict[str, float], seconds: float, *, da
     from sdstream.config.sources import NdiSourceSettings
     from sdstream.errors import Lost
     from sdstream.sources import marker
-    from sdstream.sources.context import COUNTERS, Feed
+    from sdstream.sources.context import COUNTERS, SourceContext
     from sdstream.sources.ndi import NdiSource
 
     log.configure("error")  # standard output holds the result
     context = Context.alone(*COUNTERS)
     settings = NdiSourceSettings(kind="ndi", name=_NDI_NAME, extra_ips=("127.0.0.1",))
-    feed = Feed(Canvas.model_validate(canvas), context.counters, AudioRing(), lambda: None)
+    given = SourceContext(Canvas.model_validate(canvas), context.counters, AudioRing(), lambda: None)
     ages, until = Histogram(), time.monotonic() + seconds
     while time.monotonic() < until:
-        with contextlib.suppress(Lost), NdiSource(settings, feed) as source:
+        with contextlib.suppress(Lost), NdiSource(settings, given) as source:
             while time.monotonic() < until:
                 frame = source.read()
                 mark = marker.read(frame.pixels) if frame and dated else None

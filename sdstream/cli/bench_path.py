@@ -7,7 +7,7 @@ import typer
 
 from sdstream.bench.path import Input, Output, PathResult, Restyling, measure
 from sdstream.cli.options import Overrides, sized
-from sdstream.supervisor.report import table
+from sdstream.cli.report_table import table
 
 _OWN = ("source", "sinks", "canvas")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdstream.cli.options import Json
-from sdstream.cli.output import coloured, say_json
+from sdstream.cli.output import say_json, styled
 
 if TYPE_CHECKING:
     from sdstream.bench.flicker.flicker import PictureBench, Score
@@ -57,7 +57,7 @@ def picture(
         error = "" if math.isnan(score.error) else f"{score.error:.3f}"
         print(f"{score.name:20}{score.e_warp:9.2f}{score.psnr:9.2f}{error:>11}{1e3 * score.cost:9.2f}")
     for what, value, limit in promises:
-        verdict = coloured("met", 32) if value <= limit else coloured("NOT MET", 31)
+        verdict = styled("met", "green") if value <= limit else styled("NOT MET", "red")
         print(f"  {what}: {value:.3f} <= {limit:g}: {verdict}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdstream.cli.options import Json
-from sdstream.cli.output import coloured, say_json
+from sdstream.cli.output import say_json, styled
 from sdstream.errors import Bug
 
 if TYPE_CHECKING:
@@ -81,6 +81,6 @@ def _lines(experiment: "Experiment") -> str:
         cost = f"{row.seconds * 1e6:.0f}" if row.seconds else ""
         lines.append(f"{row.name:32}{row.first:9.2f}{row.average:9.2f}{error:>7}{row.tail:11.2f}{cost:>10}")
     for bar in experiment.bars:
-        verdict = coloured("met", 32) if bar.met else coloured("NOT MET", 31)
+        verdict = styled("met", "green") if bar.met else styled("NOT MET", "red")
         lines.append(f"  {bar.what}: {bar.value:.3f} <= {bar.limit:g}: {verdict}")
     return "\n".join(lines)

@@ -1,41 +1,56 @@
 """`sdstream doctor`: what is here, what is missing, and the line that mends it."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
 from sdstream.cli.options import Json
-from sdstream.cli.output import coloured, say, say_json
+from sdstream.cli.output import rendered, say, say_json
 
-_LOOKS = {"ok": 32, "note": 33, "missing": 31}
+if TYPE_CHECKING:
+    from sdstream.system.finding import Finding
+
+_STYLES = {"ok": "green", "note": "yellow", "missing": "red"}
 
 
 def doctor(json: Json = False) -> None:
     """Name each thing that is missing, with the line that fixes it; exit 69 when sdstream cannot do without it."""
-    from sdstream.cli import doctor_libraries, doctor_machine
     from sdstream.errors import Unavailable
 
-    checks = (
-        doctor_libraries.python,
-        doctor_libraries.av,
-        doctor_libraries.diffusion,
-        doctor_libraries.openvino,
-        doctor_libraries.gpu,
-        doctor_libraries.ndi,
-        doctor_machine.virtual_camera,
-        doctor_machine.rtmp_port,
-        doctor_machine.shared_memory,
-        doctor_machine.disk,
-    )
     findings = []
-    for check in checks:
-        finding = check()
+    for finding in _findings():
         findings.append(finding)
         if not json:
-            say(f"{coloured(f'{finding.state:<8}', _LOOKS[finding.state])}{finding.name:<14}{finding.found}")
-            if finding.fix:
-                say(f"{'':<22}→ {finding.fix}")
+            say(_lines(finding))
     if json:
         say_json([asdict(finding) for finding in findings])
     if any(finding.state == "missing" for finding in findings):
         raise typer.Exit(Unavailable.exit_code)
+
+
+def _findings() -> Iterator["Finding"]:
+    """Look at the machine, part by part: a part may take seconds."""
+    from sdstream.cli import doctor_machine
+    from sdstream.cli.families import checks
+    from sdstream.system.kinds import resolve
+
+    yield doctor_machine.python()
+    for check in checks():
+        yield resolve(check)()
+    yield doctor_machine.shared_memory()
+    yield doctor_machine.disk()
+
+
+def _lines(finding: "Finding") -> str:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for width in (7, 13, None):
+        table.add_column(min_width=width)
+    table.add_row(Text(finding.state, _STYLES[finding.state]), finding.name, finding.found)
+    if finding.fix:
+        table.add_row("", "", f"→ {finding.fix}")
+    return rendered(table)

@@ -1,9 +1,16 @@
-"""How results look: JSON for machines, and a touch of colour for people at a terminal."""
+"""How results look: JSON for machines, and for people text that rich lays out, with colour on a terminal."""
 
 import errno
 import json
 import os
 import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_WIDE = 10_000
+"""Columns. Lines are there to be copied and to be found by `grep`: rich must not break them, a terminal wraps them."""
 
 
 def say(text: str, end: str = "\n") -> None:
@@ -22,8 +29,21 @@ def say_json(value: object) -> None:
     say(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def coloured(text: str, colour: int) -> str:
-    """Return `text` in an ANSI colour (31 red, 32 green, 33 yellow) where standard output shows it."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return text
-    return f"\x1b[{colour}m{text}\x1b[0m"
+def rendered(what: "RenderableType", out: TextIO | None = None) -> str:
+    """Return `what` as rich lays it out for `out`, by default standard output.
+
+    The text has colours where `out` is a terminal and NO_COLOR is not set. Brackets are text, not markup.
+    """
+    from rich.console import Console
+
+    console = Console(file=out or sys.stdout, width=_WIDE, markup=False, emoji=False, highlight=False)
+    with console.capture() as captured:
+        console.print(what)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def styled(text: str, style: str) -> str:
+    """Return `text` in a style of rich's, such as `red`, where standard output shows it."""
+    from rich.text import Text
+
+    return rendered(Text(text, style))

@@ -63,7 +63,7 @@ def remembering(config: "Config") -> "Config":
 
 def finish(report: "Report", json: bool, more: Mapping[str, object] | None = None) -> None:
     """Print the report and what there is `more` to say, and exit with its status when it ended otherwise than asked."""
-    from sdstream.supervisor.report import table
+    from sdstream.cli.report_table import table
 
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
@@ -87,11 +87,11 @@ def follow(*, in_log: bool = False) -> "Callable[[Report], None]":
 
 
 def _status_line(report: "Report") -> None:
-    from sdstream.supervisor.report import status_line
+    from sdstream.cli.report_table import status_line
 
     width = shutil.get_terminal_size().columns - 1
     with contextlib.suppress(OSError):  # the terminal is gone; the show is not
-        print(f"\r\x1b[K{status_line(report)[:width]}", end="", file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{status_line(report, width)}", end="", file=sys.stderr, flush=True)
 
 
 def _status_log() -> "Callable[[Report], None]":

@@ -2,13 +2,16 @@
 
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdstream.cli.endpoint import Thing, in_yaml
+from sdstream.cli.endpoints import listed
 from sdstream.cli.options import Json
 from sdstream.cli.output import say, say_json
+
+if TYPE_CHECKING:
+    from sdstream.system.endpoint import Endpoint
 
 
 def sources(
@@ -20,45 +23,20 @@ def sources(
 ) -> None:
     """List NDI senders on the network and cameras of this machine; each is a `source:` for the configuration."""
     from sdstream.errors import Unavailable
+    from sdstream.sources.registry import KINDS
+    from sdstream.system.endpoint import Search
+    from sdstream.system.kinds import resolve
 
-    found: list[Thing] = []
-    try:
-        found += _ndi(seconds, extra_ips or [])
-    except Unavailable as error:
-        print(f"ndi: {error}", file=sys.stderr)
-    found += _cameras()
-    if json:
-        say_json([asdict(thing) for thing in found])
-        return
-    for thing in found:
-        say(f"{thing.label:<36} {thing.address:<22} source: {in_yaml(thing.settings)}")
-    if not found:
-        say("none; a publisher such as OBS needs no entry here: source: {kind: rtmp, listen: 127.0.0.1:1935}")
-
-
-def _ndi(seconds: float, extra_ips: list[str]) -> list[Thing]:
-    from sdstream.sources.ndi import find_sources
-
-    return [
-        Thing(source.name, source.url, {"kind": "ndi", "name": source.name})
-        for source in find_sources(seconds, extra_ips)
-    ]
-
-
-def _cameras() -> list[Thing]:
-    """Return the devices of Video4Linux that a reader may open now; a virtual camera is one while it is written to."""
-    if not sys.platform.startswith("linux"):
-        return []
-    from sdstream.errors import Forbidden, Unavailable
-    from sdstream.system import v4l2
-
-    found: list[Thing] = []
-    for path, label in v4l2.labels().items():
+    search = Search(seconds, tuple(extra_ips or ()))
+    found: list[Endpoint] = []
+    for kind in KINDS:
         try:
-            if not v4l2.look(path).capture:
-                continue
-        except (Forbidden, Unavailable) as error:
-            print(f"{path}: {error}", file=sys.stderr)
-            continue
-        found.append(Thing(label, path, {"kind": "ffmpeg", "url": path, "format": "v4l2"}))
-    return found
+            found += resolve(kind.listing)(search) if kind.listing else []
+        except Unavailable as error:
+            print(f"{kind.name}: {error}", file=sys.stderr)
+    if json:
+        say_json([asdict(endpoint) for endpoint in found])
+    elif found:
+        say(listed(found, "source:"))
+    else:
+        say("none; a publisher such as OBS needs no entry here: source: {kind: rtmp, listen: 127.0.0.1:1935}")

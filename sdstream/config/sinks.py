@@ -1,4 +1,4 @@
-"""Settings of the five kinds of sink."""
+"""Settings of each kind of sink."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -6,6 +6,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, FilePath, SecretStr, model_validator
 
 from sdstream.config.base import Address, Bitrate, Settings, is_loopback
+
+Encoder = Literal["h264_nvenc", "libx264"]
+"""H.264 encoders, in the order in which `auto` tries them."""
 
 
 class SinkSettings(Settings):
@@ -42,7 +45,7 @@ class FfmpegSinkSettings(SinkSettings):
     """rtmp:// or rtmps:// URL with its stream key, or a file name; a file is never overwritten."""
     format: str | None = Field(None, max_length=64)
     """FFmpeg output format; flv for rtmp, else guessed from the file's name."""
-    encoder: Literal["auto", "libx264", "h264_nvenc"] = "auto"
+    encoder: Literal["auto", Encoder] = "auto"
     """H.264 encoder; `auto` takes NVENC where it works."""
     preset: str | None = Field(None, max_length=32)
     """Encoder preset; veryfast for libx264 and p4 for h264_nvenc by default."""

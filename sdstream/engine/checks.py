@@ -1,37 +1,15 @@
-"""What `doctor` asks about Python libraries. Each is imported in a process of its own: a broken one may crash it."""
+"""What `sdstream doctor` says of the engine's libraries and the GPU. Imports none of them."""
 
-import json
 import shutil
 import subprocess
-import sys
-from typing import Any
 
-from sdstream.cli.doctor_finding import Finding
-
-PATIENCE = 60.0
-"""Seconds; torch takes ten from a cold disk."""
-
-
-def python() -> Finding:
-    """Tell which Python this is; 3.12 and later get the newer av."""
-    return Finding("python", "ok", f"{sys.version.split()[0]} on {sys.platform}, {sys.executable}")
-
-
-def av() -> Finding:
-    """FFmpeg's libraries: without them no file and no RTMP."""
-    facts = _ask("import av; say(version=av.__version__, x264='libx264' in av.codecs_available)")
-    if "error" in facts:
-        return Finding("av", "missing", facts["error"], "pip install --upgrade 'av>=18.1'")
-    if not facts["x264"]:
-        return Finding(
-            "av", "note", f"{facts['version']} without libx264: no RTMP out", "pip install --force-reinstall av"
-        )
-    return Finding("av", "ok", f"{facts['version']} with libx264")
+from sdstream.system import fresh_python
+from sdstream.system.finding import Finding
 
 
 def diffusion() -> Finding:
-    """Torch and diffusers: without them only `engine: {kind: passthrough}`."""
-    facts = _ask(
+    """Look for torch and diffusers: without them only `engine: {kind: passthrough}`."""
+    facts = fresh_python.ask(
         "import torch, importlib.metadata as m; import diffusers, transformers;"
         "say(torch=torch.__version__, diffusers=diffusers.__version__)"
     )
@@ -41,8 +19,8 @@ def diffusion() -> Finding:
 
 
 def openvino() -> Finding:
-    """OpenVINO: what makes a model several times faster on a processor."""
-    facts = _ask(
+    """Look for OpenVINO, which runs a model several times faster on a CPU."""
+    facts = fresh_python.ask(
         "import sys; sys.modules['openvino_telemetry'] = None; import openvino;"  # as the engine loads it
         "say(version=openvino.__version__.split('-')[0], "
         "can=openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'))"
@@ -55,9 +33,9 @@ def openvino() -> Finding:
 
 
 def gpu() -> Finding:
-    """The NVIDIA driver, and whether torch was built for it."""
+    """Look for the NVIDIA driver, and whether torch was built for it."""
     driver = _driver()
-    facts = _ask(
+    facts = fresh_python.ask(
         "import torch; say(built=torch.version.cuda, works=torch.cuda.is_available(),"
         "mps=torch.backends.mps.is_available())"
     )
@@ -81,39 +59,13 @@ def gpu() -> Finding:
     return Finding("gpu", "ok", f"{driver}; torch for CUDA {facts['built']}")
 
 
-def ndi() -> Finding:
-    """The NDI runtime, which is proprietary and comes as an extra."""
-    facts = _ask("import NDIlib; say(works=bool(NDIlib.initialize()))")
-    if facts.get("works"):
-        return Finding("ndi", "ok", "runtime loaded")
-    error = facts.get("error", "the runtime would not start on this processor")
-    if "avahi" in error:
-        return Finding("ndi", "note", error, "sudo apt-get install libavahi-client3 libavahi-common3")
-    return Finding("ndi", "note", error, "pip install 'sdstream[ndi]'")
-
-
 def _driver() -> str:
     """Name the NVIDIA card and its driver; empty when there is none."""
     if not shutil.which("nvidia-smi"):
         return ""
     query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=PATIENCE, check=True)
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=fresh_python.PATIENCE, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
     return "; ".join(answer.stdout.splitlines())
-
-
-def _ask(code: str) -> dict[str, Any]:
-    """Run `code` in a fresh Python; return what it `say`s, or its last words under `error`."""
-    program = f"import json\ndef say(**facts): print(json.dumps(facts))\n{code}"
-    command = [sys.executable, "-W", "ignore", "-c", program]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        return {"error": f"took more than {PATIENCE:.0f} s to load"}
-    if answer.returncode:
-        words = answer.stderr.strip().splitlines() or [f"crashed while loading (status {answer.returncode})"]
-        return {"error": words[-1]}
-    facts: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
-    return facts

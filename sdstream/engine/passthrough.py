@@ -2,13 +2,18 @@
 
 from typing import Self
 
+from sdstream.config.engine import PassthroughSettings
 from sdstream.controls import Controls
 from sdstream.engine import OnAir, Restyled
+from sdstream.engine.size import Size
 from sdstream.frame import Frame
 
 
 class Passthrough:
     """Gives each frame back as the frame came."""
+
+    def __init__(self, settings: PassthroughSettings | None = None, canvas: Size = (1, 1)) -> None:
+        """Take what every engine is given, and need none of it."""
 
     def __enter__(self) -> Self:
         return self

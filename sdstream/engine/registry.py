@@ -1,23 +1,27 @@
-"""Opens the engine that a setting asks for; what an engine needs is imported when it is used."""
+"""The table of engines: what serves each kind's settings, and what `doctor` asks about it."""
 
-from sdstream.config.engine import AnyEngine, PassthroughSettings
+from sdstream.config.engine import AnyEngine, DiffusionSettings, PassthroughSettings
 from sdstream.engine import Engine
 from sdstream.engine.size import Size
-from sdstream.errors import Unavailable
+from sdstream.system.kinds import Kind, kind_of
+
+KINDS = (
+    Kind(
+        DiffusionSettings,
+        opener="sdstream.engine.diffusion:DiffusionEngine",
+        extra="diffusion",
+        checks=(
+            "sdstream.engine.checks:diffusion",
+            "sdstream.engine.checks:openvino",
+            "sdstream.engine.checks:gpu",
+        ),
+    ),
+    Kind(PassthroughSettings, opener="sdstream.engine.passthrough:Passthrough"),
+)
+"""One row a kind."""
 
 
 def open_engine(settings: AnyEngine, canvas: Size) -> Engine:
-    """Return the engine that `settings` ask for, not yet loaded. Raises Unavailable without the extra it needs."""
-    if isinstance(settings, PassthroughSettings):
-        from sdstream.engine.passthrough import Passthrough
-
-        return Passthrough()
-    try:
-        from sdstream.engine.diffusion import DiffusionEngine
-    except ModuleNotFoundError as error:
-        raise Unavailable(
-            f"the diffusion engine needs {error.name}, which is not installed: pip install 'sdstream[diffusion]', "
-            "or use engine: {kind: passthrough}"
-        ) from error
-
-    return DiffusionEngine(settings, canvas)
+    """Return the engine for `settings`, not yet entered. Raises Unavailable without the extra that it needs."""
+    engine: Engine = kind_of(settings, KINDS).load()(settings, canvas)
+    return engine

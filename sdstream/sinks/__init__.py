@@ -1,24 +1,18 @@
-"""Where pictures go: one file a kind, one protocol for all."""
+"""Where pictures go.
 
-from collections.abc import Callable
+`registry` has the table of kinds, `context` what a sink is given. Each kind has a file: `virtualcam`, `ndi`, `ffmpeg`
+(with `encoders`), `discard`; the `preview` page is a folder. `yuv` converts pictures for those that want YUV.
+"""
+
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from sdstream.controls import Controls
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 
-_STAMPED_EARLY = 0.06
-"""Seconds. Fresh from an RTMP source at 30 pictures a second, sound was complete 60 ms after its picture (measured:
-39 ms off, when sent with a picture that was 26 ms old)."""
-
-
-def early_samples(kind: str) -> int:
-    """Return how many samples before its picture a sink of this kind stamps the sound that it is given with it.
-
-    Whoever watches a stream or a file goes by its stamps, so its sound may come later and be complete. Receivers of
-    NDI may play both as they come, so there sound leaves as early as it can, with what it lags in its timecode.
-    """
-    return round(_STAMPED_EARLY * SAMPLE_RATE) if kind == "ffmpeg" else 0
+STAMPED_EARLY = round(0.06 * SAMPLE_RATE)
+"""Samples before its picture at which a file or an RTMP stream stamps the sound that leaves with the picture. Players
+go by stamps, so the sound may be sent later, once it is complete. Fresh from an RTMP source at 30 pictures a second,
+sound was complete 60 ms after its picture (measured: 39 ms off, when sent with a picture that was 26 ms old)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +23,6 @@ class Due:
     """Number of the due picture on the run's clock. A clock that was held up for long leaves numbers out."""
     ahead: float = 0.0
     """Seconds that the sound is ahead of the picture by pts; below 0 it comes late, and can be stamped so."""
-
-
-def _no_camera() -> Frame | None:
-    return None
-
-
-def _slate() -> str:
-    return "slate"
-
-
-@dataclass(frozen=True, slots=True)
-class Backstage:
-    """What a sink may ask for during `send` that shows more than the picture; as it is, a show that has not begun."""
-
-    camera: Callable[[], Frame | None] = _no_camera
-    """The newest camera picture, untouched, valid until `send` returns; None before the first one."""
-    showing: Callable[[], str] = _slate
-    """The rung of the ladder that the picture is from."""
-    controls: Callable[[], Controls] = Controls
-    """What the engine was last asked for."""
 
 
 class Sink(Protocol):
@@ -72,5 +46,5 @@ class Sink(Protocol):
         ...
 
     def facts(self) -> dict[str, float]:
-        """Return what the taker tells of itself: of `sinks.body.FACTS`, those that this kind knows."""
+        """Return what the taker tells of itself, under the names in `facts` of the kind's row."""
         ...

@@ -1,17 +1,19 @@
 """The H.264 encoders: which of them really work on this machine, and how each is made to keep a constant bit rate."""
 
 from fractions import Fraction
+from typing import Literal, get_args
 
 import av
 
-from sdstream.config.sinks import FfmpegSinkSettings
+from sdstream.config.sinks import Encoder, FfmpegSinkSettings
 from sdstream.errors import Unavailable
+from sdstream.system.endpoint import Endpoint
 
-ENCODERS = ("h264_nvenc", "libx264")
+ENCODERS: tuple[Encoder, ...] = get_args(Encoder)
 """In the order in which `auto` tries them."""
 
 
-def failure(name: str) -> str | None:
+def failure(name: Encoder) -> str | None:
     """Return why encoder `name` does not work here, or None when it does.
 
     It encodes a picture: FFmpeg lists hardware encoders on machines without the hardware. 640x360, because NVENC
@@ -31,7 +33,7 @@ def failure(name: str) -> str | None:
     return None
 
 
-def choose(wanted: str) -> str:
+def choose(wanted: Literal["auto", Encoder]) -> Encoder:
     """Return the encoder to use: `wanted`, or for `auto` the first that works. Raises Unavailable."""
     reasons = []
     for name in ENCODERS if wanted == "auto" else (wanted,):
@@ -45,7 +47,14 @@ def choose(wanted: str) -> str:
     )
 
 
-def options(name: str, settings: FfmpegSinkSettings, interval: int) -> dict[str, str]:
+def listing() -> list[Endpoint]:
+    """Return the `ffmpeg` sink, with what each encoder says of itself."""
+    reasons = {name: failure(name) for name in ENCODERS}
+    state = "; ".join(f"{name}: {reason or 'works'}" for name, reason in reasons.items())
+    return [Endpoint("RTMP server or file", "", {"kind": "ffmpeg", "url": "rtmp://HOST/APP/${KEY}"}, state)]
+
+
+def options(name: Encoder, settings: FfmpegSinkSettings, interval: int) -> dict[str, str]:
     """Return the encoder's options: constant bit rate, a key frame every `interval` pictures and nowhere else.
 
     The buffer holds one second, as OBS has it. Twitch asks for strict CBR and evenly spaced key frames; both

@@ -13,12 +13,12 @@ from typing import Self
 import av
 from av.container import OutputContainer
 
-from sdstream.config.schema import Canvas
 from sdstream.config.sinks import FfmpegSinkSettings
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.log import get_logger
 from sdstream.redact import mask_url
-from sdstream.sinks import Due, early_samples, encoders
+from sdstream.sinks import STAMPED_EARLY, Due, encoders
+from sdstream.sinks.context import SinkContext
 from sdstream.sinks.output_container import add_streams, open_container
 from sdstream.sinks.output_errors import output_errors
 from sdstream.sinks.recording_file import make_recording, remove_if_empty
@@ -32,9 +32,9 @@ _AAC_DELAY = 4 * 1024  # samples by which the start of its newest packet may be 
 class FfmpegSink:
     """One server or file. It never reopens by itself: it raises, and the stage starts anew with a key frame."""
 
-    def __init__(self, settings: FfmpegSinkSettings, canvas: Canvas, *, again: bool = False) -> None:
-        """`again`: a file of this name is this run's own, left by a process that is gone."""
-        self._again = again
+    def __init__(self, settings: FfmpegSinkSettings, context: SinkContext) -> None:
+        """With `context.again`, a file of this name is this run's own, left by a process that is gone."""
+        canvas, self._again = context.canvas, context.again
         self._settings = settings
         self._canvas = canvas
         self._url = settings.url.get_secret_value()
@@ -42,7 +42,7 @@ class FfmpegSink:
         self._convert = Yuv420(canvas.width, canvas.height, "i420")
         self._planes = self._convert.empty()
         self._first: int | None = None
-        self._early = early_samples("ffmpeg")
+        self._early = STAMPED_EARLY
         self._held: deque[list[av.Packet[av.VideoStream]]] = deque()
         self._hold = math.ceil((self._early + _AAC_DELAY) / SAMPLE_RATE * canvas.rate - 1)
         self._container: OutputContainer | None = None

@@ -5,22 +5,35 @@ from typing import Any, Self
 
 import numpy as np
 
-from sdstream.config.schema import Canvas
 from sdstream.config.sinks import NdiSinkSettings
 from sdstream.errors import Unavailable
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.sinks import Due
+from sdstream.sinks.context import SinkContext
 from sdstream.sinks.yuv import Yuv420
+from sdstream.system.endpoint import Endpoint
 from sdstream.system.ndi_runtime import load_ndi
 
 _TICKS = 10_000_000  # NDI's timecodes count 100 ns
 _ASK_EVERY = 1.0  # seconds between two looks at the receivers
 
 
+def listing() -> list[Endpoint]:
+    """Return the sender that this machine could be, and whether the runtime works."""
+    try:
+        load_ndi()
+    except Unavailable as error:
+        state = str(error)
+    else:
+        state = "the runtime works"
+    return [Endpoint("NDI sender", "", {"kind": "ndi", "name": "sdstream"}, state)]
+
+
 class NdiSink:
     """One sender. It paces nothing (`clock_video` off): with it on, NDI holds every picture for one frame time."""
 
-    def __init__(self, settings: NdiSinkSettings, canvas: Canvas) -> None:
+    def __init__(self, settings: NdiSinkSettings, context: SinkContext) -> None:
+        canvas = context.canvas
         self._name = settings.name
         self._rate = canvas.rate
         self._convert = Yuv420(canvas.width, canvas.height, "nv12")

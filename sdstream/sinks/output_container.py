@@ -4,7 +4,7 @@ import av
 from av.container import OutputContainer
 
 from sdstream.config.schema import Canvas
-from sdstream.config.sinks import FfmpegSinkSettings
+from sdstream.config.sinks import Encoder, FfmpegSinkSettings
 from sdstream.errors import ConfigError, Unavailable
 from sdstream.frame import SAMPLE_RATE
 from sdstream.log import get_logger
@@ -37,7 +37,7 @@ def open_container(url: str, settings: FfmpegSinkSettings) -> OutputContainer:
 
 
 def add_streams(
-    container: OutputContainer, encoder: str, settings: FfmpegSinkSettings, canvas: Canvas
+    container: OutputContainer, encoder: Encoder, settings: FfmpegSinkSettings, canvas: Canvas
 ) -> tuple[av.VideoStream, av.AudioStream]:
     """Open both encoders before the server is asked: what they refuse is our settings' fault, and a ConfigError."""
     try:
@@ -68,7 +68,7 @@ def _options(url: str, settings: FfmpegSinkSettings) -> dict[str, str]:
 
 
 def _add_video(
-    container: OutputContainer, encoder: str, settings: FfmpegSinkSettings, canvas: Canvas
+    container: OutputContainer, encoder: Encoder, settings: FfmpegSinkSettings, canvas: Canvas
 ) -> av.VideoStream:
     interval = max(1, round(settings.keyframe_interval * canvas.rate))
     wanted = encoders.options(encoder, settings, interval)

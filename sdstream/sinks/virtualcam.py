@@ -8,19 +8,20 @@ from typing import Any, Self
 
 import numpy as np
 
-from sdstream.config.schema import Canvas
 from sdstream.config.sinks import VirtualcamSinkSettings
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame, Samples
 from sdstream.log import get_logger
 from sdstream.sinks import Due
+from sdstream.sinks.context import SinkContext
 from sdstream.sinks.yuv import Yuv420
 
 
 class VirtualcamSink:
     """One camera. A reader sees it from its first picture on, so a black one is sent at once."""
 
-    def __init__(self, settings: VirtualcamSinkSettings, canvas: Canvas) -> None:
+    def __init__(self, settings: VirtualcamSinkSettings, context: SinkContext) -> None:
+        canvas = context.canvas
         self._wanted = settings.device
         self._canvas = canvas
         self._convert = Yuv420(canvas.width, canvas.height, "i420")

@@ -1,4 +1,8 @@
-"""Where pictures come from: one file a kind, one protocol for all."""
+"""Where pictures come from.
+
+`registry` has the table of kinds, `context` what a source is given. Each kind has a file: `rtmp`, `ndi`, `ffmpeg`,
+`testsrc`. `decoding` turns packets into canvas pictures, `rtmp_server` lets publishers such as OBS in.
+"""
 
 from typing import Protocol, Self
 

@@ -1,4 +1,4 @@
-"""What every source delivers into: canvas, sound ring, counters, and the question whether to go on."""
+"""What a source is given: canvas, sound ring, counters, and a callback that raises when the source should stop."""
 
 import enum
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sdstream.audio.ring import AudioRing
 from sdstream.config.schema import Canvas
 from sdstream.ipc.counters import Counters
+from sdstream.sources.rtmp_server.address import GateAddress
 
 DROPS = ("corrupt_packets", "corrupt_pictures", "late_pictures", "queued_pictures")
 """Counters of pictures (or packets that would have become some) that were left out, by reason."""
@@ -51,14 +52,16 @@ class Ended(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
-    """Where one source delivers."""
+class SourceContext:
+    """What one source is given besides its settings."""
 
     canvas: Canvas
     """Size of every picture."""
     counters: Counters
     """Must hold COUNTERS."""
     ring: AudioRing | None
-    """Takes the sound; None: nobody wants it."""
-    alive: Callable[[], None]
-    """To be called at least once a second while blocked; raises Lost when the source should end."""
+    """Takes the sound; None: the sound is not wanted."""
+    check_running: Callable[[], None]
+    """To be called at least once a second while blocked; raises Lost when the source should stop."""
+    gate: GateAddress | None = None
+    """Where the publications of an RTMP source that listens are fetched."""

@@ -16,8 +16,8 @@ from sdstream.config.sources import FfmpegSourceSettings
 from sdstream.errors import Forbidden, Lost, SdstreamError, Unavailable
 from sdstream.frame import Frame
 from sdstream.redact import mask_url, redact
-from sdstream.sources.context import Ended, Feed
-from sdstream.sources.decoding.convert import Developer, Shape
+from sdstream.sources.context import Ended, SourceContext
+from sdstream.sources.decoding.convert import Converter, Shape
 from sdstream.sources.decoding.decode import Decoder, Picture
 from sdstream.sources.decoding.reader import Reader
 from sdstream.system.certificates import default_ca_file
@@ -70,13 +70,18 @@ class Input:
         )
 
 
+def open_ffmpeg(settings: FfmpegSourceSettings, context: SourceContext) -> "FfmpegSource":
+    """Return the source for a file, camera or URL. Raises Unavailable for a file that is not there."""
+    return FfmpegSource(Input.of(settings), context)
+
+
 class FfmpegSource:
     """One input. Opening it anew is its owner's business."""
 
-    def __init__(self, source: Input, feed: Feed) -> None:
+    def __init__(self, source: Input, context: SourceContext) -> None:
         self._input = source
-        self._feed = feed
-        self._developer = Developer(feed.canvas)
+        self._context = context
+        self._converter = Converter(context.canvas)
         self._reader: Reader | None = None
         self._decoder: Decoder | None = None
         self._queue: deque[Picture] = deque()
@@ -85,10 +90,10 @@ class FfmpegSource:
         self._shape: Shape | None = None
 
     def __enter__(self) -> Self:
-        self._reader = Reader(lambda: _open(self._input), self._feed.alive)
+        self._reader = Reader(lambda: _open(self._input), self._context.check_running)
         self._finite = self._input.finite or _is_download(self._input, self._reader.container)
         self._paced = self._finite and self._input.realtime
-        self._decoder = Decoder(self._reader, self._feed, _LEAD if self._paced else 0.0)
+        self._decoder = Decoder(self._reader, self._context, _LEAD if self._paced else 0.0)
         self._queue.clear()
         self._shown_at = time.monotonic()
         return self
@@ -159,7 +164,7 @@ class FfmpegSource:
             return self._paced and self._sound_lags(decoder)
         while len(self._queue) > 1:
             self._queue.popleft()
-            self._feed.counters.add("queued_pictures")
+            self._context.counters.add("queued_pictures")
         return decoder.has_more and time.monotonic() - self._shown_at < _SHOW_EVERY
 
     def _sound_lags(self, decoder: Decoder) -> bool:
@@ -186,17 +191,17 @@ class FfmpegSource:
         now = time.monotonic()
         late = self._paced and now - picture.pts > _LATE and now - self._shown_at < _SHOW_EVERY
         if late:
-            self._feed.counters.add("late_pictures")
+            self._context.counters.add("late_pictures")
             return None
         track = self._the_decoder().video
         aspect = track.codec_context.sample_aspect_ratio or track.sample_aspect_ratio
         shape = self._shape = Shape.of(picture.frame, aspect)
         try:
-            pixels = self._developer.develop(picture.frame, shape)
+            pixels = self._converter.convert(picture.frame, shape)
         except (FFmpegError, ValueError) as error:
             raise Lost(f"{self._input.name}: a {shape.format} picture cannot be converted") from error
-        self._feed.counters.set("width", shape.width)
-        self._feed.counters.set("height", shape.height)
+        self._context.counters.set("width", shape.width)
+        self._context.counters.set("height", shape.height)
         self._seq += 1
         self._shown_at = now
         return Frame(pixels, self._seq, picture.pts, now if self._paced else picture.received)

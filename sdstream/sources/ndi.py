@@ -18,10 +18,11 @@ from sdstream.config.sources import NdiSourceSettings
 from sdstream.errors import Bug, Lost
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.log import get_logger
-from sdstream.sources.context import Feed
-from sdstream.sources.decoding.convert import Developer, Shape
+from sdstream.sources.context import SourceContext
+from sdstream.sources.decoding.convert import Converter, Shape
 from sdstream.sources.decoding.sound import Joint, Resampler
 from sdstream.sources.decoding.timeline import Timeline
+from sdstream.system.endpoint import Endpoint, Search
 from sdstream.system.ndi_runtime import load_ndi
 
 _PATIENCE = 0.25
@@ -54,12 +55,18 @@ def find_sources(timeout: float, extra_ips: Sequence[str] = ()) -> list[NdiName]
         ndi.find_destroy(finder)
 
 
+def listing(search: Search) -> list[Endpoint]:
+    """Return the senders on the network. Raises Unavailable without the NDI runtime."""
+    found = find_sources(search.seconds, search.extra_ips)
+    return [Endpoint(sender.name, sender.url, {"kind": "ndi", "name": sender.name}) for sender in found]
+
+
 class NdiSource:
     """Connects by URL always, for such a receiver reconnects by itself; a name is looked up, again and again."""
 
-    def __init__(self, settings: NdiSourceSettings, feed: Feed) -> None:
+    def __init__(self, settings: NdiSourceSettings, context: SourceContext) -> None:
         self._settings = settings
-        self._feed = feed
+        self._context = context
         self._ndi: Any = None  # the binding has no types
         self._finder: Any = None
         self._receiver: Any = None
@@ -70,7 +77,7 @@ class NdiSource:
 
     def __enter__(self) -> Self:
         self._ndi = load_ndi()
-        self._developer = Developer(self._feed.canvas)
+        self._converter = Converter(self._context.canvas)
         self._timeline, self._joint, self._resampler = Timeline(), Joint(), Resampler()
         if self._settings.url:
             self._connect(self._settings.url)
@@ -147,7 +154,7 @@ class NdiSource:
             if kind == self._ndi.FRAME_TYPE_VIDEO:
                 if newest is not None:
                     self._ndi.recv_free_video_v2(self._receiver, newest)
-                    self._feed.counters.add("queued_pictures")
+                    self._context.counters.add("queued_pictures")
                 newest, received = video, time.monotonic()
             elif kind == self._ndi.FRAME_TYPE_AUDIO:
                 self._hear(audio)
@@ -168,22 +175,22 @@ class NdiSource:
         aspect = Fraction(ratio * height / width).limit_denominator(1000) if ratio > 0 else None
         shape = Shape.of(picture, aspect)
         self._facts = {"codec": "ndi", "format": shape.format, "size": f"{width}x{height}", "colour": shape.colour}
-        pixels = self._developer.develop(picture, shape)
-        self._feed.counters.set("width", width)
-        self._feed.counters.set("height", height)
+        pixels = self._converter.convert(picture, shape)
+        self._context.counters.set("width", width)
+        self._context.counters.set("height", height)
         self._seq += 1
         return Frame(pixels, self._seq, self._timeline.place("picture", stamp, received), received)
 
     def _hear(self, audio: Any) -> None:
-        if self._feed.ring is None or not self._timeline.anchored:
+        if self._context.ring is None or not self._timeline.anchored:
             return
         now = time.monotonic()
         self._facts["sound"] = f"{audio.sample_rate} Hz, {audio.no_channels} channels"
         samples = self._stereo(np.asarray(audio.data, np.float32), audio.sample_rate)
         placed = self._timeline.place("sound", _when(audio), now)
         begin, samples = self._joint.fit(placed, samples)
-        self._feed.ring.write(begin, samples)
-        self._feed.counters.add("sound_blocks")
+        self._context.ring.write(begin, samples)
+        self._context.counters.add("sound_blocks")
 
     def _stereo(self, planes: np.ndarray[Any, np.dtype[np.float32]], rate: int) -> Samples:
         """Turn float planes (channels, n) into (m, 2) samples at 48 kHz."""

@@ -12,8 +12,8 @@ from sdstream.config.sources import AnySource
 from sdstream.errors import Lost
 from sdstream.frame import SAMPLE_RATE, Frame
 from sdstream.ipc.context import Context, stage_counters
-from sdstream.sources.context import COUNTERS, DROPS, Ended, Feed
-from sdstream.sources.registry import make_source
+from sdstream.sources.context import COUNTERS, DROPS, Ended, SourceContext
+from sdstream.sources.registry import open_source
 from sdstream.sources.rtmp_server import GateAddress, open_gate, run_gate
 
 Fact = str | int | float | None
@@ -28,11 +28,13 @@ def probe(settings: AnySource, seconds: float) -> dict[str, Fact]:
     """
     context = Context("probe", stage_counters(COUNTERS))
     ring = AudioRing()
-    feed = Feed(Canvas(), context.counters, ring, lambda: None)
     frames: list[Frame] = []
     began = time.monotonic()
     deadline = began + seconds
-    with _gate(settings) as gate, make_source(settings, feed, gate) as source:
+    with contextlib.ExitStack() as parts:
+        gate = parts.enter_context(_gate(settings))
+        given = SourceContext(Canvas(), context.counters, ring, lambda: None, gate)
+        source = parts.enter_context(open_source(settings, given))
         while time.monotonic() < deadline:
             try:
                 frame = source.read()

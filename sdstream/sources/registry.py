@@ -1,30 +1,43 @@
-"""Which class serves which settings; each kind's libraries are loaded only when it is used."""
+"""The table of sources: what serves each kind's settings, what finds it, and what `doctor` asks about it."""
 
 from sdstream.config.sources import (
     AnySource,
     FfmpegSourceSettings,
     NdiSourceSettings,
+    RtmpSourceSettings,
     TestsrcSourceSettings,
 )
 from sdstream.sources import Source
-from sdstream.sources.context import Feed
-from sdstream.sources.rtmp_server.address import GateAddress
+from sdstream.sources.context import SourceContext
+from sdstream.system.kinds import Kind, kind_of
+
+_AV = "sdstream.system.av_library:check"
+
+KINDS = (
+    Kind(
+        RtmpSourceSettings,
+        opener="sdstream.sources.rtmp:open_rtmp",
+        checks=(_AV, "sdstream.sources.rtmp_server.port_check:check"),
+    ),
+    Kind(
+        NdiSourceSettings,
+        opener="sdstream.sources.ndi:NdiSource",
+        extra="ndi",
+        listing="sdstream.sources.ndi:listing",
+        checks=("sdstream.system.ndi_runtime:check",),
+    ),
+    Kind(
+        FfmpegSourceSettings,
+        opener="sdstream.sources.ffmpeg:open_ffmpeg",
+        listing="sdstream.sources.cameras:listing",
+        checks=(_AV,),
+    ),
+    Kind(TestsrcSourceSettings, opener="sdstream.sources.testsrc:TestSource"),
+)
+"""One row a kind."""
 
 
-def make_source(settings: AnySource, feed: Feed, gate: GateAddress | None = None) -> Source:
-    """Return the source that `settings` describe, not yet open."""
-    if isinstance(settings, TestsrcSourceSettings):
-        from sdstream.sources.testsrc import TestSource
-
-        return TestSource(settings, feed)
-    if isinstance(settings, FfmpegSourceSettings):
-        from sdstream.sources.ffmpeg import FfmpegSource, Input
-
-        return FfmpegSource(Input.of(settings), feed)
-    if isinstance(settings, NdiSourceSettings):
-        from sdstream.sources.ndi import NdiSource
-
-        return NdiSource(settings, feed)
-    from sdstream.sources.rtmp import make_rtmp_source
-
-    return make_rtmp_source(settings, feed, gate)
+def open_source(settings: AnySource, context: SourceContext) -> Source:
+    """Return the source for `settings`, not yet entered: `with open_source(…) as source`."""
+    source: Source = kind_of(settings, KINDS).load()(settings, context)
+    return source

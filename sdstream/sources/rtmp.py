@@ -10,7 +10,7 @@ from sdstream.errors import Bug, Lost
 from sdstream.frame import Frame
 from sdstream.redact import mask_url
 from sdstream.sources import Source
-from sdstream.sources.context import Feed
+from sdstream.sources.context import SourceContext
 from sdstream.sources.ffmpeg import LIVE_OPTIONS, PATIENCE, FfmpegSource, Input
 from sdstream.sources.rtmp_server.address import GateAddress
 from sdstream.system.certificates import default_ca_file
@@ -22,13 +22,13 @@ _HEADER, _FLAGS, _BOTH = 13, 4, 5  # bytes of an FLV header, place of its flags,
 _PROTOCOLS = "rtmp,rtmps,rtmpt,rtmpts,tcp,tls,http,https"
 
 
-def make_rtmp_source(settings: RtmpSourceSettings, feed: Feed, gate: GateAddress | None) -> Source:
+def open_rtmp(settings: RtmpSourceSettings, context: SourceContext) -> Source:
     """Return the source for a pull (`url`) or for a publisher that comes to us (`listen`)."""
     if settings.url is not None:
-        return FfmpegSource(pull(settings), feed)
-    if gate is None:
+        return FfmpegSource(pull(settings), context)
+    if context.gate is None:
         raise Bug("an RTMP source that listens was given no gate")
-    return PublisherSource(gate, feed)
+    return PublisherSource(context.gate, context)
 
 
 def pull(settings: RtmpSourceSettings) -> Input:
@@ -50,9 +50,9 @@ def pull(settings: RtmpSourceSettings) -> Input:
 class PublisherSource:
     """Waits at the gate for a publication, and reads it until it ends; then it is Lost, and to be opened anew."""
 
-    def __init__(self, gate: GateAddress, feed: Feed) -> None:
+    def __init__(self, gate: GateAddress, context: SourceContext) -> None:
         self._gate = gate
-        self._feed = feed
+        self._context = context
         self._socket: socket.socket | None = None
         self._publication: FfmpegSource | None = None
 
@@ -90,7 +90,7 @@ class PublisherSource:
             # libav waits for a second track, whatever the header says, unless it is told to look at one packet only
             options = LIVE_OPTIONS if tracks == _BOTH else {**LIVE_OPTIONS, "analyzeduration": "1"}
             source = Input(pipe, "the publisher", "flv", options, read_timeout=None)
-            self._publication = FfmpegSource(source, self._feed)
+            self._publication = FfmpegSource(source, self._context)
             self._publication.__enter__()
         return self._publication.read()
 

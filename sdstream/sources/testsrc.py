@@ -10,7 +10,7 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sources import TestsrcSourceSettings
 from sdstream.frame import SAMPLE_RATE, Frame, Pixels, Samples
 from sdstream.sources import marker
-from sdstream.sources.context import Feed
+from sdstream.sources.context import SourceContext
 
 BEEP = 0.1
 """Seconds that a beep and its flash last; the first one starts with the first picture."""
@@ -24,12 +24,12 @@ class TestSource:
 
     __test__ = False  # its name would make pytest collect it
 
-    def __init__(self, settings: TestsrcSourceSettings, feed: Feed) -> None:
-        self._feed = feed
-        self._rate = feed.canvas.rate
+    def __init__(self, settings: TestsrcSourceSettings, context: SourceContext) -> None:
+        self._context = context
+        self._rate = context.canvas.rate
         if settings.fps:
             self._rate = Canvas(fps=settings.fps).rate
-        self._size = (settings.width or feed.canvas.width, settings.height or feed.canvas.height)
+        self._size = (settings.width or context.canvas.width, settings.height or context.canvas.height)
         self._start: float | None = None
         self._number = 0
         self._seq = 0
@@ -38,9 +38,9 @@ class TestSource:
     def __enter__(self) -> Self:
         self._card = Card(*self._size)
         self._second = beeping_second()
-        self._to_canvas = _Resizer(self._feed.canvas) if self._size != self._canvas_size else None
-        self._feed.counters.set("width", self._size[0])
-        self._feed.counters.set("height", self._size[1])
+        self._to_canvas = _Resizer(self._context.canvas) if self._size != self._canvas_size else None
+        self._context.counters.set("width", self._size[0])
+        self._context.counters.set("height", self._size[1])
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -48,7 +48,7 @@ class TestSource:
 
     @property
     def _canvas_size(self) -> tuple[int, int]:
-        return self._feed.canvas.width, self._feed.canvas.height
+        return self._context.canvas.width, self._context.canvas.height
 
     def read(self) -> Frame | None:
         """Wait for the next picture's time and return it; None if that is far off."""
@@ -63,7 +63,7 @@ class TestSource:
             time.sleep(due - now)
         elif late := int((now - due) * self._rate):
             self._number += late
-            self._feed.counters.add("late_pictures", late)
+            self._context.counters.add("late_pictures", late)
             due = self._start + self._number / self._rate
         captured = time.monotonic()
         pixels = self._card.draw(self._number, self._rate)
@@ -79,7 +79,7 @@ class TestSource:
         return {"codec": "none", "format": "rgb24", "size": "{}x{}".format(*self._size), "sound": "a beep each second"}
 
     def _sound_until(self, end: Fraction) -> None:
-        ring, start = self._feed.ring, self._start
+        ring, start = self._context.ring, self._start
         stop = int(end * SAMPLE_RATE)
         if ring is None or start is None:
             return
@@ -87,7 +87,7 @@ class TestSource:
             self._sound_end = stop - SAMPLE_RATE
         places = np.arange(self._sound_end, stop) % SAMPLE_RATE
         ring.write(start + self._sound_end / SAMPLE_RATE, self._second[places])
-        self._feed.counters.add("sound_blocks")
+        self._context.counters.add("sound_blocks")
         self._sound_end = stop
 
 
@@ -131,9 +131,9 @@ class Card:
 
 class _Resizer:
     def __init__(self, canvas: Canvas) -> None:
-        from sdstream.sources.decoding.convert import Developer
+        from sdstream.sources.decoding.convert import Converter
 
-        self._developer = Developer(canvas)
+        self._converter = Converter(canvas)
 
     def resize(self, pixels: Pixels) -> Pixels:
         import av
@@ -141,7 +141,7 @@ class _Resizer:
         from sdstream.sources.decoding.convert import Shape
 
         frame = av.VideoFrame.from_numpy_buffer(pixels, "rgb24")
-        return self._developer.develop(frame, Shape.of(frame))
+        return self._converter.convert(frame, Shape.of(frame))
 
 
 def beeping_second() -> Samples:

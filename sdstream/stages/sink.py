@@ -18,10 +18,11 @@ from sdstream.ipc.counters import Histogram
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.mailbox import MailboxReader
 from sdstream.log import get_logger
-from sdstream.sinks import Backstage, Due
-from sdstream.sinks.registry import open_sink
+from sdstream.sinks import Due
+from sdstream.sinks.context import SinkContext
+from sdstream.sinks.preview.info import PreviewInfo
+from sdstream.sinks.registry import FACTS, open_sink
 
-FACTS = ("connections", "on_program", "on_preview", "port")
 COUNTERS = (
     *("opened", "first", "last", "sent", "late", "dropped", "rung", "audio_offset"),
     *(rung.value for rung in Rung),
@@ -43,8 +44,8 @@ class Sound(Protocol):
 
 
 @dataclass(frozen=True)
-class SinkInputs:
-    """What a sink's process is given."""
+class SinkPorts:
+    """What a sink's process is wired to."""
 
     live: MailboxReader
     camera: MailboxReader
@@ -57,28 +58,28 @@ class SinkInputs:
     """For sinks that tell what was asked for."""
 
 
-def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, inputs: SinkInputs) -> None:
+def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, ports: SinkPorts) -> None:
     """Send one picture for each tick of the canvas rate, for as long as the stage runs."""
     cv2.setNumThreads(1)  # a fade is a millisecond of work; a pool of threads would cost the engine its cores
     ladder = Ladder(make_slate(canvas.width, canvas.height, air.slate), air.hold, air.fade)
     dropped = context.counters.get("dropped")  # by the process that this one replaces
     context.counters.add("opened")  # beforehand: from here on, what is found there may be our own
-    backstage = Backstage(lambda: ladder.camera, lambda: ladder.showing.value, inputs.controls.get)
-    again = context.counters.get("opened") > 1
-    with open_sink(settings, canvas, again=again, backstage=backstage) as sink:
+    info = PreviewInfo(lambda: ladder.camera, lambda: ladder.showing.value, ports.controls.get)
+    given = SinkContext(canvas, again=context.counters.get("opened") > 1, preview=info)
+    with open_sink(settings, given) as sink:
         get_logger().info("sink opened", kind=settings.kind)
-        clock = _Clock(context, canvas, inputs.epoch)
+        clock = _Clock(context, canvas, ports.epoch)
         context.ready()
         while context.running:
             now, index, count = clock.wait()
-            choice = ladder.pick(now, inputs.live.take(), inputs.camera.take())
-            sound = _sound_for(now, choice, count, inputs.sound)
-            sink.send(choice.frame, sound, Due(index, inputs.sound.offset))
+            choice = ladder.pick(now, ports.live.take(), ports.camera.take())
+            sound = _sound_for(now, choice, count, ports.sound)
+            sink.send(choice.frame, sound, Due(index, ports.sound.offset))
             clock.sent(choice)
             if choice.rung is Rung.LIVE:
-                inputs.latency.record(time.monotonic() - choice.frame.captured)
-            context.counters.set("dropped", dropped + inputs.live.dropped)
-            context.counters.set("audio_offset", inputs.sound.offset)
+                ports.latency.record(time.monotonic() - choice.frame.captured)
+            context.counters.set("dropped", dropped + ports.live.dropped)
+            context.counters.set("audio_offset", ports.sound.offset)
             for fact, value in sink.facts().items():
                 context.counters.set(fact, value)
 

@@ -13,8 +13,8 @@ from sdstream.ipc.counters import Counters, Histogram
 from sdstream.ipc.mailbox import MailboxWriter
 from sdstream.log import get_logger
 from sdstream.sources import Source
-from sdstream.sources.context import COUNTERS, DROPS, STATES, Ended, Feed, State
-from sdstream.sources.registry import make_source
+from sdstream.sources.context import COUNTERS, DROPS, STATES, Ended, SourceContext, State
+from sdstream.sources.registry import open_source
 from sdstream.sources.rtmp_server.address import GateAddress
 
 __all__ = ["COUNTERS", "DROPS", "REOPEN_DELAYS", "STATES", "SourcePorts", "State", "run_source"]
@@ -41,41 +41,47 @@ class SourcePorts:
 
 def run_source(context: Context, settings: AnySource, canvas: Canvas, ports: SourcePorts) -> None:
     """Deliver pictures until the stage is stopped. Raises Unavailable or Forbidden if there can never be any."""
-    vigil = _Vigil(context.counters, settings.stall)
-    feed = Feed(canvas, context.counters, ports.ring if settings.audio else None, _alive(context, vigil))
+    state = SourceState(context.counters, settings.stall)
+    given = SourceContext(
+        canvas=canvas,
+        counters=context.counters,
+        ring=ports.ring if settings.audio else None,
+        check_running=_check_running(context, state),
+        gate=ports.gate,
+    )
     failures = 0
     while context.running:
-        shown = vigil.pictures
+        shown = state.pictures
         try:
-            with make_source(settings, feed, ports.gate) as source:
+            with open_source(settings, given) as source:
                 context.ready()
-                _deliver(context, source, ports, vigil)
+                _deliver(context, source, ports, state)
         except Lost as loss:
             if not context.running:
                 return
-            vigil.lost(str(loss))
+            state.lost(str(loss))
         except Unavailable as missing:
-            if not vigil.pictures:
+            if not state.pictures:
                 raise
-            vigil.lost(str(missing))  # it was there, so it may come back
+            state.lost(str(missing))  # it was there, so it may come back
         except Ended:
-            vigil.ended()
+            state.ended()
             _pause(context, float("inf"))
-        failures = 0 if vigil.pictures > shown else failures + 1
+        failures = 0 if state.pictures > shown else failures + 1
         patience = 0.0 if ports.gate and not failures else REOPEN_DELAYS[min(failures, len(REOPEN_DELAYS) - 1)]
         _pause(context, patience)
         if context.running:
             context.counters.add("reopens")
 
 
-def _deliver(context: Context, source: Source, ports: SourcePorts, vigil: "_Vigil") -> None:
+def _deliver(context: Context, source: Source, ports: SourcePorts, state: "SourceState") -> None:
     while context.running:
         frame = source.read()
         if frame is None:
-            vigil.nothing(time.monotonic())
+            state.nothing(time.monotonic())
             continue
-        vigil.picture(time.monotonic(), source)
-        ports.output.put(replace(frame, seq=vigil.pictures))
+        state.picture(time.monotonic(), source)
+        ports.output.put(replace(frame, seq=state.pictures))
         ports.latency.record(time.monotonic() - frame.captured)
 
 
@@ -85,16 +91,16 @@ def _pause(context: Context, seconds: float) -> None:
         time.sleep(min(left, _STEP))
 
 
-def _alive(context: Context, vigil: "_Vigil") -> Callable[[], None]:
-    def alive() -> None:
-        vigil.nothing(time.monotonic())
+def _check_running(context: Context, state: "SourceState") -> Callable[[], None]:
+    def check() -> None:
+        state.nothing(time.monotonic())
         if not context.running:
             raise Lost("the source is being stopped")
 
-    return alive
+    return check
 
 
-class _Vigil:
+class SourceState:
     """Keeps the state, the rate and the counts of a source, and says in the log what changed."""
 
     def __init__(self, counters: Counters, stall: float) -> None:

@@ -4,7 +4,7 @@ import math
 
 from sdstream.air.fallback_ladder import Rung
 from sdstream.air.pacer import CATCH_UP
-from sdstream.stages.sink import FACTS
+from sdstream.sinks.registry import FACTS
 from sdstream.stages.source import DROPS, STATES
 from sdstream.supervisor.report import EngineReport, Report, SinkReport, SourceReport
 from sdstream.supervisor.wiring import SinkParts, Wiring

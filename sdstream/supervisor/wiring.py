@@ -13,7 +13,7 @@ from sdstream.ipc.counters import Histogram
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.mailbox import Mailbox
 from sdstream.log import LogChoice
-from sdstream.sinks import early_samples
+from sdstream.sinks.registry import early_samples
 from sdstream.sources.rtmp_server import Gate, open_gate, run_gate
 from sdstream.stages import engine, sink, source
 from sdstream.supervisor.body import Body
@@ -82,17 +82,17 @@ class Wiring:
         kinds = [sink.kind for sink in self._config.sinks]
         name = settings.kind if kinds.count(settings.kind) == 1 else f"{settings.kind}.{index + 1}"
         latency = Histogram()
-        inputs = sink.SinkInputs(
+        ports = sink.SinkPorts(
             live=self._live.reader(index),
             camera=self._camera.reader(index),
-            sound=Delay(self.ring, early_samples(settings.kind)),
+            sound=Delay(self.ring, early_samples(settings)),
             latency=latency,
             epoch=self.epoch,
             controls=self.controls,
         )
         stage = Stage(
             Context(name, stage_counters(sink.COUNTERS)),
-            Body(sink.run_sink, settings, self._config.canvas, self._config.air, inputs),
+            Body(sink.run_sink, settings, self._config.canvas, self._config.air, ports),
             open_deadline=CONNECTING,
             logs=self._logs,
         )

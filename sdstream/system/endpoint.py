@@ -1,23 +1,27 @@
-"""What `sources` and `sinks` list: a thing that is there, and the settings that use it."""
+"""An entry of `sdstream sources` and `sdstream sinks`: a device or address, and the settings that open it."""
 
 from dataclasses import dataclass
-from json import dumps
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class Endpoint:
     """Something to read from or to write to."""
 
     label: str
     """What people call it."""
     address: str
-    """Where it is: a device, or host:port."""
+    """A device, or host:port; empty where the settings tell it."""
     settings: dict[str, str]
     """What to write under `source:` or among the `sinks:`."""
     state: str = ""
-    """What is known of it now, e.g. that somebody else writes to it."""
+    """What is known of it now, e.g. that another program writes to it."""
 
 
-def in_yaml(settings: dict[str, str]) -> str:
-    """Return settings as one line of YAML, to copy."""
-    return "{" + ", ".join(f"{key}: {dumps(value, ensure_ascii=False)}" for key, value in settings.items()) + "}"
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How long and where `sdstream sources` looks."""
+
+    seconds: float = 3.0
+    """Seconds of discovery on the network."""
+    extra_ips: tuple[str, ...] = ()
+    """Addresses to ask besides those that discovery finds."""

@@ -1,4 +1,4 @@
-"""What `doctor` found out about one thing."""
+"""A finding of `sdstream doctor`: one part of the machine, and the line that mends it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ State = Literal["ok", "missing", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing, whether it is there, and the line that mends it."""
+    """One part of the machine: a library, a device, a port."""
 
     name: str
     state: State

@@ -3,6 +3,8 @@
 from typing import Any
 
 from sdstream.errors import Unavailable
+from sdstream.system import fresh_python
+from sdstream.system.finding import Finding
 
 
 def load_ndi() -> Any:  # a binding without types
@@ -18,3 +20,14 @@ def load_ndi() -> Any:  # a binding without types
     if not NDIlib.initialize():
         raise Unavailable("the NDI runtime does not start: it needs an x86-64 processor with SSE4.2, or arm64")
     return NDIlib
+
+
+def check() -> Finding:
+    """Look for the NDI runtime, for `sdstream doctor`."""
+    facts = fresh_python.ask("import NDIlib; say(works=bool(NDIlib.initialize()))")
+    if facts.get("works"):
+        return Finding("ndi", "ok", "runtime loaded")
+    error = facts.get("error", "the runtime would not start on this processor")
+    if "avahi" in error:
+        return Finding("ndi", "note", error, "sudo apt-get install libavahi-client3 libavahi-common3")
+    return Finding("ndi", "note", error, "pip install 'sdstream[ndi]'")

@@ -3,16 +3,17 @@
 import json
 import os
 import socket
-import sys
 from pathlib import Path
 
 import pytest
 
-from sdstream.cli import doctor_libraries, doctor_machine
-from sdstream.cli.output import coloured
+from sdstream.engine import checks
+from sdstream.sinks import cameras
+from sdstream.sources.rtmp_server import port_check
+from sdstream.system import fresh_python
 from tests.cli.conftest import Sdstream
 
-THINGS = ["python", "av", "diffusion", "openvino", "gpu", "ndi", "virtualcam", "rtmp port", "shared memory", "disk"]
+THINGS = ["python", "av", "rtmp port", "ndi", "diffusion", "openvino", "gpu", "virtualcam", "shared memory", "disk"]
 
 
 @pytest.mark.slow  # loads torch, in a process of its own
@@ -28,7 +29,7 @@ def test_doctor_tells_about_everything_as_json(sdstream: Sdstream):
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer for every library at once."""
-    monkeypatch.setattr(doctor_libraries, "_ask", lambda code: {"error": "No module named 'x'"})
+    monkeypatch.setattr(fresh_python, "ask", lambda code: {"error": "No module named 'x'"})
 
 
 @pytest.mark.usefixtures("quick")
@@ -40,11 +41,10 @@ def test_doctor_ends_with_69_when_something_needed_is_missing_and_prints_its_fix
 
 def test_a_library_that_is_not_there_or_crashes_is_told_by_its_last_words():
     assert (
-        doctor_libraries._ask("import no_such_library")["error"]
-        == "ModuleNotFoundError: No module named 'no_such_library'"
+        fresh_python.ask("import no_such_library")["error"] == "ModuleNotFoundError: No module named 'no_such_library'"
     )
-    assert "crashed while loading" in doctor_libraries._ask("import os; os.abort()")["error"]
-    assert doctor_libraries._ask("say(answer=42)") == {"answer": 42}
+    assert "crashed while loading" in fresh_python.ask("import os; os.abort()")["error"]
+    assert fresh_python.ask("say(answer=42)") == {"answer": 42}
 
 
 @pytest.mark.parametrize(
@@ -61,20 +61,20 @@ def test_a_library_that_is_not_there_or_crashes_is_told_by_its_last_words():
 def test_the_driver_and_the_build_of_torch_must_fit(
     monkeypatch: pytest.MonkeyPatch, driver: str, torch: dict[str, object], state: str, said: str
 ):
-    monkeypatch.setattr(doctor_libraries, "_driver", lambda: driver)
-    monkeypatch.setattr(doctor_libraries, "_ask", lambda code: torch)
-    finding = doctor_libraries.gpu()
+    monkeypatch.setattr(checks, "_driver", lambda: driver)
+    monkeypatch.setattr(fresh_python, "ask", lambda code: torch)
+    finding = checks.gpu()
     assert (finding.state, said in finding.found) == (state, True)
 
 
 def test_a_taken_port_is_told_with_its_owner():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        finding = doctor_machine.rtmp_port(port)
+        finding = port_check.check(port)
         assert f"{port} is taken" in finding.found
         assert f"process {os.getpid()}" in finding.found
         assert str(port + 1) in finding.fix
-    assert doctor_machine.rtmp_port(port).state == "ok"
+    assert port_check.check(port).state == "ok"
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def loopback(tmp_path: Path) -> Path:
 
 
 def look(place: Path) -> tuple[str, str, str]:
-    finding = doctor_machine._v4l2loopback(place / "sys", place / "dev")
+    finding = cameras._v4l2loopback(place / "sys", place / "dev")
     return finding.state, finding.found, finding.fix
 
 
@@ -117,19 +117,10 @@ def test_a_module_without_a_device_is_loaded_anew(loopback: Path):
 def test_a_module_that_is_not_loaded_is_loaded_or_installed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, installed: bool, fix: str
 ):
-    monkeypatch.setattr(doctor_machine, "_module_installed", lambda: installed)
+    monkeypatch.setattr(cameras, "_module_installed", lambda: installed)
     assert look(tmp_path)[2].startswith(fix)
 
 
 def test_a_device_that_may_not_be_used_asks_for_the_video_group(monkeypatch: pytest.MonkeyPatch, loopback: Path):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert "usermod -aG video" in look(loopback)[2]
-
-
-def test_colour_is_for_terminals_and_can_be_turned_off(monkeypatch: pytest.MonkeyPatch):
-    assert coloured("x", 31) == "x"
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    assert coloured("x", 31) == "\x1b[31mx\x1b[0m"
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert coloured("x", 31) == "x"

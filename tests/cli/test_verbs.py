@@ -12,7 +12,7 @@ from sdstream.errors import Bug, ConfigError, Forbidden, Lost, SdstreamError, Un
 from tests.cli.conftest import Sdstream
 
 GOOD = "version: 1\nsource: {kind: testsrc}\nengine: {kind: passthrough}\nsinks: [{kind: discard}]\n"
-HEAVY = ("torch", "av", "numpy", "pydantic", "structlog", "cv2", "diffusers", "starlette", "psutil", "NDIlib")
+HEAVY = ("torch", "av", "numpy", "pydantic", "structlog", "cv2", "diffusers", "starlette", "psutil", "NDIlib", "rich")
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sinks import PreviewSinkSettings
 from sdstream.controls import Controls
 from sdstream.frame import Frame
-from sdstream.sinks import Backstage, Due
+from sdstream.sinks import Due
+from sdstream.sinks.context import SinkContext
+from sdstream.sinks.preview.info import PreviewInfo
 from sdstream.sinks.preview.sink import PreviewSink
 from tests.sinks.browser import Browser
 
@@ -33,8 +35,8 @@ class Stage:
         self.showing = "live"
         self.controls = controls or Controls()
 
-    def backstage(self) -> Backstage:
-        return Backstage(lambda: self.camera, lambda: self.showing, lambda: self.controls)
+    def info(self) -> PreviewInfo:
+        return PreviewInfo(lambda: self.camera, lambda: self.showing, lambda: self.controls)
 
     def frame(self, tick: int, inverted: bool) -> Frame:
         level = tick % 250
@@ -53,7 +55,7 @@ def on_air(stage: Stage | None = None, canvas: Canvas = CANVAS, **more: Any) -> 
     settings = PreviewSinkSettings(kind="preview", **{"listen": "127.0.0.1:0", "fps": 60, **more})
     stage = stage or Stage()
     over = threading.Event()
-    with PreviewSink(settings, canvas, stage.backstage()) as sink:
+    with PreviewSink(settings, SinkContext(canvas, preview=stage.info())) as sink:
 
         def play() -> None:
             while not over.wait(RATE):

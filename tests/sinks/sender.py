@@ -16,6 +16,7 @@ from sdstream.config.sinks import AnySink
 from sdstream.errors import SdstreamError
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.sinks import Due
+from sdstream.sinks.context import SinkContext
 from sdstream.sinks.registry import open_sink
 from tests.parts import bars
 
@@ -34,7 +35,7 @@ def send(settings: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Send at the canvas rate for `seconds`, and tell how it went."""
     told: dict[str, Any] = {"sent": 0, "error": None, "message": "", "connections": 0.0, "on_program": 0.0}
     try:
-        with open_sink(TypeAdapter(AnySink).validate_python(settings), CANVAS) as sink:
+        with open_sink(TypeAdapter(AnySink).validate_python(settings), SinkContext(CANVAS)) as sink:
             began = time.monotonic()
             for number in range(round(seconds * 30)):
                 now = time.monotonic()

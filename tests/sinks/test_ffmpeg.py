@@ -12,7 +12,8 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sinks import FfmpegSinkSettings
 from sdstream.errors import ConfigError, Lost, Unavailable
 from sdstream.frame import SAMPLE_RATE, Frame
-from sdstream.sinks import Due, early_samples, encoders
+from sdstream.sinks import STAMPED_EARLY, Due, encoders
+from sdstream.sinks.context import SinkContext
 from sdstream.sinks.ffmpeg import FfmpegSink
 from sdstream.sinks.recording_file import make_recording
 from tests.parts import bars
@@ -29,7 +30,7 @@ def settings(url, **more):
 def record(path, canvas=CANVAS, pictures=130, **more):
     """Send bars and a tone to a file, and return the file."""
     phase = 0
-    with FfmpegSink(settings(path, **more), canvas) as sink:
+    with FfmpegSink(settings(path, **more), SinkContext(canvas)) as sink:
         for number in range(pictures):
             count = samples_in(number, canvas.rate, SAMPLE_RATE)
             at = np.arange(phase, phase + count)
@@ -57,7 +58,7 @@ def test_the_sound_in_the_file_is_the_tone_that_was_sent(show):
     recording = Recording.read(show)
     assert recording.loudest() == pytest.approx(bars.TONE, abs=2)
     assert recording.sound.size / recording.sample_rate == pytest.approx(
-        130 / 30 - early_samples("ffmpeg") / SAMPLE_RATE, abs=0.05
+        130 / 30 - STAMPED_EARLY / SAMPLE_RATE, abs=0.05
     )
 
 
@@ -87,7 +88,7 @@ def test_one_picture_leaves_each_tick(fps):
     with ExitStack() as open_until_the_sink_is_closed:
         server = open_until_the_sink_is_closed.enter_context(socket.create_server(("127.0.0.1", 0)))
         url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        with FfmpegSink(settings(url, format="flv"), canvas) as sink:
+        with FfmpegSink(settings(url, format="flv"), SinkContext(canvas)) as sink:
             taker = open_until_the_sink_is_closed.enter_context(server.accept()[0])
             flv, here = b"", []
             for number in range(80):
@@ -119,13 +120,13 @@ def test_an_existing_file_is_not_overwritten(tmp_path):
     path = tmp_path / "show.mp4"
     path.write_text("precious")
     with pytest.raises(Unavailable, match="exists and is not overwritten"):
-        FfmpegSink(settings(path), CANVAS).__enter__()
+        FfmpegSink(settings(path), SinkContext(CANVAS)).__enter__()
     assert path.read_text() == "precious"
 
 
 def test_a_folder_that_is_not_there_is_unavailable(tmp_path):
     with pytest.raises(Unavailable, match="No such file"):
-        FfmpegSink(settings(tmp_path / "no" / "show.mp4"), CANVAS).__enter__()
+        FfmpegSink(settings(tmp_path / "no" / "show.mp4"), SinkContext(CANVAS)).__enter__()
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_a_folder_that_is_not_there_is_unavailable(tmp_path):
 )
 def test_settings_that_ffmpeg_refuses_are_a_config_error(tmp_path, name, more, said):
     with pytest.raises(ConfigError, match=said):
-        FfmpegSink(settings(tmp_path / name, **more), CANVAS).__enter__()
+        FfmpegSink(settings(tmp_path / name, **more), SinkContext(CANVAS)).__enter__()
 
 
 @pytest.mark.parametrize("scheme", ["rtmp", "rtmps"])
@@ -149,7 +150,7 @@ def test_a_server_that_is_not_there_is_lost_and_its_key_is_not_told(scheme):
         held.bind(("127.0.0.1", 0))  # bound and not listening: refuses, and nobody else can take it
         url = f"{scheme}://127.0.0.1:{held.getsockname()[1]}/app/{KEY}"
         with pytest.raises(Lost, match="refused") as caught:
-            FfmpegSink(settings(url), CANVAS).__enter__()
+            FfmpegSink(settings(url), SinkContext(CANVAS)).__enter__()
     assert KEY not in repr(caught.getrepr(chain=True))
 
 
@@ -158,11 +159,11 @@ def test_a_server_that_never_answers_is_lost_after_the_timeout():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"rtmp://127.0.0.1:{silent.getsockname()[1]}/app/{KEY}"
         with pytest.raises(Lost, match="cannot be opened"):
-            FfmpegSink(settings(url, timeout=0.5), CANVAS).__enter__()
+            FfmpegSink(settings(url, timeout=0.5), SinkContext(CANVAS)).__enter__()
 
 
 def test_closing_twice_is_harmless(tmp_path):
-    sink = FfmpegSink(settings(tmp_path / "show.mp4"), CANVAS)
+    sink = FfmpegSink(settings(tmp_path / "show.mp4"), SinkContext(CANVAS))
     with sink:
         for number in range(10):
             sink.send(
@@ -173,7 +174,7 @@ def test_closing_twice_is_harmless(tmp_path):
 
 
 def test_sound_is_stamped_as_much_earlier_as_it_comes_later_than_its_picture(tmp_path):
-    with FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS) as sink:
+    with FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS)) as sink:
         for number in range(60):
             sound = np.full((1600, 2), 0.5 if number == 30 else 0.0, np.float32)
             sink.send(Frame(bars.draw(320, 180, number), number, 0.0, 0.0), sound, Due(number))
@@ -182,7 +183,7 @@ def test_sound_is_stamped_as_much_earlier_as_it_comes_later_than_its_picture(tmp
     loud = [
         time + np.flatnonzero(np.abs(block) > 0.25)[0] / SAMPLE_RATE for time, block in blocks if block.max() > 0.25
     ]
-    assert loud[0] == pytest.approx(1.0 - early_samples("ffmpeg") / SAMPLE_RATE, abs=0.005)
+    assert loud[0] == pytest.approx(1.0 - STAMPED_EARLY / SAMPLE_RATE, abs=0.005)
 
 
 def test_auto_takes_an_encoder_that_has_encoded_a_picture():
@@ -196,7 +197,7 @@ def test_an_encoder_that_does_not_exist_is_unavailable_and_says_why():
 
 def test_pictures_that_the_clock_left_out_are_a_gap_in_time_and_silence(tmp_path):
     left_out = 45
-    with FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS) as sink:
+    with FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS)) as sink:
         for number in [*range(30), *range(30 + left_out, 120)]:
             sound = np.full((1600, 2), 0.5 if number == 90 else 0.0, np.float32)
             sink.send(Frame(bars.draw(320, 180, number), number, 0.0, 0.0), sound, Due(number))
@@ -205,13 +206,13 @@ def test_pictures_that_the_clock_left_out_are_a_gap_in_time_and_silence(tmp_path
         container.seek(0)
         loud = [frame.time for frame in container.decode(audio=0) if np.abs(frame.to_ndarray()[0]).max() > 0.3]
     assert times[30] - times[29] == pytest.approx((left_out + 1) / 30, abs=2e-3)
-    assert loud[0] - times[0] == pytest.approx(90 / 30 - early_samples("ffmpeg") / SAMPLE_RATE, abs=0.03)
+    assert loud[0] - times[0] == pytest.approx(90 / 30 - STAMPED_EARLY / SAMPLE_RATE, abs=0.03)
 
 
 def test_after_a_restart_a_file_goes_on_under_the_next_number(tmp_path):
     (tmp_path / "show.mkv").write_bytes(b"what the first process wrote")
     for _ in range(2):
-        with FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS, again=True) as sink:
+        with FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS, again=True)) as sink:
             sink.send(Frame(bars.draw(320, 180, 0), 0, 0.0, 0.0), np.zeros((1600, 2), np.float32), Due(0))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["show-2.mkv", "show-3.mkv", "show.mkv"]
     assert (tmp_path / "show.mkv").read_bytes() == b"what the first process wrote"
@@ -221,23 +222,23 @@ def test_of_two_outputs_with_one_name_only_one_gets_the_file(tmp_path):
     """Both start at the same moment, and neither has written anything yet."""
     make_recording(tmp_path / "show.mkv", again=False)  # where a process may be when the other one begins
     with pytest.raises(Unavailable, match="exists and is not overwritten"):
-        FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS).__enter__()
+        FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS)).__enter__()
 
 
 def test_an_output_that_cannot_be_opened_leaves_no_empty_file(tmp_path):
     with pytest.raises(ConfigError):
-        FfmpegSink(settings(tmp_path / "show.mkv", preset="no-such-preset"), CANVAS).__enter__()
+        FfmpegSink(settings(tmp_path / "show.mkv", preset="no-such-preset"), SinkContext(CANVAS)).__enter__()
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(Unavailable, match=r"away/show\.mkv cannot be opened: .*expected a folder that exists"):
-        FfmpegSink(settings(tmp_path / "away" / "show.mkv"), CANVAS).__enter__()
+        FfmpegSink(settings(tmp_path / "away" / "show.mkv"), SinkContext(CANVAS)).__enter__()
 
 
 def test_after_a_long_sleep_it_begins_anew(tmp_path):
     """An hour of silence would be 1.4 GB of samples at once."""
-    with FfmpegSink(settings(tmp_path / "show.mkv"), CANVAS) as sink:
+    with FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS)) as sink:
         picture, sound = Frame(bars.draw(320, 180, 0), 0, 0.0, 0.0), np.zeros((1600, 2), np.float32)
         sink.send(picture, sound, Due(0))
         with pytest.raises(Lost, match="held up for 3600 s"):

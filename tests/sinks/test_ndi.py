@@ -5,6 +5,7 @@ import pytest
 from sdstream.config.schema import Canvas
 from sdstream.config.sinks import NdiSinkSettings
 from sdstream.errors import Unavailable
+from sdstream.sinks.context import SinkContext
 from sdstream.sinks.ndi import NdiSink
 from tests.parts import ndi, network
 from tests.sinks.processes import sender, talker
@@ -64,11 +65,11 @@ def test_connections_and_tally_of_the_receiver_are_reported(both):
 def test_a_name_that_is_taken_is_unavailable_and_free_again_after_closing(private):
     settings = NdiSinkSettings(kind="ndi", name="sdstream taken")
     with (
-        NdiSink(settings, CANVAS),
+        NdiSink(settings, SinkContext(CANVAS)),
         pytest.raises(Unavailable, match="'sdstream taken' is running"),
-        NdiSink(settings, CANVAS),
+        NdiSink(settings, SinkContext(CANVAS)),
     ):
         pass
-    with NdiSink(settings, CANVAS) as sink:
+    with NdiSink(settings, SinkContext(CANVAS)) as sink:
         assert sink.facts()["connections"] == 0
     sink.__exit__(None, None, None)

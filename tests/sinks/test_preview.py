@@ -15,7 +15,8 @@ from sdstream.config.sinks import PreviewSinkSettings
 from sdstream.controls import Controls, WeightedPrompt
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame
-from sdstream.sinks import Backstage
+from sdstream.sinks.context import SinkContext
+from sdstream.sinks.preview.info import PreviewInfo
 from sdstream.sinks.preview.pictures import Pictures
 from sdstream.sinks.preview.sink import PreviewSink
 from tests.parts.wait import until
@@ -66,7 +67,7 @@ def test_a_picture_is_made_smaller_and_never_larger(width: int, size: tuple[int,
 
 def test_before_the_first_camera_picture_there_is_none_to_show():
     stage = Stage()
-    stage.backstage = Backstage
+    stage.info = PreviewInfo
     with on_air(stage) as (browser, _):
         assert [browser.status_of(f"/{view}.jpg") for view in ("show", "camera", "pair")] == [200, 503, 503]
 
@@ -171,7 +172,7 @@ def test_a_port_that_is_taken_is_unavailable_and_is_free_again_afterwards():
     with on_air() as (browser, _):
         settings = PreviewSinkSettings(kind="preview", listen=f"127.0.0.1:{browser.port}")
         with pytest.raises(Unavailable, match="another program has it; choose another port"):
-            PreviewSink(settings, CANVAS, Backstage()).__enter__()
-    with PreviewSink(settings, CANVAS, Backstage()) as sink:
+            PreviewSink(settings, SinkContext(CANVAS)).__enter__()
+    with PreviewSink(settings, SinkContext(CANVAS)) as sink:
         pass
     sink.__exit__(None, None, None)

@@ -10,6 +10,7 @@ from sdstream.config.sinks import AnySink
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame
 from sdstream.sinks import Due
+from sdstream.sinks.context import SinkContext
 from sdstream.sinks.registry import open_sink
 
 CANVAS = Canvas(width=64, height=48, fps=30)
@@ -26,11 +27,11 @@ CANVAS = Canvas(width=64, height=48, fps=30)
     ],
 )
 def test_each_kind_of_setting_gets_its_sink(settings, name):
-    assert type(open_sink(TypeAdapter(AnySink).validate_python(settings), CANVAS)).__name__ == name
+    assert type(open_sink(TypeAdapter(AnySink).validate_python(settings), SinkContext(CANVAS))).__name__ == name
 
 
 def test_discard_takes_everything_and_tells_nothing():
-    with open_sink(TypeAdapter(AnySink).validate_python({"kind": "discard"}), CANVAS) as sink:
+    with open_sink(TypeAdapter(AnySink).validate_python({"kind": "discard"}), SinkContext(CANVAS)) as sink:
         sink.send(Frame(np.zeros((48, 64, 3), np.uint8), 1, 0.0, 0.0), np.zeros((1600, 2), np.float32), Due(0))
         assert sink.facts() == {}
 

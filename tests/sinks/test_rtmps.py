@@ -11,6 +11,7 @@ import pytest
 from sdstream.config.schema import Canvas
 from sdstream.config.sinks import FfmpegSinkSettings
 from sdstream.errors import Lost
+from sdstream.sinks.context import SinkContext
 from sdstream.sinks.ffmpeg import FfmpegSink
 
 pytestmark = [
@@ -67,7 +68,7 @@ def authority(tmp_path_factory):
 def connect(port, **more):
     url = f"rtmps://localhost:{port}/app/s3cret-key"
     with pytest.raises(Lost) as caught:
-        FfmpegSink(FfmpegSinkSettings(kind="ffmpeg", url=url, timeout=8, **more), CANVAS).__enter__()
+        FfmpegSink(FfmpegSinkSettings(kind="ffmpeg", url=url, timeout=8, **more), SinkContext(CANVAS)).__enter__()
     assert "s3cret-key" not in str(caught.value)
 
 

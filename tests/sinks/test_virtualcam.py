@@ -9,6 +9,7 @@ from sdstream.config.sinks import VirtualcamSinkSettings
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame
 from sdstream.sinks import Due
+from sdstream.sinks.context import SinkContext
 from sdstream.sinks.virtualcam import VirtualcamSink
 
 pyvirtualcam = pytest.importorskip("pyvirtualcam", reason="needs the virtualcam extra")
@@ -52,7 +53,7 @@ def elsewhere(monkeypatch):
 
 
 def sink(device=None):
-    return VirtualcamSink(VirtualcamSinkSettings(kind="virtualcam", device=device), CANVAS)
+    return VirtualcamSink(VirtualcamSinkSettings(kind="virtualcam", device=device), SinkContext(CANVAS))
 
 
 def test_elsewhere_the_driver_gets_size_rate_and_name_and_a_black_picture_at_once():

@@ -10,8 +10,8 @@ from sdstream.errors import Lost
 from sdstream.frame import Frame
 from sdstream.ipc.counters import Counters
 from sdstream.sources import marker
-from sdstream.sources.context import COUNTERS, Ended, Feed
-from sdstream.sources.registry import make_source
+from sdstream.sources.context import COUNTERS, Ended, SourceContext
+from sdstream.sources.registry import open_source
 
 CANVAS = Canvas(width=128, height=96, fps=30)
 
@@ -47,10 +47,10 @@ def nobody() -> None:
 def play(path, most=1000, canvas=CANVAS, **settings) -> Played:
     """Read until the source ends, is lost, or has given `most` pictures."""
     played = Played()
-    feed = Feed(canvas, played.counters, played.ring, nobody)
+    context = SourceContext(canvas, played.counters, played.ring, nobody)
     wish = FfmpegSourceSettings(kind="ffmpeg", url=str(path), **settings)
     try:
-        with make_source(wish, feed) as source:
+        with open_source(wish, context) as source:
             while len(played.frames) < most:
                 frame = source.read()
                 if frame is not None:

@@ -17,7 +17,7 @@ from sdstream.config.sources import NdiSourceSettings
 from sdstream.errors import Unavailable
 from sdstream.ipc.counters import Counters
 from sdstream.sources import ndi as ndi_source
-from sdstream.sources.context import COUNTERS, Feed
+from sdstream.sources.context import COUNTERS, SourceContext
 from tests.parts import ndi, network
 from tests.parts.wait import until
 from tests.sources.running import running
@@ -60,8 +60,8 @@ def test_a_sender_with_sound_alone_does_not_hold_the_source_up(monkeypatch):
         recv_destroy=lambda receiver: None,
     )
     monkeypatch.setattr(ndi_source, "load_ndi", lambda: runtime)
-    feed = Feed(Canvas(width=64, height=64), Counters(COUNTERS), None, lambda: None)
-    with ndi_source.NdiSource(NdiSourceSettings(kind="ndi", url="127.0.0.1:5961"), feed) as source:
+    context = SourceContext(Canvas(width=64, height=64), Counters(COUNTERS), None, lambda: None)
+    with ndi_source.NdiSource(NdiSourceSettings(kind="ndi", url="127.0.0.1:5961"), context) as source:
         assert [source.read() for _ in range(3)] == [None] * 3
 
 

@@ -9,7 +9,7 @@ from sdstream.config.sources import TestsrcSourceSettings
 from sdstream.frame import SAMPLE_RATE
 from sdstream.ipc.counters import Counters
 from sdstream.sources import marker
-from sdstream.sources.context import COUNTERS, Feed
+from sdstream.sources.context import COUNTERS, SourceContext
 from sdstream.sources.testsrc import TestSource
 from tests.sources.playing import nobody
 
@@ -17,13 +17,13 @@ from tests.sources.playing import nobody
 def frames(count, canvas, **settings):
     """Return copies of the first pictures, and the sound ring."""
     ring = AudioRing()
-    feed = Feed(canvas, Counters(COUNTERS), ring, nobody)
+    context = SourceContext(canvas, Counters(COUNTERS), ring, nobody)
     taken = []
-    with TestSource(TestsrcSourceSettings(kind="testsrc", **settings), feed) as source:
+    with TestSource(TestsrcSourceSettings(kind="testsrc", **settings), context) as source:
         while len(taken) < count:
             if frame := source.read():
                 taken.append((frame, frame.pixels.copy()))
-    return taken, ring, feed.counters
+    return taken, ring, context.counters
 
 
 SMALL = Canvas(width=160, height=90, fps=60)
@@ -76,7 +76,7 @@ def test_a_tiny_picture_has_no_marker_and_moves_all_the_same():
 
 
 def test_closing_twice_is_harmless():
-    source = TestSource(TestsrcSourceSettings(kind="testsrc"), Feed(SMALL, Counters(COUNTERS), None, nobody))
+    source = TestSource(TestsrcSourceSettings(kind="testsrc"), SourceContext(SMALL, Counters(COUNTERS), None, nobody))
     with source:
         assert source.read() is not None
     source.__exit__()

@@ -15,7 +15,7 @@ from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Histogram
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.mailbox import Mailbox
-from sdstream.stages.sink import COUNTERS, SinkInputs, run_sink
+from sdstream.stages.sink import COUNTERS, SinkPorts, run_sink
 
 CANVAS = Canvas(width=64, height=48, fps=30)
 
@@ -26,7 +26,7 @@ def test_a_process_that_died_before_its_first_picture_left_a_file_of_ours(tmp_pa
     context = Context.alone(*COUNTERS)
     context.stop()
     for _ in range(2):
-        inputs = SinkInputs(
+        inputs = SinkPorts(
             live.reader(0),
             camera.reader(0),
             Delay(AudioRing()),
@@ -73,7 +73,7 @@ def test_a_source_in_step_with_the_clock_is_soon_shown_picture_by_picture(monkey
     for second in (1, 9, 19):
         simulated.at(second, lambda: seen.append(context.counters.as_dict()))
     simulated.at(19, context.stop)
-    inputs = SinkInputs(
+    inputs = SinkPorts(
         live.reader(0), camera.reader(0), Delay(AudioRing()), Histogram(), simulated.began, LiveControls(Controls())
     )
     run_sink(context, DiscardSinkSettings(kind="discard"), CANVAS, Air(), inputs)

@@ -24,6 +24,7 @@ from sdstream.config.sinks import VirtualcamSinkSettings
 from sdstream.errors import SdstreamError
 from sdstream.frame import Frame
 from sdstream.sinks import Due
+from sdstream.sinks.context import SinkContext
 from sdstream.sinks.virtualcam import VirtualcamSink
 from sdstream.sinks.yuv import Yuv420
 from sdstream.system import v4l2
@@ -38,7 +39,7 @@ PICTURES = [RANDOM.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8) for _ in range
 
 def sink(device: str | None = "sdstream", width: int = WIDTH, height: int = HEIGHT) -> VirtualcamSink:
     canvas = Canvas(width=width, height=height, fps=FPS)
-    return VirtualcamSink(VirtualcamSinkSettings(kind="virtualcam", device=device), canvas)
+    return VirtualcamSink(VirtualcamSinkSettings(kind="virtualcam", device=device), SinkContext(canvas))
 
 
 def planes(picture: np.ndarray) -> bytes:

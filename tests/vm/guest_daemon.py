@@ -18,6 +18,7 @@ import numpy as np
 from sdstream.config.schema import Canvas
 from sdstream.config.sinks import VirtualcamSinkSettings
 from sdstream.errors import SdstreamError
+from sdstream.sinks.context import SinkContext
 from sdstream.sinks.virtualcam import VirtualcamSink
 from sdstream.sinks.yuv import Yuv420
 from sdstream.sources import marker
@@ -79,7 +80,7 @@ def opened_again() -> str:
     """Open the camera as the next program would; return why that fails, or ""."""
     settings = VirtualcamSinkSettings(kind="virtualcam", device=CAMERA)
     try:
-        with VirtualcamSink(settings, Canvas(width=320, height=240, fps=FPS)):
+        with VirtualcamSink(settings, SinkContext(Canvas(width=320, height=240, fps=FPS))):
             return ""
     except SdstreamError as problem:
         return str(problem)

@@ -8,31 +8,38 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
-from sdstream.config.schema import Canvas
 from sdstream.config.sinks import PreviewSinkSettings
 from sdstream.controls import Controls
 from sdstream.frame import Frame, Samples
 from sdstream.log import get_logger
-from sdstream.sinks import Backstage, Due
+from sdstream.sinks import Due
+from sdstream.sinks.context import SinkContext
 from sdstream.sinks.preview.client import Answer, Request
 from sdstream.sinks.preview.pictures import VIEWS, Pictures
 from sdstream.sinks.preview.pulse import Pulse
 from sdstream.sinks.preview.server import Server
+from sdstream.system.endpoint import Endpoint
 from sdstream.system.listening import listen_at
 
 _INTEREST = 10.0
 """Seconds after the last client in which camera pictures are remembered: a client that asks now and then gets pairs."""
 
 
+def listing() -> list[Endpoint]:
+    """Return the page at its default address."""
+    settings = {"kind": "preview", "listen": "127.0.0.1:8400"}
+    return [Endpoint("preview page", "", settings, "for browsers of this machine")]
+
+
 class PreviewSink:
     """One page. A picture is encoded only when somebody wants it, at most `fps` times a second."""
 
-    def __init__(self, settings: PreviewSinkSettings, canvas: Canvas, backstage: Backstage) -> None:
-        self._settings, self._canvas, self._backstage = settings, canvas, backstage
+    def __init__(self, settings: PreviewSinkSettings, context: SinkContext) -> None:
+        self._settings, self._canvas, self._info = settings, context.canvas, context.preview
         key = settings.key.get_secret_value() if settings.key else ""
         self._root = f"/{key}/" if key else "/"
         self._page = Path(__file__).with_name("page.html").read_bytes()
-        self._pictures = Pictures(canvas, settings.width)
+        self._pictures = Pictures(context.canvas, settings.width)
         self._pulse = Pulse()
         self._due = self._interest = 0.0
         self._port = 0
@@ -60,8 +67,8 @@ class PreviewSink:
         now = time.monotonic()
         if len(self._server):
             self._interest = now + _INTEREST
-        self._pictures.turn(frame, self._backstage.camera(), remember=now < self._interest)
-        self._pulse.beat(now, self._backstage.showing(), frame)
+        self._pictures.turn(frame, self._info.camera(), remember=now < self._interest)
+        self._pulse.beat(now, self._info.showing(), frame)
         self._server.turn(now)
         if now < self._due:
             return
@@ -106,9 +113,9 @@ class PreviewSink:
         return Answer(HTTPStatus.OK, "image/jpeg", jpeg)
 
     def _status(self) -> dict[str, object]:
-        controls = self._backstage.controls()
+        controls = self._info.controls()
         return {
-            "showing": self._backstage.showing(),
+            "showing": self._info.showing(),
             "fps": round(self._pulse.fps, 2),
             "latency": None if (late := self._pulse.latency) is None else round(late, 4),
             "prompt": _prompt(controls),

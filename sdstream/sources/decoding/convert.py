@@ -75,7 +75,7 @@ class Shape:
         return self.format.startswith(("gray", "ya"))
 
 
-class Developer:
+class Converter:
     """Converts decoded frames to a canvas; keeps its filter graph while frames keep their shape."""
 
     def __init__(self, canvas: Canvas) -> None:
@@ -84,7 +84,7 @@ class Developer:
         self._graph: Graph | None = None
         self._shown: av.VideoFrame | None = None  # owns the memory of the pixels handed out last
 
-    def develop(self, frame: av.VideoFrame, shape: Shape) -> Pixels:
+    def convert(self, frame: av.VideoFrame, shape: Shape) -> Pixels:
         """Return `frame` at canvas size; valid until the next call. Raises ValueError for a shape beyond use."""
         if shape != self._shape or self._graph is None:
             self._graph = _graph(shape, self._canvas)

@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 
 from sdstream.errors import Lost
 from sdstream.frame import Samples
-from sdstream.sources.context import Feed
+from sdstream.sources.context import SourceContext
 from sdstream.sources.decoding.reader import Reader
 from sdstream.sources.decoding.sound import Joint, Resampler
 from sdstream.sources.decoding.timeline import BACK, Presentation, Timeline
@@ -48,16 +48,16 @@ class Picture:
 class Decoder:
     """The picture and the sound of one open container, whose times go on over a loop's seams."""
 
-    def __init__(self, reader: Reader, feed: Feed, lead: float = 0.0) -> None:
+    def __init__(self, reader: Reader, context: SourceContext, lead: float = 0.0) -> None:
         """`lead` is how far ahead of its time everything is decoded (seconds). Raises Lost without a video track."""
         self._reader = reader
-        self._feed = feed
+        self._context = context
         self._timeline = Timeline()
         self._lead = lead
         self.video = _video_track(reader.container)
         self.video.thread_type = "SLICE"  # frame threads would hold back one picture each
         self.video.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
-        self.sound = _sound_track(reader.container) if feed.ring else None
+        self.sound = _sound_track(reader.container) if context.ring else None
         reader.start([self.video] if self.sound is None else [self.video, self.sound])
         self._presentation = Presentation()
         self._resampler = Resampler()
@@ -115,13 +115,13 @@ class Decoder:
         if not isinstance(error, InvalidDataError) or self._bad_reads > _BAD_READS:
             silent = isinstance(error, ExitError)
             raise Lost("nothing came for too long" if silent else f"reading failed: {error.strerror}") from error
-        self._feed.counters.add("corrupt_packets")
+        self._context.counters.add("corrupt_packets")
 
     def _see(self, packet: "Packet[Any]", received: float) -> list[Picture]:
         try:
             frames = packet.decode()
         except FFmpegError:
-            self._feed.counters.add("corrupt_packets")
+            self._context.counters.add("corrupt_packets")
             return []
         return [self._picture(frame, received) for frame in frames if self._clean(frame, received)]
 
@@ -130,7 +130,7 @@ class Decoder:
         if not frame.is_corrupt:
             self._clean_at = now
             return True
-        self._feed.counters.add("corrupt_pictures")
+        self._context.counters.add("corrupt_pictures")
         return now - self._clean_at > _CORRUPT_FOR
 
     def _picture(self, frame: VideoFrame, received: float) -> Picture:
@@ -150,7 +150,7 @@ class Decoder:
         try:
             frames = packet.decode()
         except FFmpegError:
-            self._feed.counters.add("corrupt_sounds")
+            self._context.counters.add("corrupt_sounds")
             return
         for frame in frames:
             if not isinstance(frame, AudioFrame):
@@ -160,7 +160,7 @@ class Decoder:
             try:
                 samples = self._resampler.convert(frame)
             except (FFmpegError, ValueError):
-                self._feed.counters.add("corrupt_sounds")
+                self._context.counters.add("corrupt_sounds")
                 continue
             if self._timeline.anchored:
                 self._write(pts, samples, received)
@@ -176,9 +176,9 @@ class Decoder:
 
     def _write(self, pts: float, samples: Samples, now: float) -> None:
         begin, samples = self._joint.fit(self._timeline.place("sound", pts, now + self._lead), samples)
-        if self._feed.ring is not None and len(samples):
-            self._feed.ring.write(begin, samples)
-            self._feed.counters.add("sound_blocks")
+        if self._context.ring is not None and len(samples):
+            self._context.ring.write(begin, samples)
+            self._context.counters.add("sound_blocks")
 
 
 def _video_track(container: "InputContainer") -> "VideoStream":

@@ -23,15 +23,15 @@ _STEP = 0.25
 class Reader:
     """One open input. Only its thread touches the container while a read is under way."""
 
-    def __init__(self, open_input: Callable[[], "InputContainer"], alive: Callable[[], None]) -> None:
-        """Call `open_input`; while it blocks, ask `alive`, which may raise. Raises what either of them raises."""
+    def __init__(self, open_input: Callable[[], "InputContainer"], check_running: Callable[[], None]) -> None:
+        """Call `open_input`, and `check_running` while `open_input` blocks. Raises what either of the two raises."""
         self._pool = ThreadPoolExecutor(1, "input")
         opening = self._pool.submit(open_input)
         with contextlib.ExitStack() as undo:  # whatever happens, no thread and no connection is left behind
             undo.callback(self._pool.shutdown, wait=False)
             undo.callback(opening.add_done_callback, _close_late)
             while not wait((opening,), _STEP).done:
-                alive()
+                check_running()
             self.container = opening.result()
             undo.pop_all()
         self._tracks: list[VideoStream | AudioStream] = []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sdstream.config.schema import Canvas
-from sdstream.sources.decoding.convert import Developer, Shape
+from sdstream.sources.decoding.convert import Converter, Shape
 
 ROSE = (200, 50, 80)
 WEIGHTS = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114)}
@@ -36,8 +36,8 @@ def flat(form, size, values, *, matrix=2, range_=0):
     return frame
 
 
-def develop(frame, aspect=None, **canvas):
-    pixels = Developer(Canvas(**{"width": 320, "height": 180, **canvas})).develop(frame, Shape.of(frame, aspect))
+def converted(frame, aspect=None, **canvas):
+    pixels = Converter(Canvas(**{"width": 320, "height": 180, **canvas})).convert(frame, Shape.of(frame, aspect))
     assert (pixels.dtype, pixels.flags.c_contiguous) == (np.uint8, True)
     return pixels
 
@@ -58,47 +58,47 @@ def test_tagged_colour_is_right(form, matrix, full, size):
     bits = 10 if "10" in form else 8
     range_ = FULL if full else LIMITED
     frame = flat(form, size, yuv(matrix, full=full, bits=bits), matrix=TAGS[matrix], range_=range_)
-    assert error(develop(frame)) <= TOLERANCE
+    assert error(converted(frame)) <= TOLERANCE
 
 
 @pytest.mark.parametrize(("size", "matrix"), [((1280, 720), "bt709"), ((640, 480), "bt601"), ((360, 640), "bt601")])
 def test_untagged_colour_is_bt709_from_720_lines_on_and_bt601_below(size, matrix):
-    assert error(develop(flat("yuv420p", size, yuv(matrix, full=False)))) <= TOLERANCE
+    assert error(converted(flat("yuv420p", size, yuv(matrix, full=False)))) <= TOLERANCE
 
 
 @pytest.mark.parametrize("form", ["yuvj420p", "yuvj422p", "yuvj444p"])
 def test_a_yuvj_format_is_full_range_without_being_tagged(form):
-    assert error(develop(flat(form, (640, 480), yuv("bt601", full=True)))) <= TOLERANCE
+    assert error(converted(flat(form, (640, 480), yuv("bt601", full=True)))) <= TOLERANCE
 
 
 @pytest.mark.parametrize(("range_", "value"), [(0, 126), (FULL, 126), (LIMITED, 124)])
 def test_grey_is_full_range_unless_it_is_tagged_otherwise(range_, value):
     grey = flat("gray", (64, 48), [value], range_=range_)
-    assert error(develop(grey), (126, 126, 126)) <= TOLERANCE
+    assert error(converted(grey), (126, 126, 126)) <= TOLERANCE
 
 
 @pytest.mark.parametrize("form", ["rgb24", "bgra", "rgba", "gbrp", "bgr24", "0rgb", "rgb48le"])
 def test_rgb_of_any_packing_stays_as_it_is(form):
     source = np.full((48, 64, 3), ROSE, np.uint8)
     frame = av.VideoFrame.from_ndarray(source, "rgb24").reformat(format=form)
-    assert error(develop(frame)) <= 1
+    assert error(converted(frame)) <= 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 3), (1, 500), (500, 1), (17, 9), (641, 361), (4096, 2160)])
 @pytest.mark.parametrize("fit", ["cover", "contain", "fill"])
 def test_any_size_becomes_a_picture_of_canvas_size(size, fit):
     frame = flat("yuv420p", size, yuv("bt601", full=False), matrix=6, range_=LIMITED)
-    assert develop(frame, fit=fit).shape == (180, 320, 3)
+    assert converted(frame, fit=fit).shape == (180, 320, 3)
 
 
 def test_contain_leaves_black_bars():
-    pixels = develop(flat("yuv420p", (480, 480), yuv("bt601", full=False)), fit="contain")
+    pixels = converted(flat("yuv420p", (480, 480), yuv("bt601", full=False)), fit="contain")
     assert error(pixels) <= TOLERANCE
     assert pixels[:, :70].max() == pixels[:, -70:].max() == 0
 
 
 def test_samples_that_are_not_square_are_shown_wide():
-    pixels = develop(flat("yuv420p", (720, 576), yuv("bt601", full=False)), Fraction(64, 45), fit="contain")
+    pixels = converted(flat("yuv420p", (720, 576), yuv("bt601", full=False)), Fraction(64, 45), fit="contain")
     assert pixels[:, 1].max() > 190  # 16:9 then, so there are no bars
 
 
@@ -140,13 +140,13 @@ def test_quarter_turns_are_clockwise(turns, expected):
     shape = Shape(96, 96, "yuv444p", 1, LIMITED, Fraction(1), turns)
     frame = quadrants("yuv444p")
     frame.colorspace, frame.color_range = 1, LIMITED
-    pixels = Developer(Canvas(width=64, height=64)).develop(frame, shape)
+    pixels = Converter(Canvas(width=64, height=64)).convert(frame, shape)
     assert seen(pixels) == expected
 
 
 def test_the_converter_follows_a_change_of_size_format_and_colour():
-    developer = Developer(Canvas(width=320, height=180))
+    converter = Converter(Canvas(width=320, height=180))
     first = flat("yuv420p", (640, 480), yuv("bt601", full=False), matrix=6, range_=LIMITED)
     second = flat("yuv444p10le", (1280, 720), yuv("bt709", full=True, bits=10), matrix=1, range_=FULL)
     for frame in (first, second, first):
-        assert error(developer.develop(frame, Shape.of(frame))) <= TOLERANCE
+        assert error(converter.convert(frame, Shape.of(frame))) <= TOLERANCE

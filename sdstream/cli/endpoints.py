@@ -1,0 +1,30 @@
+"""How `sources` and `sinks` print what they found."""
+
+from collections.abc import Sequence
+from json import dumps
+from typing import TYPE_CHECKING
+
+from sdstream.cli.output import rendered
+
+if TYPE_CHECKING:
+    from sdstream.system.endpoint import Endpoint
+
+
+def listed(endpoints: "Sequence[Endpoint]", before: str) -> str:
+    """Return the endpoints as a table: label, address, and `before` with the settings, to copy; below it the state."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for style in ("bold", "", ""):
+        table.add_column(style=style)
+    for endpoint in endpoints:
+        table.add_row(endpoint.label, endpoint.address, f"{before} {in_yaml(endpoint.settings)}")
+        if endpoint.state:
+            table.add_row("", "", Text.assemble((endpoint.state, "dim")))
+    return rendered(table)
+
+
+def in_yaml(settings: dict[str, str]) -> str:
+    """Return settings as one line of YAML, to copy."""
+    return "{" + ", ".join(f"{key}: {dumps(value, ensure_ascii=False)}" for key, value in settings.items()) + "}"

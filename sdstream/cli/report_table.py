@@ -1,0 +1,97 @@
+"""A report for people: the status line while a run is on air, and the table at its end."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from sdstream.cli.output import rendered
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sdstream.supervisor.report import EngineReport, Percentiles, Report, SinkReport
+
+_STYLES = {"live": "green", "held": "yellow", "camera": "yellow", "slate": "red", "stalled": "yellow", "lost": "red"}
+"""Colours of what a source is and of what a sink shows; other words are plain."""
+_PERCENTILES = ("p50", "p95", "p99")
+_HEAD = ("due", "sent", "share", "live", "held", "camera", "slate", "late", "dropped", "restarts")
+
+
+def status_line(report: "Report", width: int) -> str:
+    """Return one line of at most `width` columns for the terminal on standard error."""
+    from rich.text import Text
+
+    line = Text(f"{report.seconds:7.0f} s  source ").append(report.source.state, _STYLES.get(report.source.state))
+    line.append(f"  engine {report.engine.fps:.1f} fps")
+    for sink in report.sinks:
+        line.append(f"  {sink.name} ").append(sink.showing, _STYLES.get(sink.showing)).append(f" {sink.share:.1%}")
+    line.truncate(width)
+    return rendered(line, sys.stderr)
+
+
+def table(report: "Report") -> str:
+    """Return the numbers of a run as lines."""
+    from rich.console import Group
+
+    ended = f"; ended because {report.reason}" if report.reason else ""
+    head = f"ran {report.seconds:.1f} s{ended}"
+    return rendered(Group(head, _named(_inputs(report)), _sinks(report), _named(_times(report))))
+
+
+def _inputs(report: "Report") -> list[tuple[str, str]]:
+    source, engine = report.source, report.engine
+    restyled = f"{engine.frames} frames, {engine.fps:.1f} fps, {engine.skipped} skipped as still"
+    return [
+        ("source", f"{source.frames} frames, {source.dropped} dropped, {source.reopens} reopened, {source.state}"),
+        ("engine", f"{restyled}, {engine.dropped} dropped, {engine.restarts} restarts{_flicker(engine)}"),
+    ]
+
+
+def _times(report: "Report") -> list[tuple[str, str]]:
+    lines = [("latency", f"{stage}: {_milliseconds(values)}") for stage, values in report.latency.items()]
+    if report.audio_offset is not None:
+        stamped = "; its timecode is its picture's" if report.sinks[0].kind == "ndi" else ""
+        lines.append(("audio", f"{report.audio_offset * 1000:+.1f} ms ahead of the picture{stamped}"))
+    if report.drops:
+        lines.append(("drops", ", ".join(f"{reason} {count}" for reason, count in report.drops.items())))
+    return lines
+
+
+def _named(lines: list[tuple[str, str]]) -> "Table":
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(style="bold", min_width=8)
+    for name, value in lines:
+        grid.add_row(name, value)
+    return grid
+
+
+def _sinks(report: "Report") -> "Table":
+    from rich.table import Table
+
+    rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    rows.add_column("sink", min_width=12)
+    for name in (*_HEAD, *(f"{percentile} ms" for percentile in _PERCENTILES)):
+        rows.add_column(name, justify="right")
+    for sink in report.sinks:
+        rows.add_row(sink.name, *_numbers(sink))
+    return rows
+
+
+def _numbers(sink: "SinkReport") -> list[str]:
+    """Return the cells under _HEAD and _PERCENTILES."""
+    rungs = (sink.live, sink.held, sink.camera, sink.slate, sink.late, sink.dropped, sink.restarts)
+    counts = [f"{sink.due}", f"{sink.sent}", f"{sink.share:.2%}", *(str(count) for count in rungs)]
+    return counts + [_ms(sink.latency.get(percentile)) for percentile in _PERCENTILES]
+
+
+def _milliseconds(values: "Percentiles") -> str:
+    return ", ".join(f"{name} {_ms(value)} ms" for name, value in values.items())
+
+
+def _ms(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.1f}"
+
+
+def _flicker(engine: "EngineReport") -> str:
+    return "" if engine.flicker is None else f", flicker {engine.flicker:.1f} grey levels"

@@ -1,0 +1,77 @@
+"""The virtual cameras of this machine: which there are, and what is missing for one."""
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from sdstream.errors import Forbidden, Unavailable
+from sdstream.system.endpoint import Endpoint
+from sdstream.system.finding import Finding
+
+
+def listing() -> list[Endpoint]:
+    """Return the virtual cameras, each with who writes to it now."""
+    if not sys.platform.startswith("linux"):
+        return [Endpoint("OBS Virtual Camera", "", {"kind": "virtualcam"}, "when OBS is installed and not using it")]
+    from sdstream.sinks import loopback
+    from sdstream.system import v4l2
+
+    found = []
+    for path, label in v4l2.labels().items():
+        settings = {"kind": "virtualcam", "device": label}
+        try:
+            device = v4l2.look(path)
+            if device.loopback:
+                state = "free" if loopback.is_free(device) else f"held by {loopback.who_has(path)}"
+                found.append(Endpoint(label, path, settings, state))
+        except (Forbidden, Unavailable) as error:
+            found.append(Endpoint(label, path, settings, str(error)))
+    return found or [Endpoint("no virtual camera", "", {"kind": "virtualcam"}, f"load the module: {loopback.MODPROBE}")]
+
+
+def check() -> Finding:
+    """Look for pyvirtualcam, the module v4l2loopback, a device, and the right to use it; for `sdstream doctor`."""
+    if find_spec("pyvirtualcam") is None:
+        return Finding("virtualcam", "note", "pyvirtualcam is not installed", "pip install 'sdstream[virtualcam]'")
+    if not sys.platform.startswith("linux"):
+        return Finding("virtualcam", "ok", "through the camera of OBS: start it once in OBS, so that it is installed")
+    return _v4l2loopback(Path("/sys"), Path("/dev"))
+
+
+def _v4l2loopback(system: Path, devices: Path) -> Finding:
+    from sdstream.sinks.loopback import MODPROBE
+
+    module = system / "module" / "v4l2loopback"
+    if not module.exists():
+        if _module_installed():
+            return Finding("virtualcam", "note", "the v4l2loopback module is not loaded", MODPROBE)
+        install = "sudo apt-get install v4l2loopback-dkms linux-headers-$(uname -r)"
+        return Finding("virtualcam", "note", "the v4l2loopback module is not installed", f"{install} && {MODPROBE}")
+    names = sorted(system.glob("devices/virtual/video4linux/video*/name"))
+    if not names:
+        return Finding(
+            "virtualcam",
+            "note",
+            "v4l2loopback is loaded and has no device",
+            f"sudo modprobe -r v4l2loopback && {MODPROBE}",
+        )
+    labels = {devices / name.parent.name: name.read_text().strip() for name in names}
+    shut = [str(device) for device in labels if not os.access(device, os.R_OK | os.W_OK)]
+    if shut:
+        return Finding(
+            "virtualcam", "note", f"no right to use {', '.join(shut)}", "sudo usermod -aG video $USER, then log in anew"
+        )
+    version = module / "version"
+    told = version.read_text().strip() if version.exists() else "0.12 or older"
+    listed = ", ".join(f'{device} "{label}"' for device, label in labels.items())
+    return Finding("virtualcam", "ok", f"v4l2loopback {told}: {listed}")
+
+
+def _module_installed() -> bool:
+    modinfo = shutil.which("modinfo") or shutil.which("modinfo", path="/sbin:/usr/sbin")
+    if modinfo is None:
+        return False
+    return subprocess.run([modinfo, "v4l2loopback"], capture_output=True, timeout=10, check=False).returncode == 0

@@ -1,0 +1,100 @@
+"""Results are text that a program can read, and a terminal colours."""
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from sdstream.cli.endpoints import listed
+from sdstream.cli.output import rendered, styled
+from sdstream.cli.report_table import status_line, table
+from sdstream.supervisor.report import EngineReport, Report, SinkReport, SourceReport
+from sdstream.system.endpoint import Endpoint
+
+LATENCY = {"p50": 0.0123, "p95": 0.02, "p99": None}
+SINK = SinkReport(
+    *("discard", "discard", 200, 100, 90, 5, 3, 2, 1, 4, 0, LATENCY),
+    showing="live",
+)
+REPORT = Report(
+    seconds=12.3,
+    source=SourceReport(frames=120, dropped=3, reopens=1, state="live"),
+    engine=EngineReport(frames=110, skipped=2, dropped=7, restarts=0, fps=24.96, first=1.5, flicker=3.21),
+    sinks=(SINK,),
+    audio_offset=0.04,
+    drops={"engine busy": 7},
+    latency={"source": LATENCY},
+    reason="[red]",
+)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make standard output and standard error a terminal."""
+
+    def make(**environment: str) -> None:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        for name, value in {"TERM": "xterm-256color", **environment}.items():
+            monkeypatch.setenv(name, value)
+        for stream in (sys.stdout, sys.stderr):
+            monkeypatch.setattr(stream, "isatty", lambda: True)
+
+    return make
+
+
+def test_colour_is_for_terminals(terminal: Callable[..., None]):
+    assert styled("x", "red") == "x"
+    terminal()
+    assert styled("x", "red") == "\x1b[31mx\x1b[0m"
+
+
+def test_no_color_turns_colour_off(terminal: Callable[..., None]):
+    terminal(NO_COLOR="1")
+    assert styled("x", "red") == "x"
+
+
+def test_a_long_line_stays_one_line():
+    assert rendered("word " * 500).count("\n") == 0
+
+
+def test_brackets_and_colons_are_text():
+    assert rendered("pip install 'sdstream[ndi]' :smile:") == "pip install 'sdstream[ndi]' :smile:"
+
+
+def test_endpoints_stand_in_columns_with_their_state_below():
+    endpoints = [Endpoint("A", "/dev/video0", {"kind": "x"}, "free"), Endpoint("Longer", "", {"kind": "y"})]
+    assert listed(endpoints, "-").splitlines() == [
+        'A       /dev/video0  - {kind: "x"}',
+        "                     free",
+        'Longer               - {kind: "y"}',
+    ]
+
+
+def test_a_state_on_a_terminal_does_not_fill_the_line(terminal: Callable[..., None]):
+    terminal()
+    endpoints = [Endpoint("A", "", {"kind": "x"}, state) for state in ("long " * 40, "free")]
+    assert listed(endpoints, "-").endswith("\x1b[2mfree\x1b[0m")
+
+
+def test_the_report_tells_its_numbers_in_columns():
+    assert table(REPORT).splitlines() == [
+        "ran 12.3 s; ended because [red]",
+        "source   120 frames, 3 dropped, 1 reopened, live",
+        "engine   110 frames, 25.0 fps, 2 skipped as still, 7 dropped, 0 restarts, flicker 3.2 grey levels",
+        "sink          due  sent   share  live  held  camera  slate  late  dropped  restarts  p50 ms  p95 ms  p99 ms",
+        "discard       200   100  50.00%    90     5       3      2     1        4         0    12.3    20.0       -",
+        "latency  source: p50 12.3 ms, p95 20.0 ms, p99 - ms",
+        "audio    +40.0 ms ahead of the picture",
+        "drops    engine busy 7",
+    ]
+
+
+def test_the_status_line_fits_the_terminal():
+    whole = "     12 s  source live  engine 25.0 fps  discard live 50.0%"
+    assert status_line(REPORT, 200) == whole
+    assert status_line(REPORT, 20) == whole[:20].rstrip()
+
+
+def test_the_status_line_colours_what_is_shown(terminal: Callable[..., None]):
+    terminal()
+    assert "\x1b[32mlive\x1b[0m" in status_line(REPORT, 200)
