@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdstream.frame import SAMPLE_RATE, Samples
+from sdstream.ipc.fence import fence
 
 _END, _START = range(2)  # sample numbers: one past the newest, and the oldest of the present run of sound
 _JUMP = SAMPLE_RATE // 50  # a pts that is off by more (20 ms) is a jump; less is rounding or jitter, and is joined
@@ -40,11 +41,13 @@ class AudioRing:
             self._marks[_START] = begin
         places = np.arange(begin, begin + len(samples)) % self.length
         ring[places] = samples
+        fence()
         self._marks[_END] = begin + len(samples)
 
     def span(self) -> tuple[int, int]:
         """Return the first and one past the last sample number that can be read; equal when there is no sound."""
         end = int(self._marks[_END])
+        fence()  # what the end says is there is read after the end
         return max(int(self._marks[_START]), end - self.length), end
 
     def read(self, begin: int, count: int) -> Samples:

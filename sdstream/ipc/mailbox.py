@@ -9,7 +9,6 @@ that another one waits for. The memory is anonymous (`RawArray`): nothing is lef
 import contextlib
 import select
 import socket
-import threading
 import time
 from multiprocessing.sharedctypes import RawArray
 from typing import Any
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from sdstream.errors import Bug
 from sdstream.frame import Frame
+from sdstream.ipc.fence import fence
 
 _NUMBER, _SEQ, _HEIGHT, _WIDTH = range(4)  # columns of the integer header; number 0: nothing to read here
 _PTS, _CAPTURED, _POSTED = range(3)  # columns of the time header, seconds
@@ -81,7 +81,7 @@ class _End:
 
     def __init__(self, box: Mailbox) -> None:
         self._box = box
-        self._fence_lock: threading.Lock | None = None
+        self._attached = False
 
     def _attach(self) -> None:
         box = self._box
@@ -92,18 +92,7 @@ class _End:
         self._pages: npt.NDArray[np.uint8] = data
         # Touch every page now: later that would cost time on air, and look as if memory leaked slowly.
         data[:, ::_PAGE].max()
-        self._fence_lock = threading.Lock()
-
-    def _fence(self) -> None:
-        """Order our stores before our next loads (taking a lock is a full barrier; the lock is ours alone)."""
-        if self._fence_lock is None:
-            raise Bug("mailbox end used before it was attached")
-        with self._fence_lock:
-            pass
-
-    @property
-    def _attached(self) -> bool:
-        return self._fence_lock is not None
+        self._attached = True
 
 
 class MailboxWriter(_End):
@@ -124,7 +113,7 @@ class MailboxWriter(_End):
         np.copyto(self._pages[slot, :size].reshape(frame.pixels.shape), frame.pixels)
         self._ints[slot, _SEQ:] = frame.seq, frame.pixels.shape[0], frame.pixels.shape[1]
         self._times[slot] = frame.pts, frame.captured, time.monotonic()
-        self._fence()
+        fence()
         self._ints[slot, _NUMBER] = number
         for bell in self._bells:
             # Full: it is ringing already. Broken: that reader is gone, and nobody waits for it.
@@ -141,7 +130,7 @@ class MailboxWriter(_End):
                     continue
                 before = int(numbers[slot])
                 numbers[slot] = 0
-                self._fence()
+                fence()
                 if slot not in self._held:
                     return slot, int(numbers[newest]) + 1
                 numbers[slot] = before  # a reader came in between: it is untouched, and stays readable
@@ -189,7 +178,7 @@ class MailboxReader(_End):
             if number <= self._last:
                 return None
             self._held[self._index] = slot
-            self._fence()
+            fence()
             if int(self._ints[slot, _NUMBER]) == number:
                 break
         if self._last:
