@@ -3,15 +3,17 @@
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from sdstream.config.abilities import obstacles
 from sdstream.config.mistakes import dotted, explain
 from sdstream.config.schema import Config
 from sdstream.config.schema_paths import Places
-from sdstream.config.yaml_tree import MAX_BYTES, Mistake, Node, Where, YamlError, parse
+from sdstream.config.yaml_tree import MAX_BYTES, Mistake, Node, Plain, Where, YamlError, parse
 from sdstream.errors import ConfigError
 
 MAX_SHOWN = 100
@@ -20,16 +22,44 @@ MAX_SHOWN = 100
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What a file says: its values with their places, and all that is wrong with them."""
+
+    written: Plain
+    """The file's own values, without overrides."""
+    tree: Node
+    """The values with overrides and secrets."""
+    config: Config | None
+    """The settings; None when there are mistakes."""
+    mistakes: tuple[Mistake, ...]
+
+
 def load(path: Path, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Config:
     """Read the configuration at `path`, with `a.b=c` overrides on top and secrets from the environment.
 
     Raise ConfigError with every mistake, one a line.
     """
-    return loads(_text(path), str(path), overrides, environment)
+    return _flawless(read(path, overrides, environment))
 
 
 def loads(text: str, name: str, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Config:
     """Read a configuration from its text; `name` stands for the file in the mistakes, else as `load`."""
+    return _flawless(_read(text, name, overrides, environment))
+
+
+def read(path: Path, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Reading:
+    """Read the configuration at `path` with its mistakes. Raise ConfigError for a file that is no YAML mapping."""
+    return _read(_text(path), str(path), overrides, environment)
+
+
+def _flawless(reading: Reading) -> Config:
+    if reading.config is None:
+        raise ConfigError(lines(reading.mistakes))
+    return reading.config
+
+
+def _read(text: str, name: str, overrides: Sequence[str], environment: Mapping[str, str] | None) -> Reading:
     try:
         tree, mistakes = parse(text, name)
     except YamlError as error:
@@ -38,16 +68,23 @@ def loads(text: str, name: str, overrides: Sequence[str] = (), environment: Mapp
         raise ConfigError(f"{name}: the file is empty; write one to start from: sdstream init")
     if not isinstance(tree.value, dict):
         raise ConfigError(f"{tree.where}: should be a mapping (`key: value` lines); see: sdstream init")
+    written = tree.plain()
     for override in overrides:
         mistakes += _override(tree, override)
     mistakes += _expand(tree, os.environ if environment is None else environment)
+    config = None
     try:
         config = Config.model_validate(tree.plain())
+        mistakes += _out_of_reach(config, tree)
     except ValidationError as error:
-        raise ConfigError(_lines(mistakes + explain(error, tree, places()))) from error
-    if mistakes:
-        raise ConfigError(_lines(mistakes))
-    return config
+        mistakes += explain(error, tree, places())
+    return Reading(written, tree, None if mistakes else config, tuple(mistakes))
+
+
+def _out_of_reach(config: Config, tree: Node) -> list[Mistake]:
+    """Return the controls that this configuration's engine cannot follow."""
+    paths = [(("controls", *obstacle.path), obstacle.reason) for obstacle in obstacles(config.engine, config.controls)]
+    return [Mistake(tree.along(path)[-1].key, dotted(path), reason) for path, reason in paths]
 
 
 @cache
@@ -56,10 +93,11 @@ def places() -> Places:
     return Places(Config.model_json_schema())
 
 
-def _lines(mistakes: Iterable[Mistake]) -> str:
-    lines = [str(mistake) for mistake in sorted(set(mistakes))]
-    more = len(lines) - MAX_SHOWN
-    return "\n".join([*lines[:MAX_SHOWN], *([f"and {more} more"] if more > 0 else [])])
+def lines(mistakes: Iterable[Mistake]) -> str:
+    """Return mistakes in the order in which they stand, one a line."""
+    found = [str(mistake) for mistake in sorted(set(mistakes))]
+    more = len(found) - MAX_SHOWN
+    return "\n".join([*found[:MAX_SHOWN], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _text(path: Path) -> str:
@@ -93,35 +131,8 @@ def _override(tree: Node, override: str) -> list[Mistake]:
         value, mistakes = parse(text, where.name, option=True)
     except YamlError as error:
         return [error.mistake]
-    value = value or Node(None, where, where)
-    *parents, last = key.split(".")
-    node = tree
-    for depth, part in enumerate(parents):
-        child = _child(node, part)
-        if child is None and isinstance(node.value, dict):
-            child = node.value[part] = Node({}, where, where)
-        if child is None:
-            return [*mistakes, _no_such(where, node, parents[: depth + 1])]
-        node = child
-    if isinstance(node.value, dict):
-        node.value[last] = value
-    elif isinstance(node.value, list) and last.isdecimal() and int(last) < len(node.value):
-        node.value[int(last)] = value
-    else:
-        return [*mistakes, _no_such(where, node, [*parents, last])]
-    return mistakes
-
-
-def _child(node: Node, part: str) -> Node | None:
-    return node.child(int(part) if isinstance(node.value, list) and part.isdecimal() else part)
-
-
-def _no_such(where: Where, node: Node, path: Sequence[str]) -> Mistake:
-    parent = ".".join(path[:-1])
-    if isinstance(node.value, list):
-        size = len(node.value)
-        return Mistake(where, "", f"{parent} is a list of {size}, counted from 0; there is no {path[-1]}")
-    return Mistake(where, "", f"{parent} is no mapping, and cannot hold {path[-1]}")
+    in_the_way = tree.put(key.split("."), value or Node(None, where, where))
+    return [*mistakes, Mistake(where, "", in_the_way)] if in_the_way else mistakes
 
 
 def _expand(tree: Node, environment: Mapping[str, str]) -> list[Mistake]:

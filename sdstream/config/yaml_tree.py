@@ -5,7 +5,7 @@ of what the settings mean.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ruamel.yaml import YAML
@@ -64,6 +64,15 @@ class Node:
     where: Where
     key: Where
 
+    @classmethod
+    def of(cls, value: Plain, where: Where) -> "Node":
+        """Return plain data as a tree; all of it stands at `where`."""
+        if isinstance(value, dict):
+            return cls({key: cls.of(inner, where) for key, inner in value.items()}, where, where)
+        if isinstance(value, list):
+            return cls([cls.of(inner, where) for inner in value], where, where)
+        return cls(value, where, where)
+
     def plain(self) -> Plain:
         """Return the value as plain Python data."""
         if isinstance(self.value, dict):
@@ -79,6 +88,43 @@ class Node:
         if isinstance(self.value, list) and isinstance(part, int) and 0 <= part < len(self.value):
             return self.value[part]
         return None
+
+    def along(self, path: Sequence[str]) -> "list[Node]":
+        """Return this value and those on the way along a path of keys and numbers, as far as there are any."""
+        nodes = [self]
+        for part in path:
+            child = nodes[-1].child(nodes[-1]._index(part))
+            if child is None:
+                break
+            nodes.append(child)
+        return nodes
+
+    def put(self, path: Sequence[str], value: "Node") -> str:
+        """Put `value` at a path of keys and numbers; missing mappings are made. Return what is in the way, or ""."""
+        node = self
+        for depth, part in enumerate(path[:-1], 1):
+            child = node.child(node._index(part))
+            if child is None and isinstance(node.value, dict):
+                child = node.value[part] = Node({}, value.where, value.where)
+            if child is None:
+                return node._no_such(path[:depth])
+            node = child
+        if isinstance(node.value, dict):
+            node.value[path[-1]] = value
+        elif isinstance(node.value, list) and node.child(node._index(path[-1])):
+            node.value[int(path[-1])] = value
+        else:
+            return node._no_such(path)
+        return ""
+
+    def _index(self, part: str) -> str | int:
+        return int(part) if isinstance(self.value, list) and part.isdecimal() else part
+
+    def _no_such(self, path: Sequence[str]) -> str:
+        parent = ".".join(path[:-1])
+        if isinstance(self.value, list):
+            return f"{parent} is a list of {len(self.value)}, counted from 0; there is no {path[-1]}"
+        return f"{parent} is no mapping, and cannot hold {path[-1]}"
 
 
 class YamlError(Exception):

@@ -132,3 +132,33 @@ def test_a_flood_of_mistakes_is_cut_short_and_counted():
     lines = mistakes(GOOD + "".join(f"k{number}: 1\n" for number in range(300)))
     assert len(lines) == MAX_SHOWN + 1
     assert lines[-1] == f"and {300 - MAX_SHOWN} more"
+
+
+MODEL = GOOD.replace("{kind: passthrough}", "{loras: {sketch: {path: s}, lcm: {path: l, fuse: true}}}")
+
+
+@pytest.mark.parametrize(
+    ("controls", "said"),
+    [
+        ("loras: {skech: 1}", "f:6:20: controls.loras.skech: the engine has none of this name; engine.loras has: sk"),
+        ("loras: {lcm: 1}", "f:6:20: controls.loras.lcm: this LoRA is fused at load"),
+        ("controlnets: {edges: 1}", "f:6:26: controls.controlnets.edges: the engine has none of this name"),
+        ("region: {mode: mask}", "f:6:21: controls.region.mode: mask needs engine.mask"),
+        ("region: {mode: background}", "f:6:21: controls.region.mode: background needs engine.segmentation_model"),
+    ],
+)
+def test_controls_that_the_engine_cannot_follow_are_mistakes(controls: str, said: str):
+    assert mistakes(MODEL + f"controls: {{{controls}}}\n")[0].startswith(said)
+
+
+def test_controls_that_the_engine_can_follow_are_none():
+    assert loads(MODEL + "controls: {loras: {sketch: 1}}\n", "f", (), {}).controls.loras == {"sketch": 1}
+
+
+def test_passthrough_ignores_what_a_model_would_be_asked_for():
+    assert loads(GOOD + "controls: {loras: {sketch: 1}}\n", "f", (), {}).controls.loras == {"sketch": 1}
+
+
+def test_a_control_of_the_command_line_that_cannot_be_followed_is_told_by_its_option():
+    said = mistakes(MODEL, "controls.loras.bogus=1")
+    assert said[0].startswith("--set controls.loras.bogus: controls.loras.bogus: the engine has none")

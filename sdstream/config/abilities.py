@@ -1,0 +1,50 @@
+"""Which controls a run's engine can follow, read from the settings alone: no model has to be loaded to know it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sdstream.config.engine import AnyEngine, DiffusionSettings, PassthroughSettings
+from sdstream.config.mistakes import suggestion
+from sdstream.controls import Controls, Region
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """One control that the engine cannot follow."""
+
+    path: tuple[str, ...]
+    """Where it stands in the controls."""
+    reason: str
+
+
+def obstacles(engine: AnyEngine, controls: Controls) -> list[Obstacle]:
+    """Return what of `controls` the engine cannot follow; passthrough follows none of them, and refuses none."""
+    if isinstance(engine, PassthroughSettings):
+        return []
+    reasons = {("loras", name): _lora(engine, name) for name in controls.loras}
+    reasons |= {
+        ("controlnets", name): _one_of("controlnets", name, engine.controlnets) for name in controls.controlnets
+    }
+    reasons |= {("region", "mode"): _region(engine, controls.region)}
+    return [Obstacle(path, reason) for path, reason in reasons.items() if reason]
+
+
+def _lora(engine: DiffusionSettings, name: str) -> str:
+    if name in engine.loras and engine.loras[name].fuse:
+        return f"this LoRA is fused at load (engine.loras.{name}.fuse), and its weight cannot change"
+    return _one_of("loras", name, [known for known, lora in engine.loras.items() if not lora.fuse])
+
+
+def _one_of(section: str, name: str, known: Collection[str]) -> str:
+    if name in known:
+        return ""
+    listed = ", ".join(known) or "none"
+    return f"the engine has none of this name; engine.{section} has: {listed}{suggestion(name, list(known))}"
+
+
+def _region(engine: DiffusionSettings, region: Region) -> str:
+    if region.mode == "mask" and engine.mask is None:
+        return "mask needs engine.mask, a picture that is white where to restyle"
+    if region.mode in ("person", "background") and engine.segmentation_model is None:
+        return f"{region.mode} needs engine.segmentation_model, a person segmentation model in transformers layout"
+    return ""
