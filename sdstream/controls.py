@@ -85,6 +85,14 @@ def _some_weight(parts: tuple[WeightedPrompt, ...] | tuple[WeightedSeed, ...]) -
 Prompt = Text | Annotated[tuple[WeightedPrompt, ...], Field(min_length=1, max_length=16)]
 """One prompt, or up to sixteen with weights."""
 
+
+def readable(prompt: Prompt) -> str:
+    """Return a prompt in one line; several with their weights: `oil:1 + ink:0.5`."""
+    if isinstance(prompt, str):
+        return prompt
+    return " + ".join(f"{part.text}:{part.weight:g}" for part in prompt)
+
+
 Seeds = Seed | Annotated[tuple[WeightedSeed, ...], Field(min_length=1, max_length=16)]
 """One seed, or up to sixteen with weights."""
 
@@ -141,9 +149,17 @@ STEADINESS = {"off": 0.0, "light": 0.4, "steady": 0.8, "frozen": 0.95}
 """Named places of the steadiness slider."""
 
 
+AirOverride = Literal["live", "bypass", "freeze", "black"]
+"""What every sink is told to show: `live` leaves the choice to its fallback ladder."""
+
+
 class Controls(Control):
     """Everything that may change while on air."""
 
+    air: AirOverride = "live"
+    """The panic switch, obeyed by every output with its next picture: `bypass` cuts to the camera, untouched (to the
+    slate while there is none); `freeze` holds the picture that is on air; `black` is black. The sound goes on, and the
+    engine keeps running, so that `live` fades back at once."""
     prompt: Prompt = "thick oil painting"
     """What the picture should look like."""
     negative_prompt: Text = ""

@@ -1,46 +1,87 @@
-"""Follows the configuration file of a run: its `controls` change the show as soon as the file is saved."""
+"""Follows the configuration file of a run: a save changes on air what changed in the `controls` of the file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from sdstream.config.load import load
-from sdstream.config.schema import Config
-from sdstream.controls import Controls
+from sdstream.config.load import Reading, lines, read
+from sdstream.config.patch import names, path_of, related
+from sdstream.config.yaml_tree import Mistake, Plain
 from sdstream.errors import ConfigError
 from sdstream.log import get_logger
+from sdstream.supervisor.control_desk import Desk, Refusal
+
+BY = "file"
+_SECTION = "controls"
 
 
 class Watch:
     """Ask it now and then; it reads the file only when the file has changed."""
 
-    def __init__(self, path: Path, overrides: Sequence[str], config: Config) -> None:
-        """`config` is what the run began with; `overrides` from the command line stay in force."""
-        self._path, self._overrides, self._config = path, overrides, config
+    def __init__(self, path: Path, overrides: Sequence[str] = ()) -> None:
+        """Note what the file says now: make the watch before the run's settings are read, so that no save is missed.
+
+        `overrides` are the command line's. Those of controls hold until the file changes the same name. Raises
+        ConfigError when the file is no YAML mapping.
+        """
+        self._path = path
+        self._overrides = [override for override in overrides if not _of_controls(override)]
         self._seen = (0, 0)
         self._seen = self._stamp()
+        reading = read(path, self._overrides)
+        self._written, self._config = _controls(reading), reading.config
 
-    def news(self) -> Controls | None:
-        """Return the controls when the file was saved with others than before, else None.
+    def look(self, desk: Desk) -> None:
+        """Tell the desk what a save has changed.
 
-        A file with mistakes changes nothing, and is told of in the log; so is a change of anything but controls.
+        A name with a mistake is refused by itself, in the log with its place. A file that is broken elsewhere changes
+        nothing, and a change of anything but controls waits for the next start; both are told in the log.
         """
         stamp = self._stamp()
         if stamp == self._seen:
-            return None
+            return
         self._seen = stamp
-        log = get_logger()
         try:
-            config = load(self._path, self._overrides)
+            reading = read(self._path, self._overrides)
+            _check_outside(reading)
         except ConfigError as error:
-            log.error("configuration not taken over", mistakes=str(error))
-            return None
-        before, self._config = self._config, config
-        if config.model_copy(update={"controls": before.controls}) != before:
-            log.warning("only controls change while on air: the rest waits for the next start", file=str(self._path))
-        if config.controls == before.controls:
-            return None
-        log.info("controls taken over", file=str(self._path))
-        return config.controls
+            get_logger().error("configuration not taken over", mistakes=str(error))
+            return
+        self._tell_what_is_fixed(reading)
+        before, self._written = self._written, _controls(reading)
+        changes = _difference(before, self._written)
+        if changes:
+            self._patch(desk, changes, reading)
+
+    def _patch(self, desk: Desk, changes: Mapping[str, Plain], reading: Reading) -> None:
+        reasons = {name: reason for name in changes if (reason := _mistake(name, reading.mistakes))}
+        version = desk.version
+        verdict = desk.patch({name: value for name, value in changes.items() if name not in reasons}, BY)
+        reasons |= {
+            refusal.name: f"{self._place(refusal.name, reading)}: {refusal.reason}" for refusal in verdict.refused
+        }
+        refused = [Refusal(name, reason, BY) for name, reason in reasons.items()]
+        desk.refuse(refused)
+        if verdict.version != version:
+            get_logger().info("controls taken over", file=str(self._path), version=verdict.version)
+        for refusal in refused:
+            get_logger().error("control refused", name=refusal.name, reason=refusal.reason)
+
+    def _place(self, name: str, reading: Reading) -> str:
+        """Return where the name stands in the file; what is gone from the file has no place but the file."""
+        path = (_SECTION, *path_of(name))
+        nodes = reading.tree.along(path)
+        return str(nodes[-1].key if len(nodes) > len(path) else self._path)
+
+    def _tell_what_is_fixed(self, reading: Reading) -> None:
+        before = self._config
+        if reading.config is None or before is None:
+            return
+        self._config = reading.config
+        if reading.config.model_copy(update={_SECTION: before.controls}) != before:
+            get_logger().warning(
+                "only controls change while on air: the rest waits for the next start", file=str(self._path)
+            )
 
     def _stamp(self) -> tuple[int, int]:
         """Return what changes when the file is saved; editors replace it, so for a moment it may be away."""
@@ -49,3 +90,36 @@ class Watch:
         except OSError:
             return self._seen
         return found.st_mtime_ns, found.st_size
+
+
+def _of_controls(override: str) -> bool:
+    return override.partition("=")[0].strip().split(".")[0] == _SECTION
+
+
+def _controls(reading: Reading) -> dict[str, Plain]:
+    """Return the controls that the file itself gives, by dotted name."""
+    written = reading.written.get(_SECTION) if isinstance(reading.written, dict) else None
+    flat = names(written) if isinstance(written, dict) else {}
+    return {name: value for name, value in flat.items() if value != {}}
+
+
+def _check_outside(reading: Reading) -> None:
+    """Raise ConfigError for mistakes that are not about single controls."""
+    mapping = isinstance(reading.tree.along((_SECTION,))[-1].value, dict)
+    outside = [mistake for mistake in reading.mistakes if not (mapping and related(mistake.path, _SECTION))]
+    if outside:
+        raise ConfigError(lines(outside))
+
+
+def _difference(before: Mapping[str, Plain], after: Mapping[str, Plain]) -> dict[str, Plain]:
+    """Return what a save has changed: new values by name, None for a name that is gone."""
+    changes = {name: value for name, value in after.items() if name not in before or before[name] != value}
+    gone = [name for name in before if not any(related(name, other) for other in after)]
+    return changes | dict.fromkeys(gone)
+
+
+def _mistake(name: str, mistakes: Sequence[Mistake]) -> str:
+    """Return the first mistake of a control, with its place, or ""."""
+    full = f"{_SECTION}.{name}"
+    found = [mistake for mistake in mistakes if mistake.path != _SECTION and related(full, mistake.path)]
+    return str(replace(found[0], path="" if found[0].path == full else found[0].path)) if found else ""

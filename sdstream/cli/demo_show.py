@@ -56,13 +56,13 @@ class Show:
 
     def _go_on(self, pipeline: "Pipeline", report: "Report", elapsed: float) -> None:
         """Take a picture of a look that is there, before the next one comes."""
-        now = pipeline.controls.get()
+        prompt = pipeline.desk.controls.prompt
         look = LOOKS[int(elapsed / EACH) % len(LOOKS)]
         page = _page(report)
-        if elapsed % EACH >= _SETTLED and now.prompt == look and page and page.showing in _RESTYLED:
+        if elapsed % EACH >= _SETTLED and prompt == look and page and page.showing in _RESTYLED:
             self.album.take(int(page.facts["port"]), look)
-        if now.prompt != look:
-            pipeline.controls.set(now.model_copy(update={"prompt": look}))
+        if prompt != look:
+            pipeline.desk.patch({"prompt": look}, by="demo")
 
     def _tell_of_the_page(self, report: "Report") -> None:
         page = _page(report)

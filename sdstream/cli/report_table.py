@@ -8,6 +8,7 @@ from sdstream.cli.output import rendered
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sdstream.stages.on_air import OnAir
     from sdstream.supervisor.report import EngineReport, Percentiles, Report, SinkReport
 
 _STYLES = {"live": "green", "held": "yellow", "camera": "yellow", "slate": "red", "stalled": "yellow", "lost": "red"}
@@ -24,6 +25,11 @@ def status_line(report: "Report", width: int) -> str:
     line.append(f"  engine {report.engine.fps:.1f} fps")
     for sink in report.sinks:
         line.append(f"  {sink.name} ").append(sink.showing, _STYLES.get(sink.showing)).append(f" {sink.share:.1%}")
+    if report.controls.refused:
+        names = ", ".join(refusal.name for refusal in report.controls.refused)
+        line.append(f"  refused: {_printable(names)}", "red")
+    if report.on_air:
+        line.append(f"  {_on_air(report.on_air)}")
     line.truncate(width)
     return rendered(line, sys.stderr)
 
@@ -47,22 +53,42 @@ def _inputs(report: "Report") -> list[tuple[str, str]]:
 
 
 def _times(report: "Report") -> list[tuple[str, str]]:
-    lines = [("latency", f"{stage}: {_milliseconds(values)}") for stage, values in report.latency.items()]
+    lines = [("air", f"{sink.name}: {told}") for sink in report.sinks if (told := _overridden(sink))]
+    lines += [("latency", f"{stage}: {_milliseconds(values)}") for stage, values in report.latency.items()]
     if report.audio_offset is not None:
         stamped = "; its timecode is its picture's" if report.sinks[0].kind == "ndi" else ""
         lines.append(("audio", f"{report.audio_offset * 1000:+.1f} ms ahead of the picture{stamped}"))
     if report.drops:
         lines.append(("drops", ", ".join(f"{reason} {count}" for reason, count in report.drops.items())))
-    return lines
+    if report.on_air:
+        lines.append(("on air", _on_air(report.on_air)))
+    refused = [f"{refusal.name}: {refusal.reason} (by {refusal.by})" for refusal in report.controls.refused]
+    return lines + [("refused", _printable(line)) for line in refused]
+
+
+def _printable(text: str) -> str:
+    """Return text from any hand with nothing in it that a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def _on_air(on_air: "OnAir") -> str:
+    fading = "" if on_air.fading is None else f" (fading in, {on_air.fading:.0%})"
+    return _printable(f"“{' '.join(on_air.prompt.split())}”{fading}")
+
+
+def _overridden(sink: "SinkReport") -> str:
+    counts = {"bypass": sink.bypass, "frozen": sink.frozen, "black": sink.black}
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count)
 
 
 def _named(lines: list[tuple[str, str]]) -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(style="bold", min_width=8)
     for name, value in lines:
-        grid.add_row(name, value)
+        grid.add_row(name, Text(value))  # as it is: square brackets in a prompt are no markup
     return grid
 
 

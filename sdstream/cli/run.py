@@ -37,18 +37,15 @@ def run(
 
     logs = LogChoice("debug" if verbose else "error" if quiet else "info", log_json)
     log.configure(logs.level, json=logs.json)
-    settings = load(config, overrides or ())
-    watch = Watch(config, overrides or (), settings)
+    watch = Watch(config, overrides or ())
+    pipeline = Pipeline(remembering(load(config, overrides or ())), logs)
     tell = None if quiet else follow(in_log=log_json)
 
     def each_second(pipeline: Pipeline) -> None:
-        controls = watch.news()
-        if controls is not None:
-            pipeline.controls.set(controls)
         if tell:
             tell(pipeline.report())
 
-    finish(Pipeline(remembering(settings), logs).run(seconds, each_second), json)
+    finish(pipeline.run(seconds, each_second, lambda: watch.look(pipeline.desk)), json)
 
 
 def remembering(config: "Config") -> "Config":
@@ -104,6 +101,9 @@ def _status_log() -> "Callable[[Report], None]":
             from sdstream.log import get_logger
 
             shares = {sink.name: f"{sink.showing} {sink.share:.2%}" for sink in report.sinks}
+            shares |= {"prompt": report.on_air.prompt} if report.on_air else {}
+            refused = [refusal.name for refusal in report.controls.refused]
+            shares |= {"refused": ", ".join(refused)} if refused else {}
             get_logger().info("on air", source=report.source.state, engine_fps=round(report.engine.fps, 1), **shares)
 
     return tell

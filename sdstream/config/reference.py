@@ -19,7 +19,8 @@ that is wrong with it, as `file:line:column: path: message`, and prints what it 
 - `${NAME}` takes a value from the environment, in the settings marked *secret* only, and in quotes.
 - `--set a.b=value` on the command line overrides the file; list items go by number: `--set sinks.0.name=studio`.
 - File names are looked up from the folder in which sdstream is started.
-- `controls` may change while on air; everything else holds for the whole run.
+- `controls` may change while on air: save the file, and what changed in it changes the show. Everything else holds for
+  the whole run.
 - Anchors, aliases, tags, more than 32 levels and more than 256 kB are refused.
 """
 

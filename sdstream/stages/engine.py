@@ -14,6 +14,7 @@ from sdstream.engine.registry import open_engine
 from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Counters, Histogram
 from sdstream.ipc.live_controls import LiveControls
+from sdstream.ipc.live_text import LiveText
 from sdstream.ipc.mailbox import MailboxReader, MailboxWriter
 from sdstream.log import get_logger
 from sdstream.stages.finisher import Finisher
@@ -41,6 +42,8 @@ class EnginePorts:
     stabilise: StabiliseSettings
     latency: Histogram
     """From a camera frame's arrival to its picture's departure."""
+    on_air: LiveText
+    """For the prompt of the newest picture (see `stages.on_air`)."""
 
 
 def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: EnginePorts) -> None:

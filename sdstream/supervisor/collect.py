@@ -5,9 +5,12 @@ import math
 from sdstream.air.fallback_ladder import Rung
 from sdstream.air.pacer import CATCH_UP
 from sdstream.sinks.registry import FACTS
+from sdstream.stages.on_air import on_air
 from sdstream.stages.source import DROPS, STATES
-from sdstream.supervisor.report import EngineReport, Report, SinkReport, SourceReport
+from sdstream.supervisor.report import ControlsReport, EngineReport, Report, SinkReport, SourceReport
 from sdstream.supervisor.wiring import SinkParts, Wiring
+
+_RESTYLED = (Rung.LIVE.value, Rung.HELD.value)
 
 
 def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -> Report:
@@ -17,6 +20,8 @@ def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -
     drops["engine busy"] = wiring.engine.context.counters.count("dropped")
     present = math.floor(seconds * wiring.rate) + 1  # as the sinks count: from 1
     patience = math.ceil(CATCH_UP * wiring.rate)
+    sinks = tuple(_sink(parts, present, patience) for parts in wiring.sinks)
+    restyled = any(sink.showing in _RESTYLED for sink in sinks)
     sound = wiring.ring.span()[1] > 0 and bool(wiring.sinks)
     return Report(
         seconds=seconds,
@@ -27,10 +32,12 @@ def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -
             state=STATES[source.count("state")],
         ),
         engine=_engine(wiring),
-        sinks=tuple(_sink(parts, present, patience) for parts in wiring.sinks),
+        sinks=sinks,
         audio_offset=wiring.sinks[0].stage.context.counters.get("audio_offset") if sound else None,
         drops={name: count for name, count in drops.items() if count},
         latency={"source": wiring.source_latency.summary(), "engine": wiring.engine_latency.summary()},
+        controls=ControlsReport(wiring.desk.version, wiring.desk.refused),
+        on_air=on_air(wiring.on_air) if restyled else None,
         exit_code=exit_code,
         reason=reason,
     )

@@ -35,8 +35,8 @@ class Pipeline:
         """Build the run. Raises Unavailable, Forbidden or ConfigError when a port cannot be had."""
         self._began = time.monotonic()
         self._wiring = Wiring(config, logs or LogChoice(), self._began)
-        self.controls = self._wiring.controls
-        """What the engine follows; set it to change the show while on air."""
+        self.desk = self._wiring.desk
+        """Changes the controls while on air."""
         self._ended: float | None = None
         self._stopping = threading.Event()
         self._tries: dict[str, int] = {}
@@ -47,15 +47,21 @@ class Pipeline:
         """Ask the run to end; safe from a signal handler and from another thread."""
         self._stopping.set()
 
-    def run(self, seconds: float | None = None, each_second: Callable[["Pipeline"], None] | None = None) -> Report:
+    def run(
+        self,
+        seconds: float | None = None,
+        each_second: Callable[["Pipeline"], None] | None = None,
+        each_turn: Callable[[], None] | None = None,
+    ) -> Report:
         """Run until `seconds` are over, a signal comes, `stop` is called, or a stage cannot go on.
 
-        `each_second` is called about so often. What happens on air raises nothing: see `Report.reason`.
+        `each_second` is called about so often, `each_turn` at least ten times a second. What happens on air raises
+        nothing: see `Report.reason`.
         """
         with self._capture_signals():
             try:
                 self._startup()
-                self._watch(seconds, each_second)
+                self._watch(seconds, each_second, each_turn)
             finally:
                 self._shutdown()
         return self.report()
@@ -73,7 +79,12 @@ class Pipeline:
         for stage in self._wiring.stages:
             self._act_on(stage, stage.try_to_start(time.monotonic()))
 
-    def _watch(self, seconds: float | None, each_second: Callable[["Pipeline"], None] | None) -> None:
+    def _watch(
+        self,
+        seconds: float | None,
+        each_second: Callable[["Pipeline"], None] | None,
+        each_turn: Callable[[], None] | None,
+    ) -> None:
         until = float("inf") if seconds is None else self._began + seconds
         next_call = self._began + 1.0
         while not self._stopping.is_set() and not self._reason:
@@ -81,6 +92,8 @@ class Pipeline:
             if now >= until:
                 return
             self._on_tick(now)
+            if each_turn is not None:
+                each_turn()
             if each_second is not None and now >= next_call:
                 each_second(self)
                 next_call = now + 1.0

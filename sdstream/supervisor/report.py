@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sdstream.stages.on_air import OnAir
+from sdstream.supervisor.control_desk import Refusal
+
 Percentiles = dict[str, float | None]
 
 
@@ -33,7 +36,7 @@ class EngineReport:
 
 @dataclass(frozen=True)
 class SinkReport:
-    """What one sink sent, by rung of its ladder; `due` fell due since its first picture.
+    """What one sink sent, by rung of its ladder and by override; `due` fell due since its first picture.
 
     `held` pictures were sent before; `dropped` ones were live, and replaced by newer ones before their time came.
     """
@@ -51,13 +54,27 @@ class SinkReport:
     restarts: int
     latency: Percentiles
     showing: str = "nothing yet"
-    """Rung that it sent last; `away` while its process is down or held up."""
+    """Rung or override that it sent last; `away` while its process is down or held up."""
     facts: dict[str, float] = field(default_factory=dict)
+    bypass: int = 0
+    frozen: int = 0
+    black: int = 0
+    """Pictures that the control `air` asked for; they are in none of the counts by rung."""
 
     @property
     def share(self) -> float:
         """Share of the due pictures that were sent, 0-1; 1 when none was due."""
         return self.sent / self.due if self.due else 1.0
+
+
+@dataclass(frozen=True)
+class ControlsReport:
+    """What was asked for while on air."""
+
+    version: int
+    """Counts up from 1 with every change that was taken over."""
+    refused: tuple[Refusal, ...] = ()
+    """The latest refusal of each name that was not changed since."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +91,9 @@ class Report:
     drops: dict[str, int]
     latency: dict[str, Percentiles]
     """By stage: `source` capture to mailbox, `engine` mailbox to mailbox; a sink has the whole way."""
+    controls: ControlsReport
+    on_air: OnAir | None = None
+    """The prompt of the restyled picture that is on air; None while no sink shows one."""
     exit_code: int = 0
     reason: str = ""
     """Why the run ended, when it did not end as asked."""

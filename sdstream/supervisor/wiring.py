@@ -10,13 +10,15 @@ from sdstream.config.sinks import AnySink
 from sdstream.ipc import shared_memory
 from sdstream.ipc.context import Context, stage_counters
 from sdstream.ipc.counters import Histogram
-from sdstream.ipc.live_controls import LiveControls
+from sdstream.ipc.live_text import LiveText
 from sdstream.ipc.mailbox import Mailbox
 from sdstream.log import LogChoice
 from sdstream.sinks.registry import early_samples
 from sdstream.sources.rtmp_server import Gate, open_gate, run_gate
 from sdstream.stages import engine, sink, source
+from sdstream.stages.on_air import ROOM as ON_AIR_ROOM
 from sdstream.supervisor.body import Body
+from sdstream.supervisor.control_desk import Desk
 from sdstream.supervisor.stage import Stage
 
 CONNECTING = 20.0
@@ -50,7 +52,8 @@ class Wiring:
         size, count = config.canvas.width * config.canvas.height * 3, len(config.sinks)
         what = f"pictures of {config.canvas.width}x{config.canvas.height} for {count} outputs"
         shared_memory.require(Mailbox.room(size, count + 1) + Mailbox.room(size, count), what)
-        self.controls = LiveControls(config.controls)
+        self.desk = Desk(config)
+        self.on_air = LiveText(ON_AIR_ROOM)
         self.ring = AudioRing()
         self.source_latency, self.engine_latency = Histogram(), Histogram()
         self._camera = Mailbox(size, count + 1)
@@ -88,7 +91,7 @@ class Wiring:
             sound=Delay(self.ring, early_samples(settings)),
             latency=latency,
             epoch=self.epoch,
-            controls=self.controls,
+            controls=self.desk.live,
         )
         stage = Stage(
             Context(name, stage_counters(sink.COUNTERS)),
@@ -121,9 +124,10 @@ class Wiring:
         ports = engine.EnginePorts(
             camera=self._camera.reader(len(self._config.sinks)),
             output=self._live.writer(),
-            controls=self.controls,
+            controls=self.desk.live,
             stabilise=self._config.stabilise,
             latency=self.engine_latency,
+            on_air=self.on_air,
         )
         settings = self._config.engine
         deadline, niceness = (5.0, 0) if isinstance(settings, PassthroughSettings) else (settings.deadline, COMPUTING)

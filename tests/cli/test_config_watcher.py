@@ -1,4 +1,4 @@
-"""A saved configuration changes the show; a broken one, or a change of what is fixed, does not."""
+"""A saved configuration changes on air what changed in it; a broken one, or a change of what is fixed, does not."""
 
 from pathlib import Path
 
@@ -7,72 +7,188 @@ import pytest
 from sdstream.cli.config_watcher import Watch
 from sdstream.cli.run import remembering
 from sdstream.config.load import load
+from sdstream.supervisor.control_desk import Desk
 
 TEXT = """
 version: 1
 canvas: {width: 320, height: 180}
 source: {kind: testsrc}
-engine: {kind: passthrough}
-controls: {prompt: "PROMPT"}
+engine: {kind: diffusion, loras: {sketch: {path: s.safetensors}}}
 sinks: [{kind: discard}]
+controls:
+  prompt: oil
 """
+
+
+class Run:
+    """A file, what watches it, and the desk that is told."""
+
+    def __init__(self, path: Path, *overrides: str, more: str = "") -> None:
+        self.path = path
+        path.write_text(TEXT + more)
+        self.watch = Watch(path, overrides)
+        self.desk = Desk(load(path, overrides))
+
+    def save(self, text: str) -> None:
+        """Save the file, and let the watch look."""
+        self.path.write_text(text)
+        self.watch.look(self.desk)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        return {refusal.name: refusal.reason for refusal in self.desk.refused}
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    path = tmp_path / "show.yaml"
-    path.write_text(TEXT.replace("PROMPT", "oil"))
-    return path
+    return tmp_path / "show.yaml"
 
 
-def watch(file: Path, *overrides: str) -> Watch:
-    return Watch(file, overrides, load(file, overrides))
+def test_a_file_that_is_not_touched_changes_nothing(file: Path) -> None:
+    run = Run(file)
+    run.watch.look(run.desk)
+    assert run.desk.version == 1
 
 
-def test_a_file_that_is_not_touched_is_no_news(file: Path) -> None:
-    assert watch(file).news() is None
-
-
-def test_saved_controls_are_news_once(file: Path) -> None:
-    watching = watch(file)
-    file.write_text(TEXT.replace("PROMPT", "watercolour"))
-    assert watching.news().prompt == "watercolour"
-    assert watching.news() is None
+def test_saved_controls_are_taken_over_once(file: Path) -> None:
+    run = Run(file)
+    run.save(TEXT.replace("oil", "watercolour"))
+    assert (run.desk.controls.prompt, run.desk.version) == ("watercolour", 2)
+    run.desk.patch({"prompt": "ink"}, "chat")
+    run.watch.look(run.desk)
+    assert run.desk.controls.prompt == "ink"
 
 
 def test_an_editor_that_replaces_the_file_is_followed(file: Path) -> None:
-    watching = watch(file)
+    run = Run(file)
     file.unlink()
-    assert watching.news() is None
+    run.watch.look(run.desk)
+    assert run.desk.version == 1
     other = file.with_suffix(".new")
-    other.write_text(TEXT.replace("PROMPT", "watercolour"))
+    other.write_text(TEXT.replace("oil", "watercolour"))
     other.rename(file)
-    assert watching.news().prompt == "watercolour"
+    run.watch.look(run.desk)
+    assert run.desk.controls.prompt == "watercolour"
 
 
-@pytest.mark.parametrize("text", ["", "version: 1\nsinks: [", TEXT.replace("prompt", "promt")])
-def test_a_broken_file_changes_nothing_and_a_mended_one_does(file: Path, text: str) -> None:
-    watching = watch(file)
-    file.write_text(text)
-    assert watching.news() is None
-    file.write_text(TEXT.replace("PROMPT", "ink, and more"))
-    assert watching.news().prompt == "ink, and more"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "version: 1\nsinks: [",
+        TEXT.replace("oil", "ink").replace("320", "wide"),
+        TEXT.replace("  prompt: oil\n", ""),
+        TEXT.replace("\n  prompt: oil\n", " oil\n"),
+        TEXT.replace("sinks", "sink").replace("oil", "ink"),
+    ],
+)
+def test_a_file_that_is_broken_as_a_whole_changes_nothing_and_a_mended_one_does(
+    file: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(file)
+    run.save(text)
+    assert (run.desk.version, run.desk.refused) == (1, ())
+    assert "configuration not taken over" in "".join(capsys.readouterr())
+    run.save(TEXT.replace("oil", "ink, and more"))
+    assert run.desk.controls.prompt == "ink, and more"
 
 
 def test_what_is_fixed_for_a_run_stays_and_is_told(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    watching = watch(file)
-    file.write_text(TEXT.replace("PROMPT", "oil").replace("320", "640"))
-    assert watching.news() is None
+    run = Run(file)
+    run.save(TEXT.replace("320", "640").replace("oil", "ink"))
+    assert run.desk.controls.prompt == "ink"
     assert "only controls change while on air" in "".join(capsys.readouterr())
 
 
-def test_overrides_of_the_command_line_stay_in_force(file: Path) -> None:
-    watching = watch(file, "controls.seed=7")
-    file.write_text(TEXT.replace("PROMPT", "watercolour"))
-    assert watching.news().seed == 7
+def test_a_save_leaves_alone_what_another_hand_set(file: Path) -> None:
+    run = Run(file)
+    run.desk.patch({"prompt": "ink", "guidance.scale": 3}, "chat")
+    run.save(TEXT + "  guidance: {delta: 0.1}\n")
+    controls = run.desk.controls
+    assert (controls.prompt, controls.guidance.scale, controls.guidance.delta) == ("ink", 3, 0.1)
+
+
+def test_an_override_of_the_command_line_holds_until_the_file_changes_that_name(file: Path) -> None:
+    run = Run(file, "controls.seed=7", more="  seed: 1\n")
+    run.save(TEXT.replace("oil", "ink") + "  seed: 1\n")
+    assert (run.desk.controls.prompt, run.desk.controls.seed) == ("ink", 7)
+    run.save(TEXT.replace("oil", "ink") + "  seed: 3\n")
+    assert run.desk.controls.seed == 3
+
+
+def test_other_overrides_stay_in_force_and_are_no_change(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(file, "canvas.width=640")
+    run.save(TEXT.replace("oil", "ink"))
+    assert run.desk.controls.prompt == "ink"
+    assert "only controls" not in "".join(capsys.readouterr())
+
+
+def test_what_is_removed_from_the_file_goes_back_to_its_default(file: Path) -> None:
+    run = Run(file, more="  guidance: {scale: 3, delta: 1}\n  loras: {sketch: 1}\n")
+    run.save(TEXT + "  guidance: {delta: 1}\n")
+    controls = run.desk.controls
+    assert (controls.guidance.scale, controls.guidance.delta, controls.loras) == (1.2, 1, {})
+
+
+def test_without_its_section_the_file_says_nothing_about_controls(file: Path) -> None:
+    run = Run(file)
+    run.save(TEXT.replace("controls:\n  prompt: oil\n", ""))
+    assert run.desk.controls.prompt == "thick oil painting"
+
+
+def test_a_bad_lora_name_does_not_refuse_the_prompt_of_the_same_save(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(file)
+    run.save(TEXT.replace("oil", "ink") + "  loras: {sketch: 0.5, sketsch: 1}\n")
+    assert (run.desk.controls.prompt, run.desk.controls.loras) == ("ink", {"sketch": 0.5})
+    place = f"{file}:9:24"
+    assert run.refused["loras.sketsch"].startswith(f"{place}: the engine has none of this name")
+    assert place in "".join(capsys.readouterr())
+    run.save(TEXT.replace("oil", "ink") + "  loras: {sketch: 0.5}\n")
+    assert run.refused == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "reason"),
+    [
+        ("promt: x", "promt", ':9:3: unknown key; did you mean "prompt"?'),
+        ("seed:", "seed", ": should be a valid integer, not empty"),
+        ("prompt: y", "prompt", ":9:3: given twice"),
+        ("steps: [45, 32]", "steps", ":9:10: steps [45, 32] must increase"),
+        ("cues: [{at: 1, prompt: x, pro: y}]", "cues", ":9:29: controls.cues.0.pro: unknown key"),
+        ("negative_prompt: '${HOME}'", "negative_prompt", ":9:20: ${HOME}: the environment is read in secrets only"),
+    ],
+)
+def test_each_mistake_is_told_with_its_place_and_the_other_names_change(
+    file: Path, line: str, name: str, reason: str
+) -> None:
+    run = Run(file)
+    run.save(TEXT.replace("oil", "ink") + f"  {line}\n  renoise: false\n")
+    assert not run.desk.controls.renoise
+    assert run.refused.keys() == {name}
+    assert reason in run.refused[name].removeprefix(str(file))
+    assert run.desk.refused[0].by == "file"
+
+
+def test_what_contradicts_another_hand_is_refused_with_its_place(file: Path) -> None:
+    run = Run(file)
+    run.desk.patch({"cues": [{"at": 30, "prompt": "ink"}]}, "chat")
+    run.save(TEXT + "  cues_loop: 20\n")
+    assert run.refused["cues_loop"] == f"{file}:9:3: cues_loop 20.0 must come after the last cue, at 30.0"
+
+
+def test_a_save_before_the_first_look_is_not_missed(file: Path) -> None:
+    file.write_text(TEXT)
+    watch = Watch(file)
+    desk = Desk(load(file))
+    file.write_text(TEXT.replace("oil", "ink"))
+    watch.look(desk)
+    assert desk.controls.prompt == "ink"
 
 
 def test_what_the_stabiliser_learns_has_a_place_of_the_users(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text(TEXT)
     monkeypatch.setenv("XDG_STATE_HOME", "/somewhere")
     assert remembering(load(file)).stabilise.state == Path("/somewhere/sdstream")
     named = load(file, ["stabilise.state=/elsewhere"])

@@ -163,7 +163,7 @@ def test_the_status_tells_what_is_on_air():
         until(lambda: stage.tick > 5, 5, "pictures were sent")
         stage.showing = "held"
         status = json.loads(browser.ask("/status")[1])
-    assert (status["showing"], status["prompt"]) == ("held", "oil (1) + ink (0.5)")
+    assert (status["showing"], status["prompt"]) == ("held", "oil:1 + ink:0.5")
     assert (status["width"], status["height"]) == (64, 48)
     assert status["fps"] > 5
 

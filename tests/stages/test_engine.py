@@ -19,9 +19,11 @@ from sdstream.frame import Frame
 from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Histogram
 from sdstream.ipc.live_controls import LiveControls
+from sdstream.ipc.live_text import LiveText
 from sdstream.ipc.mailbox import Mailbox, MailboxReader, MailboxWriter
 from sdstream.stages import engine as body
 from sdstream.stages.engine import COUNTERS, EnginePorts, run_engine
+from sdstream.stages.on_air import ROOM
 
 CANVAS = Canvas(width=32, height=16, fps=30)
 
@@ -49,6 +51,7 @@ class House:
             controls=LiveControls(Controls()),
             stabilise=StabiliseSettings(),
             latency=Histogram(),
+            on_air=LiveText(ROOM),
         )
         arguments = self.context, PassthroughSettings(kind="passthrough"), CANVAS, ports
         thread = threading.Thread(target=run_engine, args=arguments)

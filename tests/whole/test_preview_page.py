@@ -5,7 +5,6 @@ import signal
 
 import pytest
 
-from sdstream.controls import Controls
 from tests.parts.show import Show, free_port
 from tests.parts.wait import until
 from tests.sinks.browser import Browser
@@ -20,7 +19,7 @@ def test_the_page_tells_of_the_show_and_is_back_at_its_address_after_a_crash():
         page = Browser(int(show.sink("preview").facts["port"]))
         assert page.picture("/pair.jpg").shape == (180, 640, 3)
         assert json.loads(page.ask("/status")[1])["showing"] in ("live", "held")
-        show.pipeline.controls.set(Controls(prompt="a pencil drawing"))
+        show.pipeline.desk.patch({"prompt": "a pencil drawing"}, by="test")
         until(lambda: json.loads(page.ask("/status")[1])["prompt"] == "a pencil drawing", 5, "the page knows it")
         before = show.sink("discard")
         show.signal("preview", signal.SIGKILL)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from sdstream.config.sinks import PreviewSinkSettings
-from sdstream.controls import Controls
+from sdstream.controls import readable
 from sdstream.frame import Frame, Samples
 from sdstream.log import get_logger
 from sdstream.sinks import Due
@@ -118,19 +118,12 @@ class PreviewSink:
             "showing": self._info.showing(),
             "fps": round(self._pulse.fps, 2),
             "latency": None if (late := self._pulse.latency) is None else round(late, 4),
-            "prompt": _prompt(controls),
+            "prompt": readable(controls.prompt),
             "cues": len(controls.cues),
             "width": self._canvas.width,
             "height": self._canvas.height,
             "connections": len(self._server or ()),
         }
-
-
-def _prompt(controls: Controls) -> str:
-    """Return the prompt in one line; several with their weights."""
-    if isinstance(controls.prompt, str):
-        return controls.prompt
-    return " + ".join(f"{part.text} ({part.weight:g})" for part in controls.prompt)
 
 
 def _is_address(host: str) -> bool:
