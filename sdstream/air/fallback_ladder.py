@@ -1,14 +1,17 @@
 """What a sink shows now: live, else the last live picture held, else the camera untouched, else the slate.
 
-A policy without a clock: time is an argument. A change of what is shown is cross-faded; holding is not a change.
+The control `air` overrides that. A policy without a clock: time is an argument. A change of what is shown is
+cross-faded, except into an override; holding is not a change.
 """
 
 import enum
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from sdstream.controls import AirOverride
 from sdstream.frame import Frame, Pixels
 
 SLOW = 3.0
@@ -18,12 +21,15 @@ LONGEST_HOLD = 5.0
 
 
 class Rung(enum.Enum):
-    """A rung of the ladder, best first."""
+    """What a picture is: a rung of the ladder, best first; then what an override shows."""
 
     LIVE = "live"
     HELD = "held"
     CAMERA = "camera"
     SLATE = "slate"
+    BYPASS = "bypass"
+    FROZEN = "frozen"
+    BLACK = "black"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +48,16 @@ class Ladder:
     def __init__(self, slate: Pixels, hold: float, fade: float) -> None:
         """`slate` has canvas size; `hold` and `fade` are seconds (see `config.schema.Air`)."""
         self._slate = Frame(slate, 0, 0.0, 0.0)
+        self._black = Frame(np.zeros_like(slate), 0, 0.0, 0.0)
         self._hold = hold
         self._fade = fade
+        self._air: AirOverride = "live"
         self._live: Frame | None = None
         self._camera: Frame | None = None
+        self._frozen: Frame = self._slate
         self._interval = 0.0
         self._shown: Rung | None = None
-        self._since = -fade
+        self._since = -math.inf
         self._fading = False
         self._from = np.zeros_like(slate)
         self._blend = np.zeros_like(slate)
@@ -63,28 +72,54 @@ class Ladder:
         """The rung that was chosen last."""
         return self._shown or Rung.SLATE
 
-    def pick(self, now: float, live: Frame | None, camera: Frame | None) -> Choice:
+    def pick(self, now: float, live: Frame | None, camera: Frame | None, air: AirOverride = "live") -> Choice:
         """Choose for the tick at `now`; `live` and `camera` are what came since the last tick, or None.
 
-        The frames' pixels may be views that stay valid until the next call. So are the returned ones.
+        `air` is obeyed with this very picture. The frames' pixels may be views that stay valid until the next call.
+        So are the returned ones.
         """
         if live is not None:
             self._learn_interval(live)
         self._live, self._camera = live or self._live, camera or self._camera
-        rung, frame, fresh = self._best(now, live, camera)
-        if self._shown is not None and _picture(rung) is not _picture(self._shown):
+        if air == "freeze":
+            if self._air != "freeze":
+                self._frozen = self._still(now, live, camera)
+            choice = Choice(self._frozen, Rung.FROZEN, fresh=False)
+        else:
+            choice = self._best(now, live, camera, air)
+        before, self._air = self._air, air
+        return self._show(now, choice, cut=air not in ("live", before))
+
+    def _still(self, now: float, live: Frame | None, camera: Frame | None) -> Frame:
+        """Return a copy of what would be on air now without the freeze; before the first picture that is the slate.
+
+        The picture of the tick before may be overwritten already: its mailbox has given a newer one since.
+        """
+        if self._shown is None:
+            return self._slate
+        frame = self._show(now, self._best(now, live, camera, self._air), cut=False).frame
+        return replace(frame, pixels=frame.pixels.copy())
+
+    def _show(self, now: float, choice: Choice, *, cut: bool) -> Choice:
+        """Note what goes out, with the fade that is due."""
+        if cut:
+            self._since = -math.inf
+        elif self._shown is not None and _picture(choice.rung) is not _picture(self._shown):
             self._since = now
             np.copyto(self._from, self._blend if self._fading else self._frame_of(self._shown).pixels)
-        self._shown = rung
-        return Choice(self._faded(now, frame), rung, fresh)
+        self._shown = choice.rung
+        return replace(choice, frame=self._faded(now, choice.frame))
 
-    def _best(self, now: float, live: Frame | None, camera: Frame | None) -> tuple[Rung, Frame, bool]:
+    def _best(self, now: float, live: Frame | None, camera: Frame | None, air: AirOverride) -> Choice:
+        if air == "black":
+            return Choice(self._black, Rung.BLACK, fresh=False)
         patience = min(LONGEST_HOLD, max(self._hold, SLOW * self._interval))
-        if self._live is not None and now - self._live.posted <= patience:
-            return (Rung.LIVE if live else Rung.HELD), self._live, live is not None
+        if air == "live" and self._live is not None and now - self._live.posted <= patience:
+            return Choice(self._live, Rung.LIVE if live else Rung.HELD, fresh=live is not None)
         if self._camera is not None and now - self._camera.posted <= self._hold:
-            return Rung.CAMERA, self._camera, camera is not None
-        return Rung.SLATE, self._slate, False
+            rung = Rung.BYPASS if air == "bypass" else Rung.CAMERA
+            return Choice(self._camera, rung, fresh=camera is not None)
+        return Choice(self._slate, Rung.SLATE, fresh=False)
 
     def _learn_interval(self, live: Frame) -> None:
         """Follow the time between live pictures; a pause is not an interval."""
@@ -94,8 +129,8 @@ class Ladder:
                 self._interval += 0.2 * (step - self._interval)
 
     def _frame_of(self, rung: Rung) -> Frame:
-        frame = self._camera if rung is Rung.CAMERA else self._slate if rung is Rung.SLATE else self._live
-        return frame or self._slate
+        frames = {Rung.CAMERA: self._camera, Rung.LIVE: self._live, Rung.FROZEN: self._frozen, Rung.BLACK: self._black}
+        return frames.get(_picture(rung)) or self._slate
 
     def _faded(self, now: float, frame: Frame) -> Frame:
         """Mix what was on air at the last change into `frame` while the fade lasts."""
@@ -108,5 +143,5 @@ class Ladder:
 
 
 def _picture(rung: Rung) -> Rung:
-    """Return the rung whose picture this is: a held picture is the live one."""
-    return Rung.LIVE if rung is Rung.HELD else rung
+    """Return the rung whose picture this is: a held picture is the live one, a bypass the camera's."""
+    return {Rung.HELD: Rung.LIVE, Rung.BYPASS: Rung.CAMERA}.get(rung, rung)

@@ -73,4 +73,4 @@ def _frame(label: Frame, pixels: Pixels) -> Frame:
 
 def _look(controls: Controls) -> Controls:
     """Return what decides how a picture looks: a change of the look is a new picture, and no flicker."""
-    return controls.model_copy(update={"steadiness": 0.0, "similarity": Controls().similarity})
+    return controls.model_copy(update={"air": "live", "steadiness": 0.0, "similarity": Controls().similarity})

@@ -55,7 +55,7 @@ class SinkPorts:
     epoch: float
     """Start of the run: all sinks' clocks count from it."""
     controls: LiveControls
-    """For sinks that tell what was asked for."""
+    """For the override `air`, and for sinks that tell what was asked for."""
 
 
 def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, ports: SinkPorts) -> None:
@@ -72,7 +72,7 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, port
         context.ready()
         while context.running:
             now, index, count = clock.wait()
-            choice = ladder.pick(now, ports.live.take(), ports.camera.take())
+            choice = ladder.pick(now, ports.live.take(), ports.camera.take(), ports.controls.get().air)
             sound = _sound_for(now, choice, count, ports.sound)
             sink.send(choice.frame, sound, Due(index, ports.sound.offset))
             clock.sent(choice)

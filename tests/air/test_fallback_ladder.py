@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sdstream.air.fallback_ladder import Ladder, Rung
+from sdstream.air.fallback_ladder import Choice, Ladder, Rung
+from sdstream.controls import AirOverride
 from sdstream.frame import Frame
 
 SLATE = np.full((4, 4, 3), 10, np.uint8)
@@ -95,3 +96,72 @@ def test_holding_is_not_a_change_and_is_not_faded() -> None:
     rungs = ladder(fade=10.0)
     rungs.pick(0.0, frame(LIVE, 0.0), None)
     assert (rungs.pick(0.1, None, None).frame.pixels == LIVE).all()
+
+
+def on_air(fade: float = 0.0) -> Ladder:
+    rungs = ladder(fade)
+    rungs.pick(1.0, frame(LIVE, 1.0), frame(CAMERA, 1.0))
+    return rungs
+
+
+def value(choice: Choice) -> int:
+    return int(choice.frame.pixels[0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("air", "rung", "shown"), [("bypass", Rung.BYPASS, CAMERA), ("freeze", Rung.FROZEN, LIVE), ("black", Rung.BLACK, 0)]
+)
+def test_an_override_cuts_in_with_the_next_picture_and_fades_out(air: AirOverride, rung: Rung, shown: int) -> None:
+    rungs = on_air(fade=0.2)
+    choice = rungs.pick(1.03, frame(LIVE, 1.03), frame(CAMERA, 1.03), air)
+    assert (choice.rung, value(choice), rungs.showing) == (rung, shown, rung)
+    back = [value(rungs.pick(now, frame(LIVE, now), frame(CAMERA, now))) for now in (1.1, 1.2, 1.31)]
+    assert back[0] == shown
+    assert back == sorted(back)
+    assert back[-1] == LIVE
+
+
+def test_a_bypass_shows_each_new_camera_picture() -> None:
+    rungs = on_air()
+    rungs.pick(1.1, None, frame(90, 1.1), "bypass")
+    choice = rungs.pick(1.2, frame(LIVE, 1.2), frame(91, 1.2), "bypass")
+    assert (value(choice), choice.fresh) == (91, True)
+
+
+def test_a_bypass_without_a_camera_shows_the_slate_and_never_a_live_picture() -> None:
+    choice = ladder().pick(1.0, frame(LIVE, 1.0), None, "bypass")
+    assert (choice.rung, value(choice)) == (Rung.SLATE, 10)
+
+
+def test_a_bypass_cuts_a_fade_off_that_is_under_way() -> None:
+    rungs = on_air(fade=1.0)
+    rungs.pick(2.0, None, frame(CAMERA, 2.0))
+    assert value(rungs.pick(2.1, None, frame(CAMERA, 2.1), "bypass")) == CAMERA
+
+
+def test_a_frozen_picture_outlives_its_mailbox_and_every_hold() -> None:
+    rungs = on_air()
+    picture = frame(LIVE, 1.1)
+    rungs.pick(1.1, picture, None, "freeze")
+    picture.pixels[:] = 1
+    assert value(rungs.pick(99.0, frame(50, 99.0), frame(CAMERA, 99.0), "freeze")) == LIVE
+
+
+def test_a_freeze_in_a_fade_holds_the_mixture() -> None:
+    rungs = on_air(fade=1.0)
+    rungs.pick(2.0, None, frame(CAMERA, 2.0))
+    half = value(rungs.pick(2.5, None, frame(CAMERA, 2.5), "freeze"))
+    assert CAMERA < half < LIVE
+    assert value(rungs.pick(9.0, None, frame(CAMERA, 9.0), "freeze")) == half
+
+
+def test_a_freeze_before_the_first_picture_holds_the_slate() -> None:
+    rungs = ladder()
+    values = [value(rungs.pick(now, frame(LIVE, now), None, "freeze")) for now in (1.0, 2.0)]
+    assert values == [10, 10]
+
+
+def test_a_freeze_after_black_reveals_nothing() -> None:
+    rungs = on_air()
+    rungs.pick(1.1, frame(LIVE, 1.1), None, "black")
+    assert value(rungs.pick(1.2, frame(LIVE, 1.2), None, "freeze")) == 0

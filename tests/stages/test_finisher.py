@@ -96,3 +96,9 @@ def test_a_late_frame_is_no_time_for_experiments(monkeypatch, late: bool) -> Non
     with Finisher(CANVAS, PassthroughSettings(kind="passthrough"), StabiliseSettings(sweeps=8)) as opened:
         opened.finish(restyled(0, Controls()), late=late)
     assert told == [late]
+
+
+def test_a_bypass_is_no_cut_of_the_picture_behind_it(finisher) -> None:
+    shown(finisher, range(10), Controls(steadiness="steady"))
+    finished = finisher.finish(restyled(10, Controls(steadiness="steady", air="bypass")), late=False)
+    assert np.isfinite(finished.flicker)

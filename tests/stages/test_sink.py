@@ -2,6 +2,8 @@
 
 import random
 import time
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -82,3 +84,25 @@ def test_a_source_in_step_with_the_clock_is_soon_shown_picture_by_picture(monkey
     early, settled, last = ([counters[name] for name in ("held", "dropped")] for counters in seen)
     assert min(early) > 0
     assert settled == last
+
+
+def test_an_override_is_obeyed_with_the_next_picture(monkeypatch):
+    live, camera = Mailbox(64 * 48 * 3, 1), Mailbox(64 * 48 * 3, 1)
+    context, controls, seen = Context.alone(*COUNTERS), LiveControls(Controls()), []
+    simulated = Simulated(monkeypatch, live.writer(), [n / 30 for n in range(1, 300)])
+    for second, air in enumerate(("black", "freeze", "live"), 2):
+        simulated.at(second, partial(controls.set, Controls(air=air)))
+        simulated.at(second, lambda: seen.append(context.counters.as_dict()))
+    simulated.at(5, lambda: seen.append(context.counters.as_dict()))
+    simulated.at(5, context.stop)
+    ring = AudioRing()
+    inputs = SinkInputs(live.reader(0), camera.reader(0), Delay(ring), Histogram(), simulated.began, controls)
+    run_sink(context, DiscardSinkSettings(kind="discard"), CANVAS, Air(), inputs)
+    live.close()
+    camera.close()
+    counts = [[int(counters[name]) for name in ("black", "frozen", "sent")] for counters in seen]
+    steps = [[after - before for before, after in zip(*pair, strict=True)] for pair in pairwise(counts)]
+    assert steps[0][:2] == [steps[0][2], 0]
+    assert steps[1][:2] == [0, steps[1][2]]
+    assert steps[2][:2] == [0, 0]
+    assert counts[0][:2] == [0, 0]

@@ -2,10 +2,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from sdstream.air.fallback_ladder import Rung
 from sdstream.config.schema import Config
 from sdstream.log import LogChoice
+from sdstream.stages.on_air import OnAirText
 from sdstream.supervisor import collect
-from sdstream.supervisor.report import SinkReport
+from sdstream.supervisor.report import SinkReport, status_line, table
 from sdstream.supervisor.wiring import Wiring
 
 
@@ -40,3 +42,40 @@ def test_a_sink_that_catches_up_owes_nothing_yet(wiring: Wiring, behind: int) ->
 
 def test_before_its_first_picture_a_sink_owes_nothing(wiring: Wiring) -> None:
     assert sink(wiring, first=0, last=0, seconds=10.0).due == 0
+
+
+def test_the_report_tells_what_was_refused_and_why(wiring: Wiring) -> None:
+    wiring.desk.patch({"prompt": "ink", "promt": "oil"}, by="chat")
+    report = collect.take(wiring, 1.0)
+    refusal = {"name": "promt", "reason": 'unknown key; did you mean "prompt"?', "by": "chat"}
+    assert report.as_dict()["controls"] == {"version": 2, "refused": (refusal,)}
+    assert "refused: promt" in status_line(report)
+    assert 'refused  promt: unknown key; did you mean "prompt"? (by chat)' in table(report)
+
+
+@pytest.mark.parametrize(
+    ("rung", "told"), [(Rung.LIVE, True), (Rung.HELD, True), (Rung.CAMERA, False), (Rung.BYPASS, False)]
+)
+def test_a_prompt_is_on_air_while_a_sink_shows_a_restyled_picture(wiring: Wiring, rung: Rung, told: bool) -> None:
+    OnAirText(wiring.on_air).show("ink", 0.5, 4, now=0.0)
+    wiring.sinks[0].stage.context.counters.set("rung", list(Rung).index(rung))
+    sink(wiring, first=1, last=301, seconds=10.0)
+    report = collect.take(wiring, 10.0)
+    expected = {"prompt": "ink", "fading": 0.5, "controls_version": 4}
+    assert report.as_dict()["on_air"] == (expected if told else None)
+    assert ("“ink” (fading in, 50%)" in status_line(report)) is told
+
+
+def test_pictures_of_an_override_are_counted_by_themselves(wiring: Wiring) -> None:
+    counters = wiring.sinks[0].stage.context.counters
+    counters.set("bypass", 30)
+    counters.set("rung", list(Rung).index(Rung.BYPASS))
+    report = collect.take(wiring, 10.0)
+    assert (report.sinks[0].bypass, report.sinks[0].camera) == (30, 0)
+    assert "air      discard: bypass 30" in table(report)
+
+
+def test_a_refused_name_moves_no_cursor(wiring: Wiring) -> None:
+    wiring.desk.patch({"\x1b[2J": 1, "prompt.\x9b2J": 1}, by="chat")
+    report = collect.take(wiring, 1.0)
+    assert not {"\x1b", "\x9b"} & set(status_line(report) + table(report))
