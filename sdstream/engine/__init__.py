@@ -24,7 +24,7 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class OnAir:
+class DuePrompt:
     """The prompt of one frame."""
 
     prompt: Prompt
@@ -44,17 +44,17 @@ class Restyled(Frame):
     """The camera picture that this frame was made of, at the size of `pixels`."""
     controls: Controls
     """The controls that the frame was finished with."""
-    on_air: OnAir
+    due: DuePrompt
     """The prompt that the frame was finished with."""
     outcome: Outcome = Outcome.RENDERED
     """RENDERED, or SKIPPED when `pixels` is the last rendered picture again."""
 
     @classmethod
-    def of(cls, frame: Frame, pixels: Pixels, camera: Pixels, controls: Controls, on_air: OnAir) -> Self:
+    def of(cls, frame: Frame, pixels: Pixels, camera: Pixels, controls: Controls, due: DuePrompt) -> Self:
         """Return `pixels` as the restyled picture of `frame`."""
         return cls(
             pixels, frame.seq, frame.pts, frame.captured, frame.posted,
-            camera=camera, controls=controls, on_air=on_air,
+            camera=camera, controls=controls, due=due,
         )  # fmt: skip
 
     def again(self, last: Pixels) -> Self:

@@ -4,7 +4,7 @@ from typing import Self
 
 from sdstream.config.engine import PassthroughSettings
 from sdstream.controls import Controls
-from sdstream.engine import OnAir, Restyled
+from sdstream.engine import DuePrompt, Restyled
 from sdstream.engine.size import Size
 from sdstream.frame import Frame
 
@@ -23,4 +23,4 @@ class Passthrough:
 
     def __call__(self, frame: Frame, controls: Controls) -> Restyled:
         """Return `frame` untouched."""
-        return Restyled.of(frame, frame.pixels, frame.pixels, controls, OnAir(controls.prompt))
+        return Restyled.of(frame, frame.pixels, frame.pixels, controls, DuePrompt(controls.prompt))

@@ -6,7 +6,7 @@ from functools import partial
 from torch import Tensor
 
 from sdstream.controls import Controls, Prompt
-from sdstream.engine import OnAir
+from sdstream.engine import DuePrompt
 from sdstream.engine.conditioning.cues import Crossfade, due
 from sdstream.engine.conditioning.prompt import Condition, Embedding
 from sdstream.engine.conditioning.text_encoder import TextEncoder, mix
@@ -40,7 +40,7 @@ class Recipes:
         self._since = 0.0
         self._last: Recipe[Condition] | None = None
 
-    def at(self, now: float, controls: Controls) -> tuple[Recipe[Condition], OnAir]:
+    def at(self, now: float, controls: Controls) -> tuple[Recipe[Condition], DuePrompt]:
         """Return the recipe for a frame that enters at `now` (seconds), and the prompt that the recipe is made of."""
         if self._controls is not controls:
             self._adopt(now, controls)
@@ -49,7 +49,7 @@ class Recipes:
         recipe = Recipe(self._sampling(now, controls), condition, controls.cross_frame_attention)
         if self._last is None or recipe != self._last:
             self._last = recipe
-        return self._last, OnAir(prompt, self._prompt_fade.share)
+        return self._last, DuePrompt(prompt, self._prompt_fade.share)
 
     def _adopt(self, now: float, controls: Controls) -> None:
         old = self._controls

@@ -9,7 +9,7 @@ import torch
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls, Similarity
-from sdstream.engine import OnAir, Restyled
+from sdstream.engine import DuePrompt, Restyled
 from sdstream.engine.adapters.controlnet import ControlNets
 from sdstream.engine.adapters.lora import Loras
 from sdstream.engine.autoencoder import Autoencoder
@@ -40,7 +40,7 @@ class Luggage:
     camera: Pixels
     """The camera picture at the engine's size; empty for a skipped frame."""
     controls: Controls
-    on_air: OnAir
+    due: DuePrompt
 
 
 @dataclass
@@ -98,18 +98,18 @@ class Session:
         assert run.controls is not None
         # Scale the camera picture, and settle what this frame is to be finished with.
         camera = fit(frame.pixels, *self.size)
-        recipe, on_air = run.recipes.at(self._clock(), run.controls)
+        recipe, due = run.recipes.at(self._clock(), run.controls)
         fresh = recipe is not run.recipe or run.controls is not before or self._settings.task == "txt2img"
         run.recipe = recipe
         label = replace(frame, pixels=_NO_PIXELS)
         # Skip a still frame, or let the frame into the batch; either way the frame that is due now comes out.
         if run.filter.skips(camera, run.controls.similarity, fresh=fresh):
-            done = run.batch.skip(Luggage(label, _NO_PIXELS, run.controls, on_air))
+            done = run.batch.skip(Luggage(label, _NO_PIXELS, run.controls, due))
         else:
             own = camera.copy() if camera is frame.pixels else camera
             hint = self._controlnets.hint(camera)  # [nets, 3, H, W]
             batched = None if hint is None else hint.unsqueeze(0)  # [1, nets, 3, H, W]
-            luggage = Luggage(label, own, run.controls, on_air)
+            luggage = Luggage(label, own, run.controls, due)
             done = run.batch.push(self._latent(camera), recipe, luggage, hint=batched, cut=run.filter.cut)
         return drained if done is None else self._restyled(done) or drained
 
@@ -144,7 +144,7 @@ class Session:
             run.last = self.autoencoder.to_picture(done.latent)
         if run.last is None:
             return None
-        restyled = Restyled.of(luggage.label, run.last, luggage.camera, luggage.controls, luggage.on_air)
+        restyled = Restyled.of(luggage.label, run.last, luggage.camera, luggage.controls, luggage.due)
         return restyled if done.latent is not None else restyled.again(run.last)
 
     def _adopt(self, controls: Controls) -> Restyled | None:

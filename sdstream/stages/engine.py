@@ -18,6 +18,7 @@ from sdstream.ipc.live_text import LiveText
 from sdstream.ipc.mailbox import MailboxReader, MailboxWriter
 from sdstream.log import get_logger
 from sdstream.stages.finisher import Finisher
+from sdstream.stages.on_air import OnAirText
 
 _STALE = 1.0
 """Seconds before the engine was there in which a picture may have come that it still takes: what is older is of a
@@ -50,6 +51,7 @@ def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: Eng
     """Restyle the newest camera frame, again and again, for as long as the stage runs."""
     cv2.setNumThreads(1)  # scaling is a millisecond of work; a pool of threads would take the model's cores
     dropped = 0
+    on_air = OnAirText(ports.on_air)
     finisher = Finisher(canvas, settings, ports.stabilise)
     with finisher, open_engine(settings, (canvas.width, canvas.height)) as engine:
         get_logger().info("engine loaded", kind=settings.kind)
@@ -60,12 +62,15 @@ def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: Eng
             if frame is None or frame.posted < oldest:
                 continue
             missed, dropped = ports.camera.dropped - dropped, ports.camera.dropped
-            restyled = engine(frame, ports.controls.get())
+            controls = ports.controls.get()
+            on_air.entered(controls, ports.controls.version)
+            restyled = engine(frame, controls)
             if restyled is not None:
                 finished = finisher.finish(restyled, late=missed > 0)
                 ports.output.put(finished.frame)
                 ports.latency.record(time.monotonic() - frame.posted)
                 context.counters.set("flicker", finished.flicker)
+                on_air.show(restyled, time.monotonic())
             outcome = Outcome.FILLING if restyled is None else restyled.outcome
             _count(context.counters, outcome, missed)
             rate.frame(frame.posted, missed, rendered=outcome is Outcome.RENDERED)

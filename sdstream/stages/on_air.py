@@ -5,10 +5,12 @@ only the engine knows which prompt the newest picture has.
 """
 
 import math
+from collections import deque
 from dataclasses import asdict, dataclass
 from json import dumps, loads
 
-from sdstream.controls import Prompt, readable
+from sdstream.controls import TIMESTEPS, Controls, readable
+from sdstream.engine import Restyled
 from sdstream.ipc.live_text import LiveText
 
 ROOM = 8192
@@ -36,15 +38,23 @@ class OnAirText:
 
     def __init__(self, cell: LiveText) -> None:
         self._cell = cell
+        self._versions: deque[tuple[Controls, int]] = deque(maxlen=TIMESTEPS + 1)  # of the frames in flight
         self._told: OnAir | None = None
         self._next = -math.inf
 
-    def show(self, prompt: Prompt, fading: float | None, controls_version: int, now: float) -> None:
-        """Tell of the newest picture, which is there since `now` (monotonic seconds); call it for each picture."""
+    def entered(self, controls: Controls, version: int) -> None:
+        """Note the version of the controls that a frame enters the engine with."""
+        if not self._versions or self._versions[-1][0] is not controls:
+            self._versions.append((controls, version))
+
+    def show(self, restyled: Restyled, now: float) -> None:
+        """Tell of the newest picture, which is there since `now` (monotonic seconds); call this for each picture."""
         if now < self._next:
             return
-        share = None if fading is None else round(fading, 2)
-        text = OnAir(_shortened(readable(prompt)), share, controls_version)
+        due = restyled.due
+        share = None if due.fade is None else round(due.fade, 2)
+        version = next((number for known, number in self._versions if known is restyled.controls), 0)
+        text = OnAir(_shortened(readable(due.prompt)), share, version)
         if text != self._told:
             self._cell.set(dumps(asdict(text), ensure_ascii=False))
             self._told, self._next = text, now + _EVERY

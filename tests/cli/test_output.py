@@ -8,7 +8,7 @@ import pytest
 from sdstream.cli.endpoints import listed
 from sdstream.cli.output import rendered, styled
 from sdstream.cli.report_table import status_line, table
-from sdstream.supervisor.report import EngineReport, Report, SinkReport, SourceReport
+from sdstream.supervisor.report import ControlsReport, EngineReport, Report, SinkReport, SourceReport
 from sdstream.system.endpoint import Endpoint
 
 LATENCY = {"p50": 0.0123, "p95": 0.02, "p99": None}
@@ -24,6 +24,7 @@ REPORT = Report(
     audio_offset=0.04,
     drops={"engine busy": 7},
     latency={"source": LATENCY},
+    controls=ControlsReport(version=1),
     reason="[red]",
 )
 

@@ -110,7 +110,7 @@ def test_a_frame_tells_the_prompt_that_was_due_when_it_entered(engine, clock):
     for now in (0.0, 1.0, 2.0, 4.0):
         clock.now = now
         engine(picture(0), controls)
-        told.append((engine.last.on_air.prompt, engine.last.on_air.fade))
+        told.append((engine.last.due.prompt, engine.last.due.fade))
     assert told == [("oil", None), ("ink", 0.0), ("ink", 0.5), ("ink", None)]
 
 

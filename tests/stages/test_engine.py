@@ -23,7 +23,7 @@ from sdstream.ipc.live_text import LiveText
 from sdstream.ipc.mailbox import Mailbox, MailboxReader, MailboxWriter
 from sdstream.stages import engine as body
 from sdstream.stages.engine import COUNTERS, EnginePorts, run_engine
-from sdstream.stages.on_air import ROOM
+from sdstream.stages.on_air import ROOM, on_air
 
 CANVAS = Canvas(width=32, height=16, fps=30)
 
@@ -33,6 +33,7 @@ class House:
 
     def __init__(self) -> None:
         self.context = Context.alone(*COUNTERS)
+        self.on_air = LiveText(ROOM)
         self._boxes = Mailbox(32 * 16 * 3, 1), Mailbox(32 * 16 * 3, 1)
         self.camera: MailboxWriter = self._boxes[0].writer()
         self.live: MailboxReader = self._boxes[1].reader(0)
@@ -51,7 +52,7 @@ class House:
             controls=LiveControls(Controls()),
             stabilise=StabiliseSettings(),
             latency=Histogram(),
-            on_air=LiveText(ROOM),
+            on_air=self.on_air,
         )
         arguments = self.context, PassthroughSettings(kind="passthrough"), CANVAS, ports
         thread = threading.Thread(target=run_engine, args=arguments)
@@ -95,6 +96,16 @@ def test_pictures_that_came_while_it_loaded_are_shown_at_once(house: House) -> N
         shown = house.live.take(5.0)
     assert shown is not None
     assert shown.seq == 7
+
+
+def test_the_prompt_of_the_shown_picture_is_on_air(house: House) -> None:
+    with house.process():
+        assert on_air(house.on_air) is None
+        assert house.show(1) is not None
+        time.sleep(0.1)
+        shown = on_air(house.on_air)
+    assert shown is not None
+    assert (shown.prompt, shown.controls_version) == (Controls().prompt, 1)
 
 
 def test_dropped_pictures_are_counted_across_restarts(house: House) -> None:

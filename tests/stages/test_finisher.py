@@ -9,7 +9,7 @@ from sdstream.config.engine import PassthroughSettings
 from sdstream.config.schema import Canvas
 from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import Controls
-from sdstream.engine import OnAir, Restyled
+from sdstream.engine import DuePrompt, Restyled
 from sdstream.frame import Frame, Pixels
 from sdstream.stabilise.stabiliser import Stabiliser
 from sdstream.stages import finisher as finishing
@@ -25,7 +25,7 @@ def restyled(seq: int, controls: Controls, pixels: Pixels | None = None, camera:
     flickering = camera // 2 + np.uint8(30 * (seq % 2))
     frame = Frame(STILL, seq, seq / 30, seq / 30 + 1, seq / 30 + 2)
     styled = flickering if pixels is None else pixels
-    return Restyled.of(frame, styled, camera, controls, OnAir(controls.prompt))
+    return Restyled.of(frame, styled, camera, controls, DuePrompt(controls.prompt))
 
 
 @pytest.fixture

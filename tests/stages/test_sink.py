@@ -96,7 +96,7 @@ def test_an_override_is_obeyed_with_the_next_picture(monkeypatch):
     simulated.at(5, lambda: seen.append(context.counters.as_dict()))
     simulated.at(5, context.stop)
     ring = AudioRing()
-    inputs = SinkInputs(live.reader(0), camera.reader(0), Delay(ring), Histogram(), simulated.began, controls)
+    inputs = SinkPorts(live.reader(0), camera.reader(0), Delay(ring), Histogram(), simulated.began, controls)
     run_sink(context, DiscardSinkSettings(kind="discard"), CANVAS, Air(), inputs)
     live.close()
     camera.close()

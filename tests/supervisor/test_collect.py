@@ -3,12 +3,15 @@ from collections.abc import Iterator
 import pytest
 
 from sdstream.air.fallback_ladder import Rung
+from sdstream.cli.report_table import status_line, table
 from sdstream.config.schema import Config
+from sdstream.controls import Controls
 from sdstream.log import LogChoice
 from sdstream.stages.on_air import OnAirText
 from sdstream.supervisor import collect
-from sdstream.supervisor.report import SinkReport, status_line, table
+from sdstream.supervisor.report import SinkReport
 from sdstream.supervisor.wiring import Wiring
+from tests.parts.restyled_frame import restyled
 
 
 @pytest.fixture
@@ -49,21 +52,24 @@ def test_the_report_tells_what_was_refused_and_why(wiring: Wiring) -> None:
     report = collect.take(wiring, 1.0)
     refusal = {"name": "promt", "reason": 'unknown key; did you mean "prompt"?', "by": "chat"}
     assert report.as_dict()["controls"] == {"version": 2, "refused": (refusal,)}
-    assert "refused: promt" in status_line(report)
-    assert 'refused  promt: unknown key; did you mean "prompt"? (by chat)' in table(report)
+    assert "refused: promt" in status_line(report, 200)
+    assert 'promt: unknown key; did you mean "prompt"? (by chat)' in table(report)
 
 
 @pytest.mark.parametrize(
     ("rung", "told"), [(Rung.LIVE, True), (Rung.HELD, True), (Rung.CAMERA, False), (Rung.BYPASS, False)]
 )
 def test_a_prompt_is_on_air_while_a_sink_shows_a_restyled_picture(wiring: Wiring, rung: Rung, told: bool) -> None:
-    OnAirText(wiring.on_air).show("ink", 0.5, 4, now=0.0)
+    controls = Controls(prompt="ink")
+    text = OnAirText(wiring.on_air)
+    text.entered(controls, 4)
+    text.show(restyled("ink", 0.5, controls), now=0.0)
     wiring.sinks[0].stage.context.counters.set("rung", list(Rung).index(rung))
     sink(wiring, first=1, last=301, seconds=10.0)
     report = collect.take(wiring, 10.0)
     expected = {"prompt": "ink", "fading": 0.5, "controls_version": 4}
     assert report.as_dict()["on_air"] == (expected if told else None)
-    assert ("“ink” (fading in, 50%)" in status_line(report)) is told
+    assert ("“ink” (fading in, 50%)" in status_line(report, 200)) is told
 
 
 def test_pictures_of_an_override_are_counted_by_themselves(wiring: Wiring) -> None:
@@ -72,10 +78,10 @@ def test_pictures_of_an_override_are_counted_by_themselves(wiring: Wiring) -> No
     counters.set("rung", list(Rung).index(Rung.BYPASS))
     report = collect.take(wiring, 10.0)
     assert (report.sinks[0].bypass, report.sinks[0].camera) == (30, 0)
-    assert "air      discard: bypass 30" in table(report)
+    assert "discard: bypass 30" in table(report)
 
 
 def test_a_refused_name_moves_no_cursor(wiring: Wiring) -> None:
     wiring.desk.patch({"\x1b[2J": 1, "prompt.\x9b2J": 1}, by="chat")
     report = collect.take(wiring, 1.0)
-    assert not {"\x1b", "\x9b"} & set(status_line(report) + table(report))
+    assert not {"\x1b", "\x9b"} & set(status_line(report, 200) + table(report))

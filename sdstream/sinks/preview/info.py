@@ -22,6 +22,6 @@ class PreviewInfo:
     camera: Callable[[], Frame | None] = _no_camera
     """The newest camera picture, untouched, valid until `send` returns; None before the first one."""
     showing: Callable[[], str] = _slate
-    """The rung of the ladder that the picture is from."""
+    """The rung of the ladder, or the override, that the picture is from."""
     controls: Callable[[], Controls] = Controls
     """What the engine was last asked for."""
