@@ -14,7 +14,7 @@ PYTHON = sorted(file for room in ("sdstream", "tests", "scripts") for file in (R
 SHIPPED = [file for file in PYTHON if file.is_relative_to(ROOT / "sdstream")]
 KEYS = {"SDSTREAM_KEY": "in", "TWITCH_KEY": "out"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "wrapper", "misc"}
-HOSTS = {"json-schema.org", "www.apache.org", "huggingface.co"}
+HOSTS = {"json-schema.org", "www.apache.org", "huggingface.co", "www.w3.org"}
 """Hosts that a file here may name with http or https; whoever adds one has looked at it."""
 
 
