@@ -14,6 +14,7 @@ PYTHON = sorted(file for room in ("sdstream", "tests", "scripts") for file in (R
 SHIPPED = [file for file in PYTHON if file.is_relative_to(ROOT / "sdstream")]
 KEYS = {"SDSTREAM_KEY": "in", "TWITCH_KEY": "out"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "wrapper", "misc"}
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 HOSTS = {"json-schema.org", "www.apache.org", "huggingface.co", "www.w3.org"}
 """Hosts that a file here may name with http or https; whoever adds one has looked at it."""
 
@@ -76,13 +77,13 @@ def test_the_default_configuration_is_what_init_writes():
     assert (ROOT / "configs/default.yaml").read_text(encoding="utf-8") == written.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=named)
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_yaml_on_a_page_is_a_configuration(page: Path):
     for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
         loads(block, named(page), (), KEYS)
 
 
-@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=named)
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_links_between_pages_lead_somewhere(page: Path):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
