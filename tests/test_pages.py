@@ -1,5 +1,6 @@
 """The pages about the house name files that are there, every room, and every word once."""
 
+import ast
 import re
 from collections import Counter
 from pathlib import Path
@@ -36,6 +37,11 @@ def test_no_file_that_is_to_come_is_there():
 def test_the_architecture_page_names_every_room(room: Path):
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     assert f"`{room.relative_to(ROOT / 'sdstream')}/`" in page
+
+
+def test_the_package_maps_every_room_of_the_first_floor():
+    map_ = ast.get_docstring(ast.parse((ROOT / "sdstream/__init__.py").read_text(encoding="utf-8"))) or ""
+    assert [room.name for room in ROOMS[1:] if room.parent == ROOMS[0] and f"`{room.name}`" not in map_] == []
 
 
 def test_the_architecture_page_shows_the_flow():

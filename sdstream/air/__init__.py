@@ -1,1 +1,5 @@
-"""What a sink shows, and when: policies that are given the time and never look at a clock."""
+"""What a sink shows, and when.
+
+The room knows the fallback ladder, the due times of pictures, and the slate. No file here reads a clock, sleeps or
+sends: time is an argument, so every decision can be tested. Start reading at `fallback_ladder`, then `pacer`.
+"""

@@ -1,4 +1,8 @@
-"""The command line: one file a verb. Only here may anything be printed, and results alone go to standard output."""
+"""The command line: a file for each verb. Only here may anything be printed, and results alone go to standard output.
+
+The room knows arguments, exit statuses and how results look. The work of a verb is done in the rooms below, and heavy
+libraries load inside the verb, so `--help` is quick. Start reading at `app`, the tree of verbs, then `run`.
+"""
 
 import os
 import sys

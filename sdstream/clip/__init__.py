@@ -1,4 +1,8 @@
-"""The bundled clip, and how it comes to the daemon: streamed by RTMP as it is, or made another size before."""
+"""The bundled clip, and a publisher that streams the clip to the daemon by RTMP.
+
+The room knows how to send a file as a program such as OBS would, and how to make the clip another size first. The
+daemon itself is unknown here. The demo, the benchmarks and the tests use the room. Start reading at `publisher`.
+"""
 
 from pathlib import Path
 

@@ -1,1 +1,5 @@
-"""What a run is made of: the schema of the YAML file, and how a file becomes settings."""
+"""What a run is made of: the schema of the YAML file, and the way from a file to settings.
+
+The room knows names, bounds, defaults and mistakes, each with line and column. No file here opens a device, a model or
+a socket. `schema` is the first file to read; `load` turns a file into settings.
+"""

@@ -1,7 +1,8 @@
-"""Where pictures go.
+"""Where pictures go: a file for each kind, and one protocol for all.
 
-`registry` has the table of kinds, `context` what a sink is given. Each kind has a file: `virtualcam`, `ndi`, `ffmpeg`
-(with `encoders`), `discard`; the `preview` page is a folder. `yuv` converts pictures for those that want YUV.
+A sink knows its receiver: a device, a server, a browser. Clock, choice of picture, restarts and delay of audio are
+unknown here: the sink's stage decides, and calls `send`. `registry` has the table of kinds, `context` the things that
+a sink is given, `yuv` the conversion for sinks without RGB. Start reading at `Sink`, then `discard`, the smallest kind.
 """
 
 from dataclasses import dataclass

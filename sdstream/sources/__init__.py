@@ -1,7 +1,8 @@
-"""Where pictures come from.
+"""Where pictures come from: a file for each kind, and one protocol for all.
 
-`registry` has the table of kinds, `context` what a source is given. Each kind has a file: `rtmp`, `ndi`, `ffmpeg`,
-`testsrc`. `decoding` turns packets into canvas pictures, `rtmp_server` lets publishers such as OBS in.
+A source knows its sender: a server, a device, a file. Retries, mailboxes and the engine are unknown here: the source's
+stage opens a source again when the source is lost. `registry` has the table of kinds, `context` the things that a
+source is given, `decoding` the way from packets to pictures. Start reading at `Source`, then `testsrc`, the smallest kind.
 """
 
 from typing import Protocol, Self

@@ -1,4 +1,8 @@
-"""The RTMP gate: takes a publisher in at a public port, checks it, and hands its pictures to the source."""
+"""Our RTMP server: lets a publisher in at a public port, checks the key, and hands the publication to the source.
+
+The room knows RTMP's handshake, chunks and commands, and FLV, every length checked: strangers send these bytes.
+Nothing is decoded here. `protocol` does no input or output and is the first file to read; `server` has the sockets.
+"""
 
 import socket
 from typing import TYPE_CHECKING
