@@ -1,8 +1,7 @@
-"""What a learner of omega is: it chooses an arm before a solve, and is told the cost some time later."""
+"""What every learner of omega shares: its choice of an arm, the costs that it refuses, its memory as JSON."""
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -29,25 +28,6 @@ class Choice:
     """The relaxation parameter to solve with."""
     probabilities: np.ndarray
     """The distribution the arm was drawn from, (d,), sums to 1."""
-
-
-C = TypeVar("C", bound=Choice)
-
-
-class Learner(Protocol[C]):
-    """Tsallis-INF, its binned form, and ChebCB."""
-
-    def choose(self, context: float) -> C:
-        """Draw an arm for an instance with this context (ignored by learners without one)."""
-
-    def learn(self, choice: C, cost: float) -> None:
-        """Take in the cost (iterations) of an earlier choice. Raises RefusedCost."""
-
-    def state(self) -> State:
-        """Return all that is needed to go on later as if nothing had happened, random generator included."""
-
-    def restore(self, state: State) -> None:
-        """Go on from `state`. Raises ConfigError if it belongs to another learner."""
 
 
 def checked(cost: float) -> float:

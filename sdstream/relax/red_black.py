@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sdstream.relax.stopping import Solution, Stop
-
 PARITIES = ((0, 0), (1, 1), (0, 1), (1, 0))
 """Red (even row + column), then black: the order of a sweep."""
 
@@ -82,26 +80,6 @@ class RedBlack:
         unknowns = self.height * self.width * self.channels
         contraction = (late / early) ** (0.5 / span) if early > 0.0 else 1.0
         return Sweeps(count, math.sqrt(late / unknowns), contraction)
-
-    def solve(self, omega: float, stop: Stop) -> Solution:
-        """Sweep until the residual is small; `stop.eps` absolute is in the units of b."""
-        first = self.residual()
-        goal, residual, k = stop.goal(first), first, 0
-        while residual > goal and k < stop.limit:
-            self.sweep(omega, 1)
-            residual, k = self.residual(), k + 1
-        return Solution(self.x(), k, residual, converged=residual <= goal)
-
-    def residual(self) -> float:
-        """Return ||b - A x||_2."""
-        squares = 0.0
-        for parity in PARITIES:
-            sums, inner = self._sums(parity), slice(self._columns, -self._columns)
-            inverse = self._inverse[parity][inner]
-            diagonal = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=inverse > 0.0)
-            r = np.where(inverse > 0.0, sums - diagonal * self._x[parity][:, inner], 0.0)
-            squares += float(np.vdot(r, r))
-        return math.sqrt(squares)
 
     def _one_sweep(self, omega: float, *, measure: bool) -> float:
         """Update red, then black; return the sum of squared corrections if asked, else 0."""

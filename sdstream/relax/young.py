@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 
 def optimal_omega(jacobi_radius: float) -> float:
     """Return w* = 1 + (b / (1 + sqrt(1 - b^2)))^2 for b = rho(I - D^-1 A) in [0, 1) (section 2.2)."""
@@ -24,15 +22,3 @@ def surrogate_cost(omega: float, jacobi_radius: float, *, tau: float, eps: float
     """Return U(w) = 1 + log(1/eps) / -log(rho + tau (1 - rho)), the bound of Lemma 2.1 on the iterations."""
     rho = sor_radius(omega, jacobi_radius)
     return 1.0 + math.log(1.0 / eps) / -math.log(rho + tau * (1.0 - rho))
-
-
-def grid_jacobi_radius(side: int, shift: float) -> float:
-    """Return rho(I - D^-1 A) of A = Laplacian(side x side, Dirichlet) + shift I, exactly."""
-    return 4.0 * math.cos(math.pi / (side + 1)) / (4.0 + shift)
-
-
-def omega_grid(low: float, high: float, size: int) -> np.ndarray:
-    """Return the `size` evenly spaced arms of [low, high]; the paper plays 20 arms of [1, 1.95]."""
-    if not 0.0 < low <= high < 2.0:
-        raise ValueError(f"SOR converges for omega in (0, 2) only, got [{low}, {high}]")
-    return np.linspace(low, high, size)

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import lsq_linear
 
+from sdstream.bench.relax.tsallis import BinnedTsallisINF, TsallisINF, tsallis_probabilities
 from sdstream.errors import ConfigError
 from sdstream.relax import state as states
 from sdstream.relax.box_least_squares import box_least_squares
 from sdstream.relax.chebcb import ChebCB
 from sdstream.relax.learner import RefusedCost, draw
-from sdstream.relax.tsallis import BinnedTsallisINF, TsallisINF, tsallis_probabilities
 
 GRID = np.linspace(1.0, 1.95, 8)
 

@@ -6,8 +6,8 @@ iterated. Counts are those of the plain solvers (`lexicographic`, `conjugate`), 
 
 import numpy as np
 
+from sdstream.bench.relax.wavefront import Wavefronts
 from sdstream.errors import Bug
-from sdstream.relax.wavefront import Wavefronts
 
 
 def sor_counts(

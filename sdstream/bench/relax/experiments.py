@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
+from sdstream.bench.relax.grids import omega_grid
 from sdstream.bench.relax.instances import PriceTable, Progress, heat_equation, shifted_laplacians
 from sdstream.bench.relax.play import Result, comparators, learners, play
-from sdstream.relax.young import omega_grid
 
 ARMS = omega_grid(1.0, 1.95, 20)
 Variance = Literal["low", "high"]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sdstream.bench.relax.counts import sor_counts, ssor_cg_counts
-from sdstream.relax.wavefront import Wavefronts
-from sdstream.relax.young import grid_jacobi_radius, optimal_omega
+from sdstream.bench.relax.grids import grid_jacobi_radius
+from sdstream.bench.relax.wavefront import Wavefronts
+from sdstream.relax.young import optimal_omega
 
 SIDE = 10
 """The paper's text says a 100 x 100 domain; its code builds the 10 x 10 grid, so A is 100 x 100."""

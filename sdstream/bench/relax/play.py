@@ -2,17 +2,29 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from sdstream.bench.relax.instances import PriceTable
+from sdstream.bench.relax.tsallis import BinnedTsallisINF, TsallisINF
 from sdstream.relax.chebcb import ChebCB
-from sdstream.relax.learner import Learner
-from sdstream.relax.tsallis import BinnedTsallisINF, TsallisINF
+from sdstream.relax.learner import Choice
+
+C = TypeVar("C", bound=Choice)
 
 TAIL = 1000
 """The last rounds, in which a learner shows what it has learned."""
+
+
+class Learner(Protocol[C]):
+    """What plays: Tsallis-INF, its binned form, ChebCB."""
+
+    def choose(self, context: float) -> C:
+        """Draw an arm for an instance with this context (ignored by learners without one)."""
+
+    def learn(self, choice: C, cost: float) -> None:
+        """Take in the cost (iterations) of an earlier choice. Raises RefusedCost."""
 
 
 @dataclass(frozen=True)

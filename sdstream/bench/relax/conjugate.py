@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sdstream.relax.lexicographic import Matrix, ssor_preconditioner
-from sdstream.relax.stopping import Solution, Stop
+from sdstream.bench.relax.lexicographic import Matrix, ssor_preconditioner
+from sdstream.bench.relax.stopping import Solution, Stop
 
 
 def ssor_cg(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sdstream.relax.stopping import Solution, Stop
+from sdstream.bench.relax.stopping import Solution, Stop
 
 Matrix = Any
 """A dense array or scipy.sparse matrix, square, with a positive diagonal (`Any`: scipy has no types)."""

@@ -61,7 +61,7 @@ class TsallisINF:
         mean = self._total / self._rounds if self._total > 0.0 else 1.0
         return np.asarray(self._sums / mean + self._baseline)
 
-    def choose(self, context: float = 0.0) -> TsallisChoice:  # noqa: ARG002 - the seam of Learner
+    def choose(self, context: float = 0.0) -> TsallisChoice:  # noqa: ARG002 - as Learner has it
         """Draw an arm; the context is ignored."""
         rate = 4.0 if self._estimator == "reduced-variance" else 2.0
         eta = rate / math.sqrt(self._rounds + 1)
