@@ -33,9 +33,9 @@ def picture(
     import cv2
 
     from sdstream.bench.flicker.flicker import clip_shots, compare, contact_sheet, scene_shots
+    from sdstream.bench.flicker.gpu import gpu_seconds
     from sdstream.bench.flicker.stand_in import StandInStyle
     from sdstream.bench.flicker.synthetic import Scene
-    from sdstream.stabilise.solver import gpu_seconds
 
     on_gpu = gpu_seconds(512, 24) if gpu else None
     cv2.setNumThreads(1)  # as the engine's process does; and times are of one core

@@ -11,9 +11,9 @@ import numpy as np
 
 from sdstream.config.stabilise import StabiliseSettings
 from sdstream.frame import Pixels
+from sdstream.stabilise.planes import picture_of, planes_of
 from sdstream.stabilise.solver import open_solver
-from sdstream.stabilise.stabiliser import picture_of, planes_of, state_file
-from sdstream.stabilise.tuning import OmegaTuner
+from sdstream.stabilise.tuning import OmegaTuner, state_file
 from sdstream.stabilise.weights import REFERENCE_SIDE
 
 SCREENING = 0.005
@@ -47,7 +47,7 @@ class RegionComposite:
     def __call__(self, live: Pixels, styled: Pixels, region: np.ndarray, *, late: bool = False) -> Pixels:
         """Return `live` (h, w, 3) with `styled` where `region` (h, w) bool is true; outside it `live` bit for bit.
 
-        Raises ValueError if the shapes differ.
+        `late` frames explore no omegas. Raises ValueError if the shapes differ.
         """
         if live.shape != styled.shape or region.shape != live.shape[:2] or region.dtype != np.bool_:
             raise ValueError(

@@ -29,32 +29,11 @@ def open_solver(device: Device, height: int, width: int, count: int) -> Solver:
     """Return a solver for pictures of three channels and `count` sweeps a frame. Raises Unavailable."""
     if device == "cpu":
         return RedBlack(height, width, 3)
-    return _gpu_solver(height, width, count)
+    return gpu_solver(height, width, count)
 
 
-def gpu_seconds(side: int, count: int, runs: int = 100) -> float:
-    """Return the median seconds of one solve on the GPU, measured by its own events. Raises Unavailable."""
-    solver = _gpu_solver(side, side, count)
-    import torch
-
-    rng = np.random.default_rng(0)
-    b, x = rng.standard_normal((2, 3, side, side)).astype(np.float32)
-    solver.load(np.full((side, side), 0.01, np.float32), b, x)
-    omega = torch.tensor(1.8, device="cuda")
-    solver.launch(omega)  # compiles and captures
-    times = []
-    for _ in range(runs):
-        begin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        begin.record()
-        solver.launch(omega)
-        end.record()
-        end.synchronize()
-        times.append(begin.elapsed_time(end) / 1e3)
-    return float(np.median(times))
-
-
-def _gpu_solver(height: int, width: int, count: int) -> "RedBlackTorch":
+def gpu_solver(height: int, width: int, count: int) -> "RedBlackTorch":
+    """Return a solver on the GPU, as `open_solver` does for `cuda`. Raises Unavailable."""
     try:
         import torch
 

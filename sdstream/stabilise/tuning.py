@@ -114,6 +114,11 @@ class OmegaTuner:
             self._learner.prime(float(context), np.minimum(costs, LONGEST))
 
 
+def state_file(folder: Path | None, system: str, width: int, height: int, sweeps: int) -> Path | None:
+    """Return where a learner of this system is kept: what it learned is true for this size and budget only."""
+    return None if folder is None else folder / f"{system}-{width}x{height}-{sweeps}.json"
+
+
 def _stretched(stretch: float, screening: float) -> float:
     """Return the omega of one arm: the closed form for a constant screening, its distance to 2 stretched."""
     closed = optimal_omega(4.0 / (4.0 + screening))

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 
 from sdstream.bench.flicker.averages import FlowMean, PlainMean
+from sdstream.bench.flicker.fixed_omega import MeasuredStabiliser
 from sdstream.bench.flicker.synthetic import KnownMotion, Scene
 from sdstream.config.stabilise import StabiliseSettings
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 from sdstream.stabilise.motion import agreement, dense_flow, grid, warp
-from sdstream.stabilise.stabiliser import Stabiliser
 
 Method = Callable[[Pixels, Pixels], Pixels]
 Style = Callable[[Pixels], tuple[Pixels, Pixels | None]]
@@ -125,13 +125,13 @@ def contact_sheet(bench: PictureBench, path: Path) -> None:
         raise Unavailable(f"cannot write {path}: {error.err}; expected a name such as sheet.png") from error
 
 
-def _methods(sweeps: int, side: int) -> tuple[dict[str, Method], dict[str, Stabiliser]]:
+def _methods(sweeps: int, side: int) -> tuple[dict[str, Method], dict[str, MeasuredStabiliser]]:
     settings = StabiliseSettings(sweeps=sweeps)
     solvers = {
-        "fusion, w = 1": Stabiliser(settings, omega=1.0),
-        "fusion, w = 1.5": Stabiliser(settings, omega=1.5),
-        "fusion, w learned": Stabiliser(settings),
-        "fusion, exact": Stabiliser(StabiliseSettings(sweeps=256), omega=1.9),
+        "fusion, w = 1": MeasuredStabiliser(settings, omega=1.0),
+        "fusion, w = 1.5": MeasuredStabiliser(settings, omega=1.5),
+        "fusion, w learned": MeasuredStabiliser(settings),
+        "fusion, exact": MeasuredStabiliser(StabiliseSettings(sweeps=256), omega=1.9),
     }
     methods: dict[str, Method] = {
         "raw": lambda _, styled: styled,
