@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 CATCH_UP = 0.25
-"""Seconds. A sink that is late by less sends what it owes at once, so that an encoder gets every picture; one
-that is later than that skips, because a burst that long would itself be seen. Chosen longer than the worst
-scheduling gap of a loaded two-core machine, and shorter than what a viewer's player buffers."""
+"""Seconds. A sink that is late by less sends all due pictures at once, so that an encoder gets every picture. A sink
+that is later skips pictures, because viewers would see so long a burst. The limit is longer than the worst scheduling
+gap of a loaded two-core machine, and shorter than the buffer of a viewer's player."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +15,15 @@ class Tick:
     """One due picture."""
 
     index: int
-    """Counts from the start of the run; two sinks of a run agree on it."""
+    """Counts from the start of the run; all sinks of a run have the same count."""
     at: float
-    """When it is due (monotonic seconds)."""
+    """When the picture is due (monotonic seconds)."""
     missed: int
     """Due pictures that were skipped since the last tick."""
 
 
 class Pacer:
-    """Due times `epoch + index / rate`, computed from the index, so that no rounding adds up over a long show."""
+    """Due times `epoch + index / rate`, computed from the index, so that rounding errors do not add up."""
 
     def __init__(self, rate: Fraction, epoch: float, now: float) -> None:
         """Begin with the first picture that is due after `now`; `epoch` is the start of the run."""
@@ -36,7 +36,7 @@ class Pacer:
         return self._epoch + float(index / self.rate)
 
     def next(self, now: float, shift: float = 0.0) -> Tick:
-        """Return the next picture to send; the caller waits for it. It is due `shift` seconds later (see `phase`)."""
+        """Return the next picture to send, due `shift` seconds later (see `phase`); the caller waits until then."""
         missed = 0
         if now - shift - self.due(self._next) > CATCH_UP:
             present = math.ceil((now - shift - self._epoch) * self.rate)
@@ -47,5 +47,5 @@ class Pacer:
 
 
 def samples_in(index: int, rate: Fraction, sample_rate: int) -> int:
-    """Return how many sound samples belong to picture `index`; over time they add up exactly."""
+    """Return how many sound samples belong to picture `index`; the counts add up exactly over time."""
     return math.floor((index + 1) * sample_rate / rate) - math.floor(index * sample_rate / rate)

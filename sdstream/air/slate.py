@@ -1,4 +1,4 @@
-"""The picture of last resort: the user's own, or a quiet built-in one."""
+"""The slate, shown when nothing else is left to show: the user's own picture, or a quiet built-in one."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 
-_TOP, _BOTTOM, _INK = (22, 24, 34), (52, 44, 66), (226, 222, 232)
+_TOP, _BOTTOM, _INK = (22, 24, 34), (52, 44, 66), (226, 222, 232)  # RGB: a vertical gradient, and the letters
 _TEXT = "Back in a moment"
 
 
@@ -30,8 +30,8 @@ def make_slate(width: int, height: int, picture: Path | None = None) -> Pixels:
 
 
 def _built_in(width: int, height: int) -> Image.Image:
-    share = np.linspace(0, 1, height)[:, None, None]
-    rows = np.asarray(_TOP) * (1 - share) + np.asarray(_BOTTOM) * share
+    down = np.linspace(0, 1, height)[:, None, None]  # 0 at the top, 1 at the bottom
+    rows = np.asarray(_TOP) * (1 - down) + np.asarray(_BOTTOM) * down
     slate = Image.fromarray(np.broadcast_to(rows, (height, width, 3)).astype(np.uint8))
     font = ImageFont.load_default(size=max(10, height // 16))
     ImageDraw.Draw(slate).text((width / 2, height / 2), _TEXT, fill=_INK, font=font, anchor="mm")
