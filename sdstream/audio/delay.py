@@ -6,37 +6,48 @@ correct. Corrections: up to 0.5 % faster or slower (9 cents, not heard as pitch)
 
 import numpy as np
 
-from sdstream.audio.interpolation import between
+from sdstream.audio.interpolation import interpolate
 from sdstream.audio.lag import Lag
 from sdstream.audio.ring import AudioRing
 from sdstream.frame import SAMPLE_RATE, Samples
 
-_FADE = 192  # samples (4 ms) of every fade; the shortest block, at 240 pictures a second, has 200
+_FADE = 192
+"""Samples of every fade (4 ms): the shortest block, at 240 pictures a second, has 200."""
+
 _SLEW = 0.005
-_START_SLEW = SAMPLE_RATE * 5 // 1000  # samples off at which a correction begins,
-_END_SLEW = SAMPLE_RATE // 1000  # and at which it ends: in between the sound is left alone
+"""Share by which sound is played faster or slower while a correction lasts."""
+
+_START_SLEW = SAMPLE_RATE * 5 // 1000
+"""Samples off (5 ms) above which a correction begins."""
+
+_END_SLEW = SAMPLE_RATE // 1000
+"""Samples off (1 ms) below which a correction ends, so that sound is then left alone until `_START_SLEW`."""
+
 _JUMP = SAMPLE_RATE // 10
+"""Samples off (0.1 s) above which sound jumps, because sliding there would take longer than 20 s."""
+
 _RISE = 0.5 - 0.5 * np.cos(np.pi * (np.arange(_FADE, dtype=np.float32) + 0.5) / _FADE)
+"""Gain of each sample of a fade in, (_FADE,)."""
 
 
 class Delay:
-    """One sink's way through the ring. It may be sent to a spawned process together with the ring."""
+    """One sink's place in the ring. May be sent to a spawned process together with the ring."""
 
     def __init__(self, ring: AudioRing, early: int = 0) -> None:
-        """Serve a sink that stamps its sound `early` samples before the picture that it came with.
+        """Serve a sink that stamps its sound `early` samples before the picture that the sound came with.
 
-        Sound for the whole time until the next picture is not here yet when a fresh picture leaves, and it comes
-        in blocks; a sink that stamps its sound can send what belonged a little before, and is still in time.
+        When a fresh picture leaves, the sound up to the next picture has not arrived yet, and sound arrives in
+        blocks. A sink that stamps its sound can send older sound with the picture and still be in time.
         """
         self._early = early
         self.offset = 0.0
         """Seconds by which sound is ahead of the picture that it is shown with, when it was last sent."""
         self._ring = ring
         self._lag = Lag(early / SAMPLE_RATE)
-        self._played = 0  # samples given out: the output's timeline
-        self._place: int | None = None  # sample number that comes next; None while silent
-        self._tail = np.zeros((_FADE, 2), np.float32)  # what would have come next: kept for a fade out of it
-        self._span = (0, 0)
+        self._played = 0  # samples sent so far: the output's timeline
+        self._next: int | None = None  # sample number to go on with; None while silent
+        self._tail = np.zeros((_FADE, 2), np.float32)  # the samples from `_next` on, to fade out of after a jump
+        self._span = (0, 0)  # of the ring, at the last tick
         self._slewing = False
 
     def block(self, now: float, delay: float | None, count: int) -> Samples:
@@ -45,27 +56,27 @@ class Delay:
         `delay` is `now - pts` of the picture in seconds, or None when the picture was shown before.
         """
         self._watch(now, delay, count)
-        place, advance = self._choose(count)
-        out = np.zeros((count, 2), np.float32) if place is None else self._read(place, advance, count)
-        if place is None or place != self._place:
-            _blend(out, self._tail)
-        self._keep(None if place is None else place + advance)
-        if place is not None:
-            self.offset = (place - self._stamp) / SAMPLE_RATE + self._lag.pictures
+        first, consumed = self._choose(count)
+        out = np.zeros((count, 2), np.float32) if first is None else self._read(first, consumed, count)
+        if first is None or first != self._next:
+            _crossfade(out, self._tail)
+        self._remember(None if first is None else first + consumed)
+        if first is not None:
+            self.offset = (first - self._stamp) / SAMPLE_RATE + self._lag.pictures
         self._played += count
         return out
 
-    def _keep(self, place: int | None) -> None:
-        """Remember where to go on, and what would come there: by then the source may have begun anew."""
-        self._place = place
-        self._tail = np.zeros((_FADE, 2), np.float32) if place is None else self._ring.read(place, _FADE)
+    def _remember(self, upcoming: int | None) -> None:
+        """Remember the next sample number and the samples there: the source may begin anew before the next block."""
+        self._next = upcoming
+        self._tail = np.zeros((_FADE, 2), np.float32) if upcoming is None else self._ring.read(upcoming, _FADE)
 
     def _watch(self, now: float, delay: float | None, count: int) -> None:
-        """Feed the measurements; begin them anew when the source did."""
-        first, end = self._ring.span()
+        """Feed the measurements; restart the measurements when the source began anew."""
+        first, end = self._ring.span()  # sample numbers
         if first not in (self._span[0], end - self._ring.length):
             self._lag.restart()
-            self._place, self._slewing = None, False
+            self._next, self._slewing = None, False
         self._span = first, end
         played = self._played / SAMPLE_RATE
         self._lag.see_picture(played, now, delay)
@@ -78,35 +89,35 @@ class Delay:
         return self._played - self._early
 
     def _choose(self, count: int) -> tuple[int | None, int]:
-        """Return the sample number to begin at and how many to use up; None for silence."""
+        """Return (first sample, samples consumed), or (None, 0) for silence."""
         wanted = self._stamp - round(self._lag.wanted * SAMPLE_RATE)
-        place = self._place
-        if place is None or abs(wanted - place) > _JUMP:
-            place = wanted
-        advance = count + self._correct(wanted - place, count)
-        here = self._span[0] < place and place + advance + _FADE + 2 <= self._span[1]
-        if here and (self._place is not None or self._lag.settled):
-            return place, advance
-        if self._place is not None:
+        first = self._next
+        if first is None or abs(wanted - first) > _JUMP:
+            first = wanted
+        consumed = count + self._correct(wanted - first, count)
+        arrived = self._span[0] < first and first + consumed + _FADE + 2 <= self._span[1]
+        if arrived and (self._next is not None or self._lag.settled):
+            return first, consumed
+        if self._next is not None:
             self._lag.ran_dry()
         return None, 0
 
     def _correct(self, error: int, count: int) -> int:
-        """Return how many samples more than `count` to use up, to be `error` samples further on."""
+        """Return how many samples more than `count` to consume, to come nearer by `error` samples; may be negative."""
         self._slewing = abs(error) > (_END_SLEW if self._slewing else _START_SLEW)
         most = max(1, int(count * _SLEW))
         return min(most, max(-most, error)) if self._slewing else 0
 
-    def _read(self, place: int, advance: int, count: int) -> Samples:
-        """Return `advance` samples from `place` on, stretched to `count`."""
-        if advance == count:
-            return self._ring.read(place, count)
-        samples = self._ring.read(place - 1, advance + 3)
-        return between(samples, np.arange(count) * (advance / count))
+    def _read(self, first: int, consumed: int, count: int) -> Samples:
+        """Return `consumed` samples from `first` on, stretched to `count`."""
+        if consumed == count:
+            return self._ring.read(first, count)
+        samples = self._ring.read(first - 1, consumed + 3)
+        return interpolate(samples, np.arange(count) * (consumed / count))
 
 
-def _blend(out: Samples, tail: Samples) -> None:
-    """Fade `out` in over the first samples, and what would have come before it out."""
+def _crossfade(out: Samples, tail: Samples) -> None:
+    """Fade `out` in over the first samples, and fade `tail` out."""
     length = min(_FADE, len(out))
     rise = _RISE[:length, None]
     out[:length] = out[:length] * rise + tail[:length] * (1 - rise)

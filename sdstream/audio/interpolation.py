@@ -1,5 +1,8 @@
-"""Sound between its samples, by Catmull-Rom splines: a straight line would dull it, and what is dulled here and not
-there, many times a second, is heard as roughness."""
+"""Sound between two samples, by Catmull-Rom splines.
+
+A straight line would make the sound duller between samples than at samples. While sound is stretched that alternates
+many times a second, and is heard as roughness.
+"""
 
 from typing import Any
 
@@ -9,10 +12,10 @@ import numpy.typing as npt
 from sdstream.frame import Samples
 
 
-def between(samples: Samples, at: npt.NDArray[np.floating[Any]]) -> Samples:
-    """Return the (len(at), 2) values at the places `at`, counted from the second of `samples` (n, 2): 0 to n - 4.
+def interpolate(samples: Samples, at: npt.NDArray[np.floating[Any]]) -> Samples:
+    """Return the (len(at), 2) values at the positions `at`, counted from the second of `samples` (n, 2): 0 to n - 4.
 
-    A value depends on the sample before its place and two after it.
+    A value depends on one sample before the position and two samples after.
     """
     index = at.astype(int)
     t = (at - index).astype(np.float32)[:, None]

@@ -1,7 +1,7 @@
 """The last seconds of the source's sound in shared memory, addressed by time: one writer, any number of readers.
 
-A sample's place is its pts times the sample rate, so readers need no position handed to them, and a reader that
-was away finds its place again. Only whole blocks become visible, by one store of the new end.
+The number of a sample is its pts times the sample rate, so that a reader needs no position from the writer, and finds
+the right sample again after a pause. Only whole blocks become visible, by one store of the new end.
 """
 
 from multiprocessing.sharedctypes import RawArray
@@ -14,14 +14,16 @@ from sdstream.frame import SAMPLE_RATE, Samples
 from sdstream.ipc.fence import fence
 
 _END, _START = range(2)  # sample numbers: one past the newest, and the oldest of the present run of sound
-_JUMP = SAMPLE_RATE // 50  # a pts that is off by more (20 ms) is a jump; less is rounding or jitter, and is joined
+
+_JUMP = SAMPLE_RATE // 50
+"""Samples (20 ms) by which the pts of a block may differ from the end of the last block: rounding or jitter."""
 
 
 class AudioRing:
     """Stereo float32 at `SAMPLE_RATE`; may be sent to spawned processes."""
 
     def __init__(self, seconds: float = 8.0) -> None:
-        """Keep the last `seconds` of sound (8 s: 3 MB)."""
+        """Keep the last `seconds` of sound; 8 s take 3 MB."""
         self.length = int(seconds * SAMPLE_RATE)
         self._data: Any = RawArray("f", self.length * 2)  # ctypes arrays have no static type
         self._marks: Any = RawArray("q", 2)
@@ -29,7 +31,8 @@ class AudioRing:
     def write(self, pts: float, samples: Samples) -> None:
         """Append `samples` (n, 2) whose first one belongs at `pts` (monotonic seconds).
 
-        A block within 20 ms of where the last one ended is joined to it; a gap or a jump back starts a new run.
+        A block within 20 ms of the end of the last block is joined to the last block; a gap or a jump back starts
+        a new run.
         """
         ring = self._ring()
         samples = samples[-self.length :]
@@ -39,8 +42,8 @@ class AudioRing:
             begin = end
         else:
             self._marks[_START] = begin
-        places = np.arange(begin, begin + len(samples)) % self.length
-        ring[places] = samples
+        slots = np.arange(begin, begin + len(samples)) % self.length
+        ring[slots] = samples
         fence()
         self._marks[_END] = begin + len(samples)
 

@@ -91,7 +91,7 @@ def test_after_a_restart_with_a_new_timeline_sound_and_picture_meet_again(gap):
 def test_a_locked_block_is_a_bit_exact_copy_of_the_source():
     show = Show(latency=0.3)
     show.run(5)
-    place = show.delay._place
+    place = show.delay._next
     show.run(2)
     sent = show.sound[-2 * SAMPLE_RATE :]
     assert np.array_equal(sent, voice(place, 2 * SAMPLE_RATE))
@@ -101,18 +101,18 @@ def test_no_correction_is_ever_faster_than_half_a_percent():
     show = Show(latency=0.3)
     show.run(3)
     show.latency = 0.36
-    before = show.delay._place
+    before = show.delay._next
     show.run(1)
-    assert 0.995 * SAMPLE_RATE <= show.delay._place - before < SAMPLE_RATE
+    assert 0.995 * SAMPLE_RATE <= show.delay._next - before < SAMPLE_RATE
 
 
 def test_pictures_that_are_held_do_not_pull_the_sound_back():
     show = Show(latency=0.3)
     show.run(3)
-    place = show.delay._place
+    place = show.delay._next
     show.picture_fps = 0.001  # the engine stops giving pictures; the sound goes on
     show.run(4)
-    assert show.delay._place - place == 4 * SAMPLE_RATE
+    assert show.delay._next - place == 4 * SAMPLE_RATE
     assert silent_blocks(show, 4) == 0
 
 
@@ -156,9 +156,9 @@ def test_a_ring_that_nobody_writes_gives_silence():
 def test_a_catch_up_burst_of_ticks_does_not_move_the_sound():
     show = Show(latency=0.3)
     show.run(3)
-    place = show.delay._place
+    place = show.delay._next
     show.run(3, late=lambda tick: 0.2 - 0.033 * (tick % 6) if tick % 45 < 6 else 0.0)
-    assert abs(show.delay._place - place - 3 * SAMPLE_RATE) <= 0.02 * SAMPLE_RATE
+    assert abs(show.delay._next - place - 3 * SAMPLE_RATE) <= 0.02 * SAMPLE_RATE
     assert silent_blocks(show, 3) == 0
 
 

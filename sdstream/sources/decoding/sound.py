@@ -5,7 +5,7 @@ import math
 import av
 import numpy as np
 
-from sdstream.audio.interpolation import between
+from sdstream.audio.interpolation import interpolate
 from sdstream.frame import SAMPLE_RATE, Samples
 
 
@@ -81,4 +81,4 @@ class Joint:
 def _stretch(samples: Samples, length: int) -> Samples:
     """Resample a block of two or more to a length that differs a little; it keeps its ends."""
     padded = np.concatenate((samples[:1], samples, samples[-1:], samples[-1:]))
-    return between(padded, np.linspace(0, len(samples) - 1, length))
+    return interpolate(padded, np.linspace(0, len(samples) - 1, length))
