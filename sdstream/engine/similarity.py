@@ -50,8 +50,9 @@ class SimilarityFilter:
     """Remembers the last rendered picture and decides; `dice` makes the decision repeatable."""
 
     CUT = 0.6
-    """Similarity below which two pictures are taken for different scenes. On six clips of people, cartoons, games
-    and a driven camera it stayed above 0.84 over six frames, and between the clips it was below 0.32."""
+    """Similarity below which two pictures are of different scenes: `sdstream bench constants --only cut` measured 0.80
+    and more over six pictures of a shot in six of eight clips (less in a battle, and at 10 pictures a second), and less
+    than 0.43 in 95 of 100 pairs of pictures of two clips."""
 
     def __init__(self, dice: random.Random) -> None:
         self._dice = dice

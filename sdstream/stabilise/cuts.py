@@ -5,11 +5,13 @@ import numpy as np
 from sdstream.stabilise.motion import Motion
 
 CUT_TRUST = 0.25
-"""Mean trust under which two camera pictures are taken for two shots: nothing of the old one is kept."""
+"""Mean trust under which two camera pictures belong to two shots: `sdstream bench constants --only shots` measured 0.5
+and more within the shots of seven of eight clips, the eighth being a battle, and less than 0.25 at 24 of 32 cuts."""
 
 CUT_DROP = 0.3
-"""So is a fall of mean trust by this much at once: two shots of one room agree on the walls. (Over eight clips, cuts
-fell by 0.33 to 0.9, and the wildest motion by 0.21.)"""
+"""Fall of mean trust at once that is a cut too, because two shots of one room agree on the walls: `sdstream bench
+constants --only shots` measured 0.21 at most within the shots of six of eight clips, and found 31 of 32 cuts with this
+constant and `CUT_TRUST` together. A cut between two takes of one person in one pose can fall by as little as 0.2."""
 
 _NEWEST = 0.2
 """Share of the newest picture in the usual trust."""

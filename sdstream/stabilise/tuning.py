@@ -17,8 +17,9 @@ STRETCHES = (0.4, 0.55, 0.7, 0.85, 1.0, 1.3)
 """The arms: 2 - omega is so many times the closed form's. It knows neither masks nor how few sweeps there are."""
 
 UNTRUSTED = 0.5
-"""Where there is no trust, c is the small pull alone, and the slowest error lives there: theory is asked about this
-share of the mean c. (Over four clips and two strengths the best stretch was 0.6 to 0.85: its square.)"""
+"""Share of the mean c that theory is asked about: where there is no trust, c is the small pull alone, and the slowest
+error lives there. `sdstream bench constants --only untrusted` measured the best share, the square of the best stretch:
+0.25 to 0.83 over eight clips at two strengths, 0.7 in the middle."""
 
 OMEGA_RANGE = (1.0, 1.985)
 TERMS = 3
@@ -72,7 +73,7 @@ class OmegaTuner:
     def choose(self, screening: float, *, explore: bool = True) -> Tuned:
         """Return an omega for a system whose mean c is `screening`; without `explore`, the best one known."""
         choice = self._learner.choose(math.log10(screening), explore=explore)
-        return Tuned(_stretched(choice.omega, screening), screening, choice)
+        return Tuned(stretched(choice.omega, screening), screening, choice)
 
     def learn(self, tuned: Tuned, sweeps: Sweeps) -> float:
         """Take in what the sweeps measured, at once or frames later; return the extrapolated cost in sweeps."""
@@ -109,7 +110,7 @@ class OmegaTuner:
         for context in nodes:
             screening = 10.0 ** float(context)
             radius = 4.0 / (4.0 + UNTRUSTED * screening)
-            omegas = [_stretched(stretch, screening) for stretch in STRETCHES]
+            omegas = [stretched(stretch, screening) for stretch in STRETCHES]
             costs = [surrogate_cost(omega, radius, tau=0.0, eps=0.05) for omega in omegas]
             self._learner.prime(float(context), np.minimum(costs, LONGEST))
 
@@ -119,7 +120,7 @@ def state_file(folder: Path | None, system: str, width: int, height: int, sweeps
     return None if folder is None else folder / f"{system}-{width}x{height}-{sweeps}.json"
 
 
-def _stretched(stretch: float, screening: float) -> float:
+def stretched(stretch: float, screening: float) -> float:
     """Return the omega of one arm: the closed form for a constant screening, its distance to 2 stretched."""
     closed = optimal_omega(4.0 / (4.0 + screening))
     return min(max(2.0 - stretch * (2.0 - closed), OMEGA_RANGE[0]), OMEGA_RANGE[1])

@@ -1,0 +1,125 @@
+"""`sinks._STAMPED_EARLY`: how long after its picture sound is complete, fresh from a publisher by RTMP."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from sdstream.audio.lag import MARGIN
+from sdstream.audio.ring import AudioRing
+from sdstream.bench.constants.finding import Finding
+from sdstream.clip.footage import scaled
+from sdstream.clip.publisher import publisher
+from sdstream.config.schema import Canvas
+from sdstream.config.sources import RtmpSourceSettings
+from sdstream.errors import Unavailable
+from sdstream.frame import SAMPLE_RATE
+from sdstream.ipc.context import Context
+from sdstream.ipc.counters import Histogram
+from sdstream.ipc.mailbox import Mailbox, MailboxReader
+from sdstream.log import LogChoice
+from sdstream.sinks import early_samples
+from sdstream.sources.rtmp_server import open_gate, run_gate
+from sdstream.stages.source import COUNTERS, SourcePorts, run_source
+
+FPS = 30
+SECONDS = 8.0
+_CANVAS = Canvas(width=640, height=360, fps=FPS)
+_KEY = "bench"
+_STARTING = 10.0  # seconds until the first picture must be there
+_SETTLING = 2.0  # seconds of pictures that are not counted: the publisher sends its first group at once
+_LOOK = 0.001  # seconds between two looks
+
+
+def measure(seconds: float = SECONDS) -> list[Finding]:
+    """Publish the bundled clip on this machine and measure its arrival. Raises Unavailable if nothing arrives."""
+    with TemporaryDirectory(prefix="sdstream-bench-") as folder:
+        file = Path(folder) / "clip.mp4"
+        scaled(file, _CANVAS.width, _CANVAS.height, FPS)
+        with _source(file) as (reader, ring):
+            return [finding(completions(reader, ring, seconds))]
+
+
+def finding(after: list[float]) -> Finding:
+    """Hold the constant against the seconds after which sound was complete, of each picture.
+
+    A sink shows a picture half an interval old on average (see `air.phase`), and by then the sound has got further.
+    """
+    early, age = early_samples("ffmpeg") / SAMPLE_RATE, 0.5 / FPS
+    half, nearly = (float(np.quantile(after, q)) for q in (0.5, 0.95))
+    measured = {
+        "sound complete after, s, median": half,
+        "sound complete after, s, 95 %": nearly,
+        "age of a picture when shown, s": age,
+    }
+    law = "covers the 95 %, with the margin of audio.lag, less the age"
+    return Finding("sinks._STAMPED_EARLY", early, measured, law, holds=nearly + MARGIN - age <= early)
+
+
+def completions(reader: MailboxReader, ring: AudioRing, seconds: float) -> list[float]:
+    """Return, for each picture, the seconds from its arrival until the ring has sound up to the next picture's pts.
+
+    Raises Unavailable if no picture comes.
+    """
+    if reader.take(_STARTING) is None:
+        raise Unavailable("no picture of the publisher arrived; see the messages above, or try: sdstream demo")
+    wait, begin = Wait(), time.monotonic() + _SETTLING
+    while (now := time.monotonic()) < begin + seconds:
+        frame = reader.take(_LOOK)
+        if frame is not None and now > begin:
+            wait.see_picture(frame.pts, frame.posted)
+        wait.see_sound(time.monotonic(), ring.span()[1] / SAMPLE_RATE)
+    if not wait.complete_after:
+        raise Unavailable("the publisher's sound did not arrive; see the messages above, or try: sdstream demo")
+    return wait.complete_after
+
+
+class Wait:
+    """Pictures that wait for their sound. Time is an argument."""
+
+    def __init__(self) -> None:
+        self.complete_after: list[float] = []
+        """Seconds from the arrival of each picture until its sound was complete."""
+        self._waiting: deque[tuple[float, float]] = deque()  # (pts up to which sound is wanted, time of arrival)
+
+    def see_picture(self, pts: float, arrived: float) -> None:
+        """Note a picture."""
+        self._waiting.append((pts + 1 / FPS, arrived))
+
+    def see_sound(self, now: float, end: float) -> None:
+        """Note that sound is here up to pts `end`."""
+        while self._waiting and self._waiting[0][0] <= end:
+            self.complete_after.append(max(0.0, now - self._waiting.popleft()[1]))
+
+
+@contextmanager
+def _source(file: Path) -> Iterator[tuple[MailboxReader, AudioRing]]:
+    """Run the daemon's own RTMP server and source stage in threads, and a publisher of `file` in a process."""
+    settings = RtmpSourceSettings.model_validate({"kind": "rtmp", "listen": "127.0.0.1:0", "key": _KEY})
+    gate = open_gate(settings)
+    assert gate is not None, "an RTMP source that listens has a gate"
+    box, ring = Mailbox(_CANVAS.width * _CANVAS.height * 3, 1), AudioRing()
+    ports = SourcePorts(box.writer(), ring, Histogram(), gate.address)
+    contexts = [Context.alone(), Context.alone(*COUNTERS)]
+    threads = [
+        threading.Thread(target=run_gate, args=(contexts[0], *gate.arguments)),
+        threading.Thread(target=run_source, args=(contexts[1], settings, _CANVAS, ports)),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        url = f"rtmp://127.0.0.1:{gate.public.getsockname()[1]}/live/{_KEY}"
+        with publisher(file, url, LogChoice("error")):
+            yield box.reader(0), ring
+    finally:
+        for context in contexts:
+            context.stop()
+        for thread in threads:
+            thread.join(10.0)
+        gate.close()
+        box.close()

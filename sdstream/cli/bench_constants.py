@@ -1,0 +1,87 @@
+"""`sdstream bench constants`: the product's measured constants, measured again and set beside what they rest on."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sdstream import log
+from sdstream.cli.options import Json
+from sdstream.cli.output import coloured, say, say_json
+
+if TYPE_CHECKING:
+    from sdstream.bench.constants.finding import Finding
+
+FOOTAGE = ("cut", "shots", "untrusted")
+"""Measurements that need clips."""
+
+LIVE = ("early", "lag")
+"""Measurements that make their own input."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the `bench` verbs."""
+    app.command("constants")(constants)
+
+
+def constants(
+    clips: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", exists=True, file_okay=False, help="A folder with clips, for cut, shots, untrusted."
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help=f"Of {', '.join(FOOTAGE + LIVE)}. Repeatable; all by default."),
+    ] = None,
+    pictures: Annotated[int, typer.Option(min=20, help="Pictures of each clip at most.")] = 2000,
+    as_json: Json = False,
+) -> None:
+    """Measure what the product's measured constants rest on, and say whether each of them still holds."""
+    names = _wanted(only, clips)
+    log.configure("error")
+    findings = []
+    for name in names:
+        found = _measurement(name, clips, pictures)()
+        findings += found
+        if not as_json:
+            say("\n".join(_lines(one) for one in found))
+    if as_json:
+        say_json([asdict(one) for one in findings])
+
+
+def _wanted(only: list[str] | None, clips: Path | None) -> list[str]:
+    """Return the measurements to make. Raises BadParameter for an unknown one, and where clips are missing."""
+    names = only or [*FOOTAGE, *LIVE]
+    if unknown := set(names) - {*FOOTAGE, *LIVE}:
+        raise typer.BadParameter(f"--only {', '.join(sorted(unknown))}: expected {', '.join(FOOTAGE + LIVE)}")
+    if clips is None and (bare := [name for name in names if name in FOOTAGE]):
+        raise typer.BadParameter(
+            f"{', '.join(bare)} need footage: give --clips FOLDER, or --only {LIVE[0]} --only {LIVE[1]}"
+        )
+    return names
+
+
+def _measurement(name: str, clips: Path | None, pictures: int) -> Callable[[], list["Finding"]]:
+    import cv2
+
+    from sdstream.bench.constants import arrival, cut, lag, shots, untrusted
+
+    cv2.setNumThreads(1)  # as the engine's process does
+    folder = clips or Path()
+    return {
+        "cut": lambda: cut.measure(folder, pictures),
+        "shots": lambda: shots.measure(folder, pictures),
+        "untrusted": lambda: untrusted.measure(folder, pictures),
+        "early": arrival.measure,
+        "lag": lag.measure,
+    }[name]
+
+
+def _lines(finding: "Finding") -> str:
+    verdict = coloured("holds", 32) if finding.holds else coloured("DOES NOT HOLD", 31)
+    rows = [f"  {name:52}{value:10.4g}" for name, value in finding.measured.items()]
+    return "\n".join([f"{finding.constant} = {finding.value:.4g}: {verdict} ({finding.law})", *rows])
