@@ -83,3 +83,16 @@ def test_what_was_learned_is_kept_apart_from_the_fusions(tmp_path: Path) -> None
     with RegionComposite(StabiliseSettings(state=tmp_path)) as composite:
         composite(live, styled, disc(30))
     assert [path.name for path in tmp_path.iterdir()] == ["region-128x128-24.json"]
+
+
+def test_late_frames_play_the_best_omega_known() -> None:
+    region, shown = disc(30), pictures(6)
+    with RegionComposite(StabiliseSettings(sweeps=16)) as composite:
+        for live, styled in shown:
+            composite(live, styled, region)
+        dice = composite._tuner._learner._rng.bit_generator
+        before = dice.state
+        composite(*shown[0], region, late=True)
+        assert dice.state == before  # nothing was drawn
+        composite(*shown[1], region)
+        assert dice.state != before
