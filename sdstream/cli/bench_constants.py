@@ -9,7 +9,7 @@ import typer
 
 from sdstream import log
 from sdstream.cli.options import Json
-from sdstream.cli.output import coloured, say, say_json
+from sdstream.cli.output import say, say_json, styled
 
 if TYPE_CHECKING:
     from sdstream.bench.constants.finding import Finding
@@ -82,6 +82,6 @@ def _measurement(name: str, clips: Path | None, pictures: int) -> Callable[[], l
 
 
 def _lines(finding: "Finding") -> str:
-    verdict = coloured("holds", 32) if finding.holds else coloured("DOES NOT HOLD", 31)
+    verdict = styled("holds", "green") if finding.holds else styled("DOES NOT HOLD", "red")
     rows = [f"  {name:52}{value:10.4g}" for name, value in finding.measured.items()]
     return "\n".join([f"{finding.constant} = {finding.value:.4g}: {verdict} ({finding.law})", *rows])

@@ -1,5 +1,6 @@
 """Red-black SOR, and ChebCB, the learner of its omega, after "Learning to Relax" (arXiv 2310.02246).
 
 Equation and section numbers in this room are the paper's. The solvers know nothing of pictures; `stabilise` brings the
-systems, and `bench.relax` has the paper's other solvers and learners, and its experiments. Start reading at `red_black`, then `chebcb`.
+systems, and `bench.relax` has the other solvers, learners and experiments of the paper. Start reading at `red_black`,
+then `chebcb`.
 """

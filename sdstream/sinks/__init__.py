@@ -12,9 +12,9 @@ from sdstream.frame import SAMPLE_RATE, Frame, Samples
 
 STAMPED_EARLY = round(0.06 * SAMPLE_RATE)
 """Samples before its picture at which a file or an RTMP stream stamps the audio that leaves with the picture: players
-obey timestamps, so audio may be sent later, once the audio is complete. `sdstream bench constants --only early` measured
-that audio, fresh from RTMP at 30 pictures a second, is complete 24 ms after its picture, and 40 ms at most for 95 of
-100 pictures. The rest is for publishers with later audio."""
+obey timestamps, so audio may be sent later, once the audio is complete. `sdstream bench constants --only early`
+measured that audio, fresh from RTMP at 30 pictures a second, is complete 24 ms after its picture, and 40 ms at most for
+95 of 100 pictures. The rest is for publishers with later audio."""
 
 
 @dataclass(frozen=True, slots=True)

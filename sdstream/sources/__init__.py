@@ -2,7 +2,8 @@
 
 A source knows its sender: a server, a device, a file. Retries, mailboxes and the engine are unknown here: the source's
 stage opens a source again when the source is lost. `registry` has the table of kinds, `context` the things that a
-source is given, `decoding` the way from packets to pictures. Start reading at `Source`, then `testsrc`, the smallest kind.
+source is given, `decoding` the way from packets to pictures. Start reading at `Source`, then `testsrc`, the smallest
+kind.
 """
 
 from typing import Protocol, Self

@@ -23,7 +23,7 @@ from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Histogram
 from sdstream.ipc.mailbox import Mailbox, MailboxReader
 from sdstream.log import LogChoice
-from sdstream.sinks import early_samples
+from sdstream.sinks import STAMPED_EARLY
 from sdstream.sources.rtmp_server import open_gate, run_gate
 from sdstream.stages.source import COUNTERS, SourcePorts, run_source
 
@@ -50,7 +50,7 @@ def finding(after: list[float]) -> Finding:
 
     A sink shows a picture half an interval old on average (see `air.phase`), and by then the sound has got further.
     """
-    early, age = early_samples("ffmpeg") / SAMPLE_RATE, 0.5 / FPS
+    early, age = STAMPED_EARLY / SAMPLE_RATE, 0.5 / FPS
     half, nearly = (float(np.quantile(after, q)) for q in (0.5, 0.95))
     measured = {
         "sound complete after, s, median": half,
