@@ -1,4 +1,4 @@
-"""`sinks._STAMPED_EARLY`: how long after its picture sound is complete, fresh from a publisher by RTMP."""
+"""`sinks.STAMPED_EARLY`: how long after its picture sound is complete, fresh from a publisher by RTMP."""
 
 import threading
 import time
@@ -58,7 +58,7 @@ def finding(after: list[float]) -> Finding:
         "age of a picture when shown, s": age,
     }
     law = "covers the 95 %, with the margin of audio.lag, less the age"
-    return Finding("sinks._STAMPED_EARLY", early, measured, law, holds=nearly + MARGIN - age <= early)
+    return Finding("sinks.STAMPED_EARLY", early, measured, law, holds=nearly + MARGIN - age <= early)
 
 
 def completions(reader: MailboxReader, ring: AudioRing, seconds: float) -> list[float]:
