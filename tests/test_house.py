@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,13 @@ def test_functions_are_short_and_ask_for_little():
     long = [name for name, node in functions if node.end_lineno - node.lineno >= 50]
     wide = [name for name, node in functions if len(node.args.args) + len(node.args.kwonlyargs) > 8]
     assert (long, wide) == ([], [])
+
+
+def test_rooms_are_small():
+    rooms = Counter(file.parent for file in SHIPPED)
+    full = {named(room): count for room, count in rooms.items() if count > 20 and room.name != "cli"}
+    assert full == {}
+    assert rooms[ROOT / "sdstream"] <= 8
 
 
 def test_a_module_opens_with_what_it_knows():
