@@ -18,12 +18,11 @@ import av
 import numpy as np
 import pyvirtualcam
 
-from sdstream.cli import sinks as listing
 from sdstream.config.schema import Canvas
 from sdstream.config.sinks import VirtualcamSinkSettings
 from sdstream.errors import SdstreamError
 from sdstream.frame import Frame
-from sdstream.sinks import Due
+from sdstream.sinks import Due, cameras
 from sdstream.sinks.context import SinkContext
 from sdstream.sinks.virtualcam import VirtualcamSink
 from sdstream.sinks.yuv import Yuv420
@@ -169,7 +168,7 @@ def fight() -> dict[str, Any]:
     by_label, by_path = error(sink), error(lambda: sink(FIRST))
     with sink(None) as camera:
         free = camera._camera.device
-        listed = [asdict(thing) for thing in listing._cameras()]
+        listed = [asdict(thing) for thing in cameras.listing()]
     other = held(SECOND)
     nothing = error(lambda: sink(None))
     facts = {
