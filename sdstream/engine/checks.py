@@ -11,7 +11,7 @@ def diffusion() -> Finding:
     """Look for torch and diffusers: without them only `engine: {kind: passthrough}`."""
     facts = fresh_python.ask(
         "import torch, importlib.metadata as m; import diffusers, transformers;"
-        "say(torch=torch.__version__, diffusers=diffusers.__version__)"
+        "report(torch=torch.__version__, diffusers=diffusers.__version__)"
     )
     if "error" in facts:
         return Finding("diffusion", "note", facts["error"], "pip install 'sdstream[diffusion]'")
@@ -22,7 +22,7 @@ def openvino() -> Finding:
     """Look for OpenVINO, which runs a model several times faster on a CPU."""
     facts = fresh_python.ask(
         "import sys; sys.modules['openvino_telemetry'] = None; import openvino;"  # as the engine loads it
-        "say(version=openvino.__version__.split('-')[0], "
+        "report(version=openvino.__version__.split('-')[0], "
         "can=openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'))"
     )
     if "error" in facts:
@@ -36,7 +36,7 @@ def gpu() -> Finding:
     """Look for the NVIDIA driver, and whether torch was built for it."""
     driver = _driver()
     facts = fresh_python.ask(
-        "import torch; say(built=torch.version.cuda, works=torch.cuda.is_available(),"
+        "import torch; report(built=torch.version.cuda, works=torch.cuda.is_available(),"
         "mps=torch.backends.mps.is_available())"
     )
     if facts.get("mps"):
@@ -65,7 +65,7 @@ def _driver() -> str:
         return ""
     query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=fresh_python.PATIENCE, check=True)
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=fresh_python.TIMEOUT, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
     return "; ".join(answer.stdout.splitlines())

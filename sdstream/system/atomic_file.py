@@ -1,4 +1,4 @@
-"""Files that are replaced whole or not at all, whatever crashes and whoever else writes them at the same time."""
+"""Replaces a file completely or not at all, even after a crash or with several programs writing the same file."""
 
 import os
 import tempfile
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, *parts: bytes, durable: bool = True) -> None:
-    """Write `parts`, one behind the other, to `path` by way of a temporary file in the same folder. Raises OSError.
+    """Write `parts` in order to a temporary file in the folder of `path`, then rename to `path`. Raises OSError.
 
-    Without `durable` the disk is not waited for: for writing on air. After a power cut the file may then be damaged.
+    `durable=False` does not wait for the disk, for writing on air: after a power cut the file may be damaged.
     """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -1,4 +1,4 @@
-"""Finds the authorities that TLS servers are checked with: the FFmpeg in PyAV's wheels looks in Fedora's place only."""
+"""Finds the certificate authorities for TLS: the FFmpeg in PyAV's wheels looks at the path of Fedora only."""
 
 import importlib.util
 import ssl
@@ -13,9 +13,9 @@ _BUNDLES = (
 
 
 def default_ca_file() -> Path | None:
-    """Return a PEM file with the system's authorities, else certifi's, else None."""
-    ours = ssl.get_default_verify_paths().cafile
-    for name in (*([ours] if ours else []), *_BUNDLES):
+    """Return the PEM file of the system's authorities, else the file of certifi, else None."""
+    preferred = ssl.get_default_verify_paths().cafile
+    for name in (*([preferred] if preferred else []), *_BUNDLES):
         if Path(name).is_file():
             return Path(name)
     if importlib.util.find_spec("certifi"):

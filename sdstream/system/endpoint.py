@@ -1,27 +1,27 @@
-"""An entry of `sdstream sources` and `sdstream sinks`: a device or address, and the settings that open it."""
+"""An entry of `sdstream sources` and `sdstream sinks`: a device or address, with the settings for opening."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Something to read from or to write to."""
+    """A device or address to read from or to write to."""
 
     label: str
-    """What people call it."""
+    """Name for people."""
     address: str
-    """A device, or host:port; empty where the settings tell it."""
+    """Path of the device, or host:port; empty when the settings hold the address."""
     settings: dict[str, str]
-    """What to write under `source:` or among the `sinks:`."""
+    """Settings to write under `source:` or among the `sinks:`."""
     state: str = ""
-    """What is known of it now, e.g. that another program writes to it."""
+    """Present state, for example "held by obs (pid 4711)"; empty when unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How long and where `sdstream sources` looks."""
+    """Time and place of the search of `sdstream sources`."""
 
     seconds: float = 3.0
     """Seconds of discovery on the network."""
     extra_ips: tuple[str, ...] = ()
-    """Addresses to ask besides those that discovery finds."""
+    """Addresses to ask in addition to discovery."""

@@ -1,4 +1,4 @@
-"""A finding of `sdstream doctor`: one part of the machine, and the line that mends it."""
+"""A finding of `sdstream doctor`: a part of the machine, and the command for repair."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,11 +8,11 @@ State = Literal["ok", "missing", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part of the machine: a library, a device, a port."""
+    """The state of a part of the machine: a library, a device, a port."""
 
     name: str
     state: State
-    """`missing` when sdstream cannot work as it should without it; `note` when only a part of it cannot."""
+    """`missing`: sdstream cannot work properly. `note`: a single kind or backend cannot work."""
     found: str
     fix: str = ""
-    """A command to type, or a thing to do; empty when there is nothing to mend."""
+    """A command to type, or an action; empty when there is nothing to repair."""

@@ -1,7 +1,7 @@
-"""One row of a family's table: everything that a kind of source, engine or sink adds to the program.
+"""A row in the table of a family: everything added to the program by a kind of source, engine or sink.
 
-A row names code as "module:name". The module is imported when the code is used: no kind loads another kind's library,
-and a table costs nothing to read.
+A row names code as "module:name". The module is imported when the code is used, so reading a table is cheap,
+and a kind never loads the libraries of a different kind.
 """
 
 from collections.abc import Iterable
@@ -15,19 +15,19 @@ from sdstream.errors import Bug, Unavailable
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of a family."""
+    """A kind of a family."""
 
     settings: type[Settings]
-    """Its settings. Their `kind` names the row, their docstring is what the README says of it."""
+    """Settings of the kind. The field `kind` names the row; the docstring is the text in the README."""
     opener: str
-    """Class or function that takes the settings and the family's context, and returns what `with` opens."""
+    """Class or function that takes the settings and the family's context, and returns a context manager."""
     extra: str = ""
-    """Extra of the package that brings the kind's libraries; empty when every installation has them."""
+    """Extra of the package with the kind's libraries; empty when every installation has the libraries."""
     listing: str = ""
-    """Function that returns the kind's Endpoints on this machine; empty when there are none to find. A source's takes
-    a Search, a sink's nothing."""
+    """Function that returns the kind's Endpoints on this machine; empty when there is nothing to find. The function
+    of a source takes a Search; the function of a sink takes no argument."""
     checks: tuple[str, ...] = ()
-    """Functions that each return a Finding, for `sdstream doctor`. Kinds may share a check; it runs once."""
+    """Functions returning a Finding, for `sdstream doctor`. A check shared by several kinds runs once."""
 
     @property
     def name(self) -> str:
@@ -37,10 +37,10 @@ class Kind:
 
     @property
     def summary(self) -> str:
-        """One or two sentences for people."""
+        """The docstring of the settings on a single line, for people."""
         return " ".join((self.settings.__doc__ or "").split())
 
-    def load(self) -> Any:  # a class or a function: its family knows how to call it
+    def load(self) -> Any:  # a class or a function: the family knows the arguments
         """Import and return the opener. Raises Unavailable when a library of `extra` is not installed."""
         try:
             return resolve(self.opener)
@@ -48,8 +48,8 @@ class Kind:
             if not self.extra or (error.name or "").startswith("sdstream"):
                 raise
             raise Unavailable(
-                f"kind {self.name} needs {error.name}, which is not installed: pip install 'sdstream[{self.extra}]', "
-                "or choose another kind"
+                f"kind {self.name} needs {error.name}; install the library: pip install 'sdstream[{self.extra}]', "
+                "or choose a different kind"
             ) from error
 
 
@@ -57,14 +57,14 @@ AnyKind = TypeVar("AnyKind", bound=Kind)
 
 
 def kind_of(settings: Settings, kinds: Iterable[AnyKind]) -> AnyKind:
-    """Return the row that serves `settings`."""
+    """Return the row for `settings`. Raises Bug when the table has no such row."""
     for kind in kinds:
         if kind.settings is type(settings):
             return kind
-    raise Bug(f"no row of the table serves {type(settings).__name__}")
+    raise Bug(f"no row of the table is for {type(settings).__name__}")
 
 
-def resolve(name: str) -> Any:  # whatever the row names
+def resolve(name: str) -> Any:  # a class or a function
     """Import the module of "module:name" and return the named class or function."""
     module, _, attribute = name.partition(":")
     return getattr(import_module(module), attribute)

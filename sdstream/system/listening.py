@@ -1,4 +1,4 @@
-"""A listening socket at the address of a setting, or the reason why there can be none; and a port that is free."""
+"""Opens a listening socket at the address of a setting, and finds a free port."""
 
 import errno
 import socket
@@ -7,14 +7,14 @@ from sdstream.errors import Forbidden, Unavailable
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 128
-"""Connections that the system holds for us until we take them."""
+"""Connections that may wait in the system until we accept."""
 
 
 def listen_at(address: str, setting: str) -> socket.socket:
-    """Listen at `address` (`host:port`), which stands in the configuration as `setting`.
+    """Listen at `address` (`host:port`), the value of `setting` in the configuration.
 
-    A name must mean what was checked: localhost is taken by number. Raises Unavailable if the port is taken, Forbidden
-    if it is a privileged one.
+    `localhost` becomes 127.0.0.1: the configuration was checked for that address, and a name may resolve differently.
+    Raises Unavailable if the port is taken, Forbidden if the port is privileged.
     """
     host, _, port = address.rpartition(":")
     host = LOOPBACK if host.lower() == "localhost" else host.strip("[]")
@@ -23,13 +23,13 @@ def listen_at(address: str, setting: str) -> socket.socket:
         return socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EACCES:
-            raise Forbidden(f"{setting}: port {port} needs privileges; ports from 1024 on do not") from error
+            raise Forbidden(f"{setting}: port {port} needs privileges; choose a port from 1024 to 65535") from error
         taken = "another program has it" if error.errno == errno.EADDRINUSE else error.strerror
         raise Unavailable(f"{setting}: cannot listen on {address}: {taken}; choose another port") from error
 
 
 def free_port() -> int:
-    """Return a loopback TCP port that no program has now; another program may take the port at any time."""
+    """Return a free TCP port on the loopback address; any program may take the port at any time."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

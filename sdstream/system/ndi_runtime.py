@@ -1,4 +1,4 @@
-"""Loads the NDI runtime, which is proprietary and no part of this project. NDI® is a trademark of Vizrt NDI AB."""
+"""Loads the NDI runtime, a proprietary library outside this project. NDI® is a trademark of Vizrt NDI AB."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sdstream.system.finding import Finding
 
 
 def load_ndi() -> Any:  # a binding without types
-    """Return the loaded NDI runtime. Raises Unavailable when it is missing or this processor is too old."""
+    """Return the loaded NDI runtime. Raises Unavailable when the runtime is missing or this CPU is too old."""
     try:
         import NDIlib
     except ImportError as error:
@@ -18,16 +18,16 @@ def load_ndi() -> Any:  # a binding without types
             "sudo apt install libavahi-client3"
         ) from error
     if not NDIlib.initialize():
-        raise Unavailable("the NDI runtime does not start: it needs an x86-64 processor with SSE4.2, or arm64")
+        raise Unavailable("the NDI runtime does not start; expected an x86-64 CPU with SSE4.2, or arm64")
     return NDIlib
 
 
 def check() -> Finding:
     """Look for the NDI runtime, for `sdstream doctor`."""
-    facts = fresh_python.ask("import NDIlib; say(works=bool(NDIlib.initialize()))")
+    facts = fresh_python.ask("import NDIlib; report(works=bool(NDIlib.initialize()))")
     if facts.get("works"):
         return Finding("ndi", "ok", "runtime loaded")
-    error = facts.get("error", "the runtime would not start on this processor")
+    error = facts.get("error", "the runtime does not start on this CPU")
     if "avahi" in error:
         return Finding("ndi", "note", error, "sudo apt-get install libavahi-client3 libavahi-common3")
     return Finding("ndi", "note", error, "pip install 'sdstream[ndi]'")

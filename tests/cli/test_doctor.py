@@ -44,7 +44,7 @@ def test_a_library_that_is_not_there_or_crashes_is_told_by_its_last_words():
         fresh_python.ask("import no_such_library")["error"] == "ModuleNotFoundError: No module named 'no_such_library'"
     )
     assert "crashed while loading" in fresh_python.ask("import os; os.abort()")["error"]
-    assert fresh_python.ask("say(answer=42)") == {"answer": 42}
+    assert fresh_python.ask("report(answer=42)") == {"answer": 42}
 
 
 @pytest.mark.parametrize(
