@@ -161,9 +161,9 @@ def _publish(ends: ExitStack, url: str, canvas: dict[str, float], *, clip: bool)
 
 
 def _encode(file: Path, canvas: dict[str, float]) -> None:
-    from sdstream.clip.footage import scaled
+    from sdstream.clip.footage import write_scaled
 
-    scaled(file, int(canvas["width"]), int(canvas["height"]), canvas["fps"])
+    write_scaled(file, int(canvas["width"]), int(canvas["height"]), canvas["fps"])
 
 
 def _publish_dated(config: Config) -> None:

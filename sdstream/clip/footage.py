@@ -1,4 +1,4 @@
-"""The bundled clip at another size and rate, as a file that can be published as it is."""
+"""Writes the bundled clip at a different size and rate, ready for publishing without encoding."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -9,8 +9,8 @@ import av
 from sdstream.clip import CLIP
 
 
-def scaled(target: Path, width: int, height: int, fps: float) -> None:
-    """Write the clip to `target` (.mp4) at its own speed: pictures are repeated or left out to come to `fps`."""
+def write_scaled(target: Path, width: int, height: int, fps: float) -> None:
+    """Write the clip to `target` (.mp4) at normal speed; pictures are repeated or left out to reach `fps`."""
     rate = Fraction(fps).limit_denominator(1001)
     with av.open(str(CLIP)) as pictures, av.open(str(CLIP)) as sounds, av.open(str(target), "w") as file:
         video = file.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "g": str(round(2 * rate))})
@@ -18,20 +18,21 @@ def scaled(target: Path, width: int, height: int, fps: float) -> None:
         codec = video.codec_context
         codec.colorspace = codec.color_primaries = codec.color_trc = codec.color_range = 1  # as the clip: 709, limited
         audio = file.add_stream_from_template(sounds.streams.audio[0])
-        heard = [packet for packet in sounds.demux(audio=0) if packet.dts is not None]
-        for packet in heard:
+        audio_packets = [packet for packet in sounds.demux(audio=0) if packet.dts is not None]
+        for packet in audio_packets:
             packet.stream = audio
-        shown = [packet for picture in _at(rate, pictures) for packet in video.encode(picture)] + video.encode()
-        for packet in sorted([*heard, *shown], key=lambda packet: (packet.dts or 0) * packet.time_base):
+        video_packets = [packet for picture in _resampled(pictures, rate) for packet in video.encode(picture)]
+        video_packets += video.encode()
+        for packet in sorted([*audio_packets, *video_packets], key=lambda packet: (packet.dts or 0) * packet.time_base):
             file.mux(packet)
 
 
-def _at(rate: Fraction, clip: av.container.InputContainer) -> Iterator[av.VideoFrame]:
-    """Yield the clip's picture at each of the times that `rate` gives."""
+def _resampled(clip: av.container.InputContainer, rate: Fraction) -> Iterator[av.VideoFrame]:
+    """Yield the clip's picture at every interval of `rate`."""
     number = 0
     for frame in clip.decode(video=0):
         end = ((frame.pts or 0) + frame.duration) * (frame.time_base or 0)
-        frame.pict_type = 0  # the encoder's to choose
+        frame.pict_type = 0  # left to the encoder
         while number / rate < end:
             frame.pts, frame.time_base, number = number, 1 / rate, number + 1
             yield frame

@@ -1,4 +1,4 @@
-"""Streams a file by RTMP as it is, again and again, from a process of its own: nothing is decoded or encoded."""
+"""Streams a file by RTMP in a loop, from a separate process, without decoding or encoding."""
 
 import time
 from collections.abc import Iterator
@@ -11,25 +11,25 @@ from sdstream import log
 from sdstream.ipc.child_process import ChildProcess
 from sdstream.log import LogChoice
 
-_AGAIN = 0.3  # seconds until the next try
+_RETRY_DELAY = 0.3  # seconds
 _TIMEOUT = (5.0, 5.0)  # seconds, for connecting and for each packet; PyAV 18 connects without a limit
 
 
 @contextmanager
 def publisher(file: Path, url: str, logs: LogChoice) -> Iterator[None]:
-    """Stream `file` to `url` for as long as the block runs; connects again whenever it has to, which `debug` tells."""
+    """Stream `file` to `url` while the block runs; log each lost connection at level `debug`, and connect again."""
     with ChildProcess("publisher", _publish, file, url, logs):
         yield
 
 
 def stream(file: Path, url: str) -> Never:
-    """Stream until the connection ends, which raises av.FFmpegError."""
-    import av  # late: whoever starts a publisher need not load it
+    """Stream `file` in a loop. Raises av.FFmpegError at the end of the connection."""
+    import av  # late: the process that starts a publisher does without av
 
     with av.open(str(file)) as clip, av.open(url, "w", format="flv", timeout=_TIMEOUT) as server:
         streams = (*clip.streams.video, *clip.streams.audio)
         copies = {each.index: server.add_stream_from_template(each) for each in streams}
-        began, shift = time.monotonic(), Fraction(0)  # seconds of the rounds before
+        began, shift = time.monotonic(), Fraction(0)  # seconds of the earlier rounds
         while True:
             end = shift
             for packet in clip.demux(*streams):
@@ -54,5 +54,6 @@ def _publish(file: Path, url: str, logs: LogChoice) -> None:
         try:
             stream(file, url)
         except av.FFmpegError as error:
-            log.get_logger().debug("the publisher connects again", reason=error.strerror)  # not the URL: it has a key
-            time.sleep(_AGAIN)
+            # The URL stays out of the log, because the URL holds a stream key.
+            log.get_logger().debug("the publisher connects again", reason=error.strerror)
+            time.sleep(_RETRY_DELAY)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from sdstream.clip import CLIP
-from sdstream.clip.footage import scaled
+from sdstream.clip.footage import write_scaled
 from sdstream.clip.publisher import publisher, stream
 from sdstream.log import LogChoice
 from tests.parts.show import KEY, Show, free_port
@@ -18,7 +18,7 @@ from tests.parts.show import KEY, Show, free_port
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("clip") / "small.mp4"
-    scaled(target, 320, 180, 30)
+    write_scaled(target, 320, 180, 30)
     return target
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from sdstream.audio.lag import MARGIN
 from sdstream.audio.ring import AudioRing
 from sdstream.bench.constants.finding import Finding
-from sdstream.clip.footage import scaled
+from sdstream.clip.footage import write_scaled
 from sdstream.clip.publisher import publisher
 from sdstream.config.schema import Canvas
 from sdstream.config.sources import RtmpSourceSettings
@@ -40,7 +40,7 @@ def measure(seconds: float = SECONDS) -> list[Finding]:
     """Publish the bundled clip on this machine and measure its arrival. Raises Unavailable if nothing arrives."""
     with TemporaryDirectory(prefix="sdstream-bench-") as folder:
         file = Path(folder) / "clip.mp4"
-        scaled(file, _CANVAS.width, _CANVAS.height, FPS)
+        write_scaled(file, _CANVAS.width, _CANVAS.height, FPS)
         with _source(file) as (reader, ring):
             return [finding(completions(reader, ring, seconds))]
 
