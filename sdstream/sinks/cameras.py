@@ -1,4 +1,4 @@
-"""The virtual cameras of this machine: which there are, and what is missing for one."""
+"""Lists the virtual cameras of this machine, and checks the needs of a virtual camera."""
 
 import os
 import shutil
@@ -13,9 +13,10 @@ from sdstream.system.finding import Finding
 
 
 def listing() -> list[Endpoint]:
-    """Return the virtual cameras, each with who writes to it now."""
+    """Return the virtual cameras, each with the program that writes to the camera now."""
     if not sys.platform.startswith("linux"):
-        return [Endpoint("OBS Virtual Camera", "", {"kind": "virtualcam"}, "when OBS is installed and not using it")]
+        state = "available when OBS is installed and does not use the camera"
+        return [Endpoint("OBS Virtual Camera", "", {"kind": "virtualcam"}, state)]
     from sdstream.sinks import loopback
     from sdstream.system import v4l2
 
@@ -23,9 +24,9 @@ def listing() -> list[Endpoint]:
     for path, label in v4l2.labels().items():
         settings = {"kind": "virtualcam", "device": label}
         try:
-            device = v4l2.look(path)
+            device = v4l2.query(path)
             if device.loopback:
-                state = "free" if loopback.is_free(device) else f"held by {loopback.who_has(path)}"
+                state = "free" if loopback.is_free(device) else f"held by {loopback.holder_names(path)}"
                 found.append(Endpoint(label, path, settings, state))
         except (Forbidden, Unavailable) as error:
             found.append(Endpoint(label, path, settings, str(error)))
@@ -33,11 +34,13 @@ def listing() -> list[Endpoint]:
 
 
 def check() -> Finding:
-    """Look for pyvirtualcam, the module v4l2loopback, a device, and the right to use it; for `sdstream doctor`."""
+    """Look for pyvirtualcam, the module v4l2loopback, and a device that this user may open; for `sdstream doctor`."""
     if find_spec("pyvirtualcam") is None:
         return Finding("virtualcam", "note", "pyvirtualcam is not installed", "pip install 'sdstream[virtualcam]'")
     if not sys.platform.startswith("linux"):
-        return Finding("virtualcam", "ok", "through the camera of OBS: start it once in OBS, so that it is installed")
+        return Finding(
+            "virtualcam", "ok", "uses the camera of OBS: start the camera once in OBS, to install the camera"
+        )
     return _v4l2loopback(Path("/sys"), Path("/dev"))
 
 
@@ -58,16 +61,23 @@ def _v4l2loopback(system: Path, devices: Path) -> Finding:
             "v4l2loopback is loaded and has no device",
             f"sudo modprobe -r v4l2loopback && {MODPROBE}",
         )
+    return _loopback_devices(module, names, devices)
+
+
+def _loopback_devices(module: Path, names: list[Path], devices: Path) -> Finding:
     labels = {devices / name.parent.name: name.read_text().strip() for name in names}
-    shut = [str(device) for device in labels if not os.access(device, os.R_OK | os.W_OK)]
-    if shut:
+    forbidden = [str(device) for device in labels if not os.access(device, os.R_OK | os.W_OK)]
+    if forbidden:
         return Finding(
-            "virtualcam", "note", f"no right to use {', '.join(shut)}", "sudo usermod -aG video $USER, then log in anew"
+            "virtualcam",
+            "note",
+            f"no right to use {', '.join(forbidden)}",
+            "sudo usermod -aG video $USER, then log in anew",
         )
-    version = module / "version"
-    told = version.read_text().strip() if version.exists() else "0.12 or older"
+    version_file = module / "version"
+    version = version_file.read_text().strip() if version_file.exists() else "0.12 or older"
     listed = ", ".join(f'{device} "{label}"' for device, label in labels.items())
-    return Finding("virtualcam", "ok", f"v4l2loopback {told}: {listed}")
+    return Finding("virtualcam", "ok", f"v4l2loopback {version}: {listed}")
 
 
 def _module_installed() -> bool:

@@ -1,4 +1,4 @@
-"""What a sink is given: the canvas, whether it was open before, and what the preview shows besides the picture."""
+"""The arguments of a sink besides the settings: canvas, reopening, and the contents of the preview page."""
 
 from dataclasses import dataclass, field
 
@@ -8,11 +8,11 @@ from sdstream.sinks.preview.info import PreviewInfo
 
 @dataclass(frozen=True, slots=True)
 class SinkContext:
-    """What one sink is given besides its settings."""
+    """The arguments of a sink besides the settings."""
 
     canvas: Canvas
     """Size and rate of every picture."""
-    again: bool = False
-    """This run has opened the sink before, or tried to, from a process that is gone."""
+    reopened: bool = False
+    """An earlier process of this run has opened the sink, or tried to."""
     preview: PreviewInfo = field(default_factory=PreviewInfo)
-    """For the preview page, which shows more than the picture."""
+    """The contents of the preview page besides the picture."""

@@ -1,4 +1,4 @@
-"""Takes every picture and shows it to nobody: for measuring, and for running without a taker."""
+"""Drops every picture: for measuring, and for running without a receiver."""
 
 from typing import Self
 
@@ -8,15 +8,15 @@ from sdstream.system.endpoint import Endpoint
 
 
 def listing() -> list[Endpoint]:
-    """Return the one endpoint that every machine has."""
-    return [Endpoint("nobody", "", {"kind": "discard"}, "for measuring")]
+    """Return the endpoint for dropping pictures, present on every machine."""
+    return [Endpoint("no receiver", "", {"kind": "discard"}, "for measuring")]
 
 
 class DiscardSink:
-    """A sink that is always there and never slow."""
+    """A sink without a receiver, always open and never slow."""
 
-    def __init__(self, *given: object) -> None:
-        """Take what every sink is given, and need none of it."""
+    def __init__(self, *unused: object) -> None:
+        """Accept the arguments of every sink, and use none."""
 
     def __enter__(self) -> Self:
         """Open nothing."""
@@ -26,8 +26,8 @@ class DiscardSink:
         """Close nothing."""
 
     def send(self, frame: Frame, sound: Samples, due: Due) -> None:
-        """Drop both."""
+        """Drop picture and sound."""
 
     def facts(self) -> dict[str, float]:
-        """Know nothing."""
+        """Return no facts: there is no receiver."""
         return {}

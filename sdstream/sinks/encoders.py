@@ -1,4 +1,4 @@
-"""The H.264 encoders: which of them really work on this machine, and how each is made to keep a constant bit rate."""
+"""The H.264 encoders: finds the working encoders of this machine, and sets the options for a constant bit rate."""
 
 from fractions import Fraction
 from typing import Literal, get_args
@@ -10,14 +10,14 @@ from sdstream.errors import Unavailable
 from sdstream.system.endpoint import Endpoint
 
 ENCODERS: tuple[Encoder, ...] = get_args(Encoder)
-"""In the order in which `auto` tries them."""
+"""The encoders in the order of trial by `auto`."""
 
 
 def failure(name: Encoder) -> str | None:
-    """Return why encoder `name` does not work here, or None when it does.
+    """Return the reason why encoder `name` does not work here, or None for a working encoder.
 
-    It encodes a picture: FFmpeg lists hardware encoders on machines without the hardware. 640x360, because NVENC
-    refuses much smaller ones.
+    The test encodes a picture, because FFmpeg lists hardware encoders on machines without the hardware. The size is
+    640x360, because NVENC refuses much smaller pictures.
     """
     try:
         context = av.CodecContext.create(name, "w")
@@ -27,14 +27,14 @@ def failure(name: Encoder) -> str | None:
         context.encode(av.VideoFrame(640, 360, "yuv420p"))
         context.encode(None)
     except PermissionError:
-        return "FFmpeg finds no NVIDIA driver"  # NVENC says "operation not permitted" then
-    except (av.FFmpegError, ValueError) as error:  # ValueError: this FFmpeg was built without it
+        return "FFmpeg finds no NVIDIA driver"  # FFmpeg reports "operation not permitted" without the driver
+    except (av.FFmpegError, ValueError) as error:  # ValueError: FFmpeg was built without the encoder
         return str(error)
     return None
 
 
 def choose(wanted: Literal["auto", Encoder]) -> Encoder:
-    """Return the encoder to use: `wanted`, or for `auto` the first that works. Raises Unavailable."""
+    """Return `wanted`, or for `auto` the first working encoder. Raises Unavailable without a working encoder."""
     reasons = []
     for name in ENCODERS if wanted == "auto" else (wanted,):
         reason = failure(name)
@@ -48,7 +48,7 @@ def choose(wanted: Literal["auto", Encoder]) -> Encoder:
 
 
 def listing() -> list[Endpoint]:
-    """Return the `ffmpeg` sink, with what each encoder says of itself."""
+    """Return the `ffmpeg` sink, with the state of each encoder."""
     reasons = {name: failure(name) for name in ENCODERS}
     state = "; ".join(f"{name}: {reason or 'works'}" for name, reason in reasons.items())
     return [Endpoint("RTMP server or file", "", {"kind": "ffmpeg", "url": "rtmp://HOST/APP/${KEY}"}, state)]
@@ -57,9 +57,9 @@ def listing() -> list[Endpoint]:
 def options(name: Encoder, settings: FfmpegSinkSettings, interval: int) -> dict[str, str]:
     """Return the encoder's options: constant bit rate, a key frame every `interval` pictures and nowhere else.
 
-    The buffer holds one second, as OBS has it. Twitch asks for strict CBR and evenly spaced key frames; both
-    encoders fill up what they do not need (`nal-hrd=cbr`, `cbr_padding`). No B-frames and no look-ahead: each
-    would hold pictures back.
+    Twitch asks for strict CBR and evenly spaced key frames; both encoders pad to the full bit rate (`nal-hrd=cbr`,
+    `cbr_padding`). The rate buffer holds one second, as in OBS. B-frames and look-ahead are off: both would delay
+    pictures.
     """
     rate = str(settings.bitrate)
     shared = {"g": str(interval), "bf": "0", "maxrate": rate, "bufsize": rate, "profile": "high"}

@@ -1,7 +1,7 @@
-"""H.264 and AAC to an RTMP server, or to a file, at a constant rate: a picture's time is its number.
+"""Sends H.264 and AAC to an RTMP server or a file, at a constant rate: the number of a picture gives the timestamp.
 
-With PyAV 18 a connect to a silent server holds the interpreter lock and heeds no timeout; the supervisor sees no
-sign of life and replaces the process. PyAV 19 gives up by itself after `timeout`.
+With PyAV 18, connecting to a silent server holds the interpreter lock and ignores the timeout; the supervisor misses
+the heartbeat and replaces the process. PyAV 19 stops after `timeout`.
 """
 
 import contextlib
@@ -25,16 +25,17 @@ from sdstream.sinks.recording_file import make_recording, remove_if_empty
 from sdstream.sinks.sound_track import SoundTrack
 from sdstream.sinks.yuv import Yuv420, as_av_frame
 
-_AAC_DELAY = 4 * 1024  # samples by which the start of its newest packet may be behind what it was given: a frame that
-# fills, one that it looks ahead, one that it puts in front, and the packet itself
+# Samples from the newest input of the AAC encoder back to the start of the newest packet: an AAC frame each for the
+# input buffer, the look-ahead, the priming and the packet.
+_AAC_DELAY = 4 * 1024
 
 
 class FfmpegSink:
-    """One server or file. It never reopens by itself: it raises, and the stage starts anew with a key frame."""
+    """A server or file. The sink never reopens: errors are raised, and the stage opens a new sink with a key frame."""
 
     def __init__(self, settings: FfmpegSinkSettings, context: SinkContext) -> None:
-        """With `context.again`, a file of this name is this run's own, left by a process that is gone."""
-        canvas, self._again = context.canvas, context.again
+        """With `context.reopened`, a file of this name may come from this run, so a free number is added."""
+        canvas, self._reopened = context.canvas, context.reopened
         self._settings = settings
         self._canvas = canvas
         self._url = settings.url.get_secret_value()
@@ -48,14 +49,14 @@ class FfmpegSink:
         self._container: OutputContainer | None = None
 
     def __enter__(self) -> Self:
-        """Connect, or make the file.
+        """Connect to the server, or make the file.
 
-        Raises Lost when the server is not there or sends us away, Unavailable when an encoder is missing or the
-        file exists, Forbidden when the file may not be written, ConfigError for a format that FFmpeg does not know.
+        Raises Lost when the server is absent or refuses the connection, Unavailable when an encoder is missing or the
+        file exists, Forbidden when the file may not be written, ConfigError for a format unknown to FFmpeg.
         """
         encoder = encoders.choose(self._settings.encoder)
         if "://" not in self._url:
-            self._file = make_recording(Path(self._url), again=self._again)
+            self._file = make_recording(Path(self._url), reopened=self._reopened)
             self._url = str(self._file)
         with contextlib.ExitStack() as undo:
             undo.callback(self._remove_empty_file)
@@ -63,13 +64,13 @@ class FfmpegSink:
             self._video, audio = add_streams(self._container, encoder, self._settings, self._canvas)
             self._sound = SoundTrack(audio, self._canvas.rate, self._early, mask_url(self._url))
             with output_errors(self._url, "cannot be opened"):
-                self._container.start_encoding()  # connects: a wrong key shall fail here, not at the first picture
+                self._container.start_encoding()  # connects, so that a wrong key fails before the first picture
             undo.pop_all()
         get_logger().info("output open", url=mask_url(self._url), encoder=encoder)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Write what the encoders still hold, and close. After a failure, only close."""
+        """Write the packets left in the encoders, and close. After a failure, only close."""
         container, self._container = self._container, None
         if container is None:
             return
@@ -80,16 +81,16 @@ class FfmpegSink:
                     container.mux(packets)
                 container.close()
         else:
-            with contextlib.suppress(av.FFmpegError):  # the reason is on its way up already
+            with contextlib.suppress(av.FFmpegError):  # an earlier error is being raised already
                 container.close()
             self._remove_empty_file()
 
     def send(self, frame: Frame, sound: Samples, due: Due) -> None:
-        """Encode and send.
+        """Encode picture and sound, and send the packets of a slightly older picture.
 
-        FFmpeg holds a picture until it has seen later sound, and then sends what it held in one burst, of which a
-        receiver that wants the newest drops all but one. So pictures are held here until their sound is there for
-        sure, and leave one a tick.
+        FFmpeg holds a picture until later sound arrives, and then sends all held pictures in a burst; a receiver of
+        the newest picture only would drop most of the burst. So pictures wait here until the sound of the same time
+        is encoded, and every tick sends a single picture.
         """
         assert self._container is not None
         self._convert.convert(frame.pixels, self._planes)
@@ -104,7 +105,7 @@ class FfmpegSink:
                 self._container.mux(self._held.popleft())
 
     def facts(self) -> dict[str, float]:
-        """Know nothing: a server tells nothing of its viewers."""
+        """Return no facts: an RTMP server does not report viewers."""
         return {}
 
     def _remove_empty_file(self) -> None:

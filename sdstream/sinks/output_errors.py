@@ -1,4 +1,4 @@
-"""Puts FFmpeg's errors about one output into our words, without the stream key that they may quote."""
+"""Turns FFmpeg's errors about an output into our errors, without the stream key."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from sdstream.sinks.recording_file import ADVICE
 
 @contextlib.contextmanager
 def output_errors(url: str, what: str) -> Iterator[None]:
-    """Turn FFmpeg's errors inside this block into ours: the output at `url` (or file) `what`, and what to check.
+    """Turn FFmpeg's errors inside this block into an error about the output at `url` (or file), with advice.
 
-    Raises Lost for a server, which may come back; Forbidden or Unavailable for a file. The cause is not chained: its
-    text may hold the stream key.
+    `what` is the event in words, for example "was lost". Raises Lost for a server, because a server may come back;
+    Forbidden or Unavailable for a file. The cause is not chained, because FFmpeg's text may hold the stream key.
     """
     try:
         yield
@@ -34,5 +34,5 @@ def _advice(error: av.FFmpegError, url: str) -> str:
     if "://" not in url:
         return ADVICE
     if isinstance(error, ConnectionRefusedError):
-        return "expected a server that listens there"
-    return "expected a server that is up and knows this stream key, used by nobody else"
+        return "expected a server listening at this address"
+    return "expected a running server that accepts this stream key, and no second publisher with the key"

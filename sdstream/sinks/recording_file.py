@@ -1,4 +1,4 @@
-"""The file of a recording: its name, which may be taken already, and its end, which leaves no empty file behind."""
+"""Makes the file of a recording under a free name, and removes an empty file at the end."""
 
 import contextlib
 import itertools
@@ -6,15 +6,15 @@ from pathlib import Path
 
 from sdstream.errors import Forbidden, Unavailable
 
-ADVICE = "expected a folder that exists, may be written to and has room"
-"""What to check when a file cannot be written."""
+ADVICE = "expected an existing folder with write permission and free space"
+"""Advice for a file that cannot be written."""
 
 
-def make_recording(wanted: Path, *, again: bool) -> Path:
-    """Make the file that was asked for, or with `again` the next number of it that is free (show-2.mkv); return it.
+def make_recording(wanted: Path, *, reopened: bool) -> Path:
+    """Make the file `wanted`, or with `reopened` the first free number of that name (show-2.mkv); return the path.
 
-    Another output may be given the same name at the same moment, so the file is made here and now. Raises
-    Unavailable if the file exists already or cannot be made, Forbidden if it may not be made.
+    The empty file is made at once, because a second output may have the same name. Raises Unavailable if the file
+    exists already or cannot be made, Forbidden without write permission.
     """
     for number in itertools.count(1):
         path = wanted if number == 1 else wanted.with_stem(f"{wanted.stem}-{number}")
@@ -22,9 +22,9 @@ def make_recording(wanted: Path, *, again: bool) -> Path:
             path.touch(exist_ok=False)
             break
         except FileExistsError as error:
-            if not again:
+            if not reopened:
                 raise Unavailable(
-                    f"{wanted} exists and is not overwritten; move it away, or name another file"
+                    f"{wanted} exists and is not overwritten; move the file away, or choose a different name"
                 ) from error
         except OSError as error:
             kind = Forbidden if isinstance(error, PermissionError) else Unavailable
@@ -33,7 +33,7 @@ def make_recording(wanted: Path, *, again: bool) -> Path:
 
 
 def remove_if_empty(path: Path) -> None:
-    """Leave no empty files behind: with a full disk there would be one for each try."""
+    """Remove the file if empty: with a full disk, every try would leave an empty file."""
     with contextlib.suppress(OSError):
         if not path.stat().st_size:
             path.unlink()

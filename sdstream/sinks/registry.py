@@ -1,4 +1,4 @@
-"""The table of sinks: what serves each kind's settings, what finds it, and what `doctor` asks about it."""
+"""The table of sinks: for each kind the class, the listing for `sdstream sinks`, and the checks for `doctor`."""
 
 from dataclasses import dataclass
 
@@ -17,13 +17,13 @@ from sdstream.system.kinds import Kind, kind_of
 
 @dataclass(frozen=True, slots=True)
 class SinkKind(Kind):
-    """One kind of sink."""
+    """A kind of sink."""
 
     facts: tuple[str, ...] = ()
-    """Names that its `facts` returns, for the report."""
+    """Names of the numbers from `Sink.facts`, for the report."""
     early_samples: int = 0
-    """How many samples before its picture it stamps the sound that it is given with the picture. Receivers of NDI may
-    play both as they come: there sound leaves as early as it can, with its lag in its timecode."""
+    """Samples subtracted from the timestamp of sound. The value is 0 for NDI: a receiver may play picture and sound on
+    arrival, so NDI sends sound as early as possible, with the lag in the timecode."""
 
 
 KINDS = (
@@ -61,10 +61,10 @@ KINDS = (
         listing="sdstream.sinks.discard:listing",
     ),
 )
-"""One row a kind."""
+"""A row for each kind of sink."""
 
 FACTS = tuple(dict.fromkeys(fact for kind in KINDS for fact in kind.facts))
-"""Names of all facts that sinks tell."""
+"""Names of the facts of all kinds of sink."""
 
 
 def open_sink(settings: AnySink, context: SinkContext) -> Sink:
@@ -74,5 +74,5 @@ def open_sink(settings: AnySink, context: SinkContext) -> Sink:
 
 
 def early_samples(settings: AnySink) -> int:
-    """Return how many samples before its picture a sink of these settings stamps its sound."""
+    """Return `SinkKind.early_samples` of a sink with these settings."""
     return kind_of(settings, KINDS).early_samples

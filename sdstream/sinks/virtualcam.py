@@ -1,6 +1,6 @@
 """A virtual camera, through pyvirtualcam: v4l2loopback on Linux, the OBS camera on Windows and macOS.
 
-Pictures are I420 in BT.709, which is what OBS takes a virtual camera for. Its sound has no place here.
+Pictures are I420 in BT.709, as OBS expects of a virtual camera. A virtual camera has no sound.
 """
 
 import sys
@@ -18,7 +18,7 @@ from sdstream.sinks.yuv import Yuv420
 
 
 class VirtualcamSink:
-    """One camera. A reader sees it from its first picture on, so a black one is sent at once."""
+    """A virtual camera. Readers see a camera after the first picture, so a black picture is sent on opening."""
 
     def __init__(self, settings: VirtualcamSinkSettings, context: SinkContext) -> None:
         canvas = context.canvas
@@ -31,18 +31,18 @@ class VirtualcamSink:
     def __enter__(self) -> Self:
         """Open the camera.
 
-        Raises Unavailable when there is none, somebody else writes to it, or it refuses the canvas size; Forbidden
-        when this user may not use it.
+        Raises Unavailable when the camera is missing, taken by a different writer, or refuses the canvas size;
+        Forbidden without the right to open the device.
         """
         try:
             import pyvirtualcam
         except ImportError as error:
-            raise Unavailable(f"no pyvirtualcam ({error}); pip install 'sdstream[virtualcam]'") from error
+            raise Unavailable(f"pyvirtualcam cannot be loaded ({error}); pip install 'sdstream[virtualcam]'") from error
         size = self._canvas.width, self._canvas.height
-        form = pyvirtualcam.PixelFormat.I420
+        pixel_format = pyvirtualcam.PixelFormat.I420
         device = self._choose()
         try:
-            self._camera = pyvirtualcam.Camera(*size, float(self._canvas.rate), fmt=form, device=device)
+            self._camera = pyvirtualcam.Camera(*size, float(self._canvas.rate), fmt=pixel_format, device=device)
         except RuntimeError as error:
             raise Unavailable(f"the virtual camera cannot be opened: {error}; {_advice(device)}") from error
         if sys.platform == "linux":
@@ -59,17 +59,17 @@ class VirtualcamSink:
             camera.close()
 
     def send(self, frame: Frame, sound: Samples, due: Due) -> None:
-        """Show one picture. pyvirtualcam tells of no failure; the sound is dropped."""
+        """Show a picture, and drop the sound. pyvirtualcam does not report failures."""
         del sound, due
         self._convert.convert(frame.pixels, self._planes)
         self._camera.send(self._planes)
 
     def facts(self) -> dict[str, float]:
-        """Know nothing: a camera does not tell of its readers."""
+        """Return no facts: a virtual camera does not report readers."""
         return {}
 
     def _choose(self) -> str | None:
-        """Return what to ask pyvirtualcam for: on Linux a path; elsewhere a name that it knows, or None for any."""
+        """Return pyvirtualcam's `device`: on Linux a path; elsewhere a name, or None for any camera."""
         if sys.platform != "linux":
             return self._wanted
         from sdstream.sinks import loopback
@@ -77,19 +77,19 @@ class VirtualcamSink:
         return loopback.choose(self._wanted)
 
     def _tune(self, device: str) -> None:
-        """Do on the camera's own descriptor what pyvirtualcam leaves out. Raises Unavailable for another format."""
+        """Set owner and rate, and check the format, as pyvirtualcam does not. Raises Unavailable for a wrong format."""
         from sdstream.system import v4l2
 
         for descriptor in v4l2.our_descriptors(device):
             v4l2.start_streaming(descriptor)
             v4l2.set_rate(descriptor, self._canvas.rate)
-            got = v4l2.get_format(descriptor)
+            actual = v4l2.get_format(descriptor)
             wanted = (self._canvas.width, self._canvas.height, "YU12", self._planes.size)
-            if (got.width, got.height, got.fourcc, got.size) != wanted:
+            if (actual.width, actual.height, actual.fourcc, actual.size) != wanted:
                 advice = _advice(device)
                 self.__exit__()
                 raise Unavailable(
-                    f"{device} was set to {got.width}x{got.height} {got.fourcc} instead of "
+                    f"{device} was set to {actual.width}x{actual.height} {actual.fourcc} instead of "
                     f"{wanted[0]}x{wanted[1]} YU12; expected a canvas within the module's max_width and max_height: "
                     f"{advice}"
                 )
@@ -97,7 +97,7 @@ class VirtualcamSink:
 
 def _advice(device: str | None) -> str:
     if sys.platform != "linux" or device is None:
-        return "start the camera of OBS once, so that it is installed, and stop it: only one can write to it"
+        return "start the camera of OBS once to install the camera, then stop the camera: only one program can write"
     from sdstream.sinks import loopback
 
-    return f"a reader keeps a camera at its old size; close it, if that is so: {loopback.who_has(device)}"
+    return f"if a reader keeps the camera at an older size, close the reader: {loopback.holder_names(device)}"

@@ -19,7 +19,7 @@ def listing(search: Search) -> list[Endpoint]:  # noqa: ARG001 - what every sour
     for path, label in v4l2.labels().items():
         settings = {"kind": "ffmpeg", "url": path, "format": "v4l2"}
         try:
-            if v4l2.look(path).capture:
+            if v4l2.query(path).capture:
                 found.append(Endpoint(label, path, settings))
         except (Forbidden, Unavailable) as error:
             found.append(Endpoint(label, path, settings, str(error)))

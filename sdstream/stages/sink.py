@@ -65,7 +65,7 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, port
     dropped = context.counters.get("dropped")  # by the process that this one replaces
     context.counters.add("opened")  # beforehand: from here on, what is found there may be our own
     info = PreviewInfo(lambda: ladder.camera, lambda: ladder.showing.value, ports.controls.get)
-    given = SinkContext(canvas, again=context.counters.get("opened") > 1, preview=info)
+    given = SinkContext(canvas, reopened=context.counters.get("opened") > 1, preview=info)
     with open_sink(settings, given) as sink:
         get_logger().info("sink opened", kind=settings.kind)
         clock = _Clock(context, canvas, ports.epoch)

@@ -1,4 +1,4 @@
-"""What Linux knows of video devices, asked by the ioctls of Video4Linux (linux/videodev2.h). For Linux only."""
+"""Queries video devices by the ioctls of Video4Linux (linux/videodev2.h). For Linux only."""
 
 import contextlib
 import fcntl
@@ -21,38 +21,41 @@ _DRIVER = "v4l2 loopback"
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One video device, at one moment."""
+    """The state of a video device at the time of the query."""
 
     path: str
     label: str
     loopback: bool
     output: bool
-    """Whether a writer may open it now: with exclusive_caps=1 not while another one writes."""
+    """Whether a writer may open the device now; with exclusive_caps=1 there is a single writer."""
     capture: bool
-    """Whether a reader may open it now."""
+    """Whether a reader may open the device now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What pictures a device was set to."""
+    """The picture format of a device."""
 
     width: int
     height: int
     fourcc: str
     size: int
-    """Bytes of one picture."""
+    """Bytes a picture."""
 
 
 def labels(system: Path = Path("/sys/class/video4linux")) -> dict[str, str]:
-    """Return the label of every video device by its path, in the order of their numbers."""
+    """Return path and label of every video device, in the order of the device numbers."""
     found = sorted(system.glob("video*/name"), key=lambda name: int(name.parent.name[len("video") :]))
     return {f"/dev/{name.parent.name}": name.read_text().strip() for name in found}
 
 
-def look(path: str) -> Device:
-    """Ask one device. Raises Unavailable when it is not there or is no video device, Forbidden when we may not."""
+def query(path: str) -> Device:
+    """Return the state of the device at `path`.
+
+    Raises Unavailable when `path` is missing or is no video device, Forbidden without the right to open the device.
+    """
     answer = bytearray(104)
-    with _opened(path) as descriptor:
+    with _open_device(path) as descriptor:
         try:
             fcntl.ioctl(descriptor, _QUERYCAP, answer)
         except OSError as error:
@@ -62,31 +65,32 @@ def look(path: str) -> Device:
     return Device(path, card, driver == _DRIVER, bool(capabilities & _OUTPUT), bool(capabilities & _CAPTURE))
 
 
-def heal(path: str) -> None:
-    """Free a device that v4l2loopback 0.12 left unusable when its last writer closed it (umlaeute/v4l2loopback#442).
+def free_stale_device(path: str) -> None:
+    """Free a device left unusable by v4l2loopback 0.12 after the last writer closed (umlaeute/v4l2loopback#442).
 
-    Its write() marks the device as taken, but only STREAMON notes by whom, so that closing frees it. Only for a
-    device that offers neither output nor capture: beside a live writer it would let a second one in.
+    In 0.12 write() marks the device as taken, but only STREAMON records the owner, and closing frees the device for
+    the recorded owner alone. Call only for a device with neither output nor capture: beside a live writer, the call
+    would let a second writer in.
     """
-    with _opened(path) as descriptor:
+    with _open_device(path) as descriptor:
         start_streaming(descriptor)
 
 
 def start_streaming(descriptor: int) -> None:
-    """Note the owner of `descriptor` as the writer: on v4l2loopback 0.12 this alone lets its close free the device."""
-    with contextlib.suppress(OSError):  # newer modules answer EINVAL, and free the device without our help
+    """Record the owner of `descriptor` as the writer, so that v4l2loopback 0.12 frees the device on close."""
+    with contextlib.suppress(OSError):  # newer modules answer EINVAL, and free the device without STREAMON
         fcntl.ioctl(descriptor, _STREAMON, struct.pack("i", _OUTPUT))
 
 
 def set_rate(descriptor: int, rate: Fraction) -> None:
-    """Set the frame rate that readers are told; without it they are told 30 whatever is sent."""
+    """Set the frame rate shown to readers; without the call, readers see 30 at any rate."""
     request = bytearray(204)
     struct.pack_into("5I", request, 0, _OUTPUT, _TIMEPERFRAME, 0, rate.denominator, rate.numerator)
     fcntl.ioctl(descriptor, _S_PARM, request)
 
 
 def get_format(descriptor: int) -> Format:
-    """Return what the device was really set to: drivers clamp what they cannot do, and say so only here."""
+    """Return the actual format of the device: a driver clamps unsupported sizes without an error."""
     request = bytearray(208)
     struct.pack_into("I", request, 0, _OUTPUT)
     fcntl.ioctl(descriptor, _G_FMT, request)
@@ -95,20 +99,20 @@ def get_format(descriptor: int) -> Format:
 
 
 def our_descriptors(path: str) -> list[int]:
-    """Return this process's open descriptors of a device; pyvirtualcam keeps its own to itself."""
-    return [int(name) for name in os.listdir("/proc/self/fd") if _leads_to(f"/proc/self/fd/{name}", path)]
+    """Return this process's open descriptors of a device; pyvirtualcam does not expose the descriptor of a camera."""
+    return [int(name) for name in os.listdir("/proc/self/fd") if _is_link_to(f"/proc/self/fd/{name}", path)]
 
 
 def holders(path: str) -> list[str]:
-    """Name the other processes that have a device open, as far as this user may see them."""
+    """Return the names of all processes but this one with the device open, as far as this user may see."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         if int(process.name) == os.getpid():
             continue
         try:
-            held = any(_leads_to(str(link), path) for link in (process / "fd").iterdir())
+            held = any(_is_link_to(str(link), path) for link in (process / "fd").iterdir())
             name = (process / "comm").read_text().strip() if held else ""
-        except OSError:  # it has ended, or belongs to somebody else
+        except OSError:  # the process has ended, or belongs to a different user
             continue
         if held:
             found.append(f"{name} (pid {process.name})")
@@ -116,12 +120,12 @@ def holders(path: str) -> list[str]:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[int]:
+def _open_device(path: str) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
     except PermissionError as error:
         raise Forbidden(
-            f"no right to use {path}; expected to be in the group that owns it: "
+            f"no right to use {path}; expected a user in the group of the device: "
             "sudo usermod -aG video $USER, then log in anew"
         ) from error
     except OSError as error:
@@ -132,8 +136,8 @@ def _opened(path: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _leads_to(link: str, path: str) -> bool:
+def _is_link_to(link: str, path: str) -> bool:
     try:
         return os.readlink(link) == path
-    except OSError:  # closed meanwhile
+    except OSError:  # the descriptor was closed meanwhile
         return False

@@ -212,7 +212,7 @@ def test_pictures_that_the_clock_left_out_are_a_gap_in_time_and_silence(tmp_path
 def test_after_a_restart_a_file_goes_on_under_the_next_number(tmp_path):
     (tmp_path / "show.mkv").write_bytes(b"what the first process wrote")
     for _ in range(2):
-        with FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS, again=True)) as sink:
+        with FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS, reopened=True)) as sink:
             sink.send(Frame(bars.draw(320, 180, 0), 0, 0.0, 0.0), np.zeros((1600, 2), np.float32), Due(0))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["show-2.mkv", "show-3.mkv", "show.mkv"]
     assert (tmp_path / "show.mkv").read_bytes() == b"what the first process wrote"
@@ -220,7 +220,7 @@ def test_after_a_restart_a_file_goes_on_under_the_next_number(tmp_path):
 
 def test_of_two_outputs_with_one_name_only_one_gets_the_file(tmp_path):
     """Both start at the same moment, and neither has written anything yet."""
-    make_recording(tmp_path / "show.mkv", again=False)  # where a process may be when the other one begins
+    make_recording(tmp_path / "show.mkv", reopened=False)  # where a process may be when the other one begins
     with pytest.raises(Unavailable, match="exists and is not overwritten"):
         FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS)).__enter__()
 
@@ -232,7 +232,7 @@ def test_an_output_that_cannot_be_opened_leaves_no_empty_file(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(Unavailable, match=r"away/show\.mkv cannot be opened: .*expected a folder that exists"):
+    with pytest.raises(Unavailable, match=r"away/show\.mkv cannot be opened: .*expected an existing folder"):
         FfmpegSink(settings(tmp_path / "away" / "show.mkv"), SinkContext(CANVAS)).__enter__()
 
 

@@ -14,10 +14,15 @@ DENIED = av.error.PermissionError(13, "Permission denied", "show.mkv")
 @pytest.mark.parametrize(
     ("url", "error", "kind", "advice"),
     [
-        (SERVER, REFUSED, Lost, "expected a server that listens there"),
-        (SERVER, BROKEN, Lost, "expected a server that is up and knows this stream key, used by nobody else"),
-        ("show.mkv", FULL, Unavailable, "expected a folder that exists, may be written to and has room"),
-        ("show.mkv", DENIED, Forbidden, "expected a folder that exists, may be written to and has room"),
+        (SERVER, REFUSED, Lost, "expected a server listening at this address"),
+        (
+            SERVER,
+            BROKEN,
+            Lost,
+            "expected a running server that accepts this stream key, and no second publisher with the key",
+        ),
+        ("show.mkv", FULL, Unavailable, "expected an existing folder with write permission and free space"),
+        ("show.mkv", DENIED, Forbidden, "expected an existing folder with write permission and free space"),
     ],
 )
 def test_an_error_of_ffmpeg_says_what_to_check_and_never_the_stream_key(url, error, kind, advice) -> None:

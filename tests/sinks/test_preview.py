@@ -61,7 +61,7 @@ def test_a_pair_is_a_picture_and_the_camera_picture_that_it_was_made_from(lag: i
 def test_a_picture_is_made_smaller_and_never_larger(width: int, size: tuple[int, int]):
     canvas = CANVAS if size == (64, 48) else Canvas(width=200, height=152)
     pictures = Pictures(canvas, width)
-    pictures.turn(Frame(np.zeros((canvas.height, canvas.width, 3), np.uint8), 1, 0.0, 0.0), None, remember=False)
+    pictures.update(Frame(np.zeros((canvas.height, canvas.width, 3), np.uint8), 1, 0.0, 0.0), None, keep=False)
     assert decoded(pictures.jpeg("show") or b"").shape[1::-1] == size
 
 

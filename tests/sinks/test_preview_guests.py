@@ -17,7 +17,7 @@ from tests.sinks.previewing import GET, Stage, connections, on_air
 
 
 def test_a_client_that_does_not_read_holds_nobody_up_and_is_left(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(client, "PATIENCE", 0.5)
+    monkeypatch.setattr(client, "STALL_TIMEOUT", 0.5)
     noise = np.random.default_rng(1).integers(0, 255, (480, 640, 3), np.uint8)
     stage = Stage()
     stage.frame = lambda tick, inverted: Frame(noise, tick, tick, float(tick))
@@ -38,8 +38,8 @@ def test_a_slow_client_gets_fewer_pictures_and_those_whole():
     jpeg = b"\xff\xd8" + bytes(300_000) + b"\xff\xd9"
     theirs.sendall(GET.replace(b"1.1", b"1.0"))
     with theirs:
-        served = client.Client(ours, lambda request: client.Answer(HTTPStatus.OK, follow="show"), 0.0)
-        served.turn(0.0)
+        served = client.Client(ours, lambda request: client.Answer(HTTPStatus.OK, mjpeg="show"), 0.0)
+        served.serve(0.0)
         for number in range(50):
             served.show(jpeg, float(number) / 100)
         theirs.settimeout(0.2)
@@ -47,7 +47,7 @@ def test_a_slow_client_gets_fewer_pictures_and_those_whole():
         with suppress(TimeoutError):
             while True:
                 got += theirs.recv(1 << 20)
-                served.turn(0.5)
+                served.serve(0.5)
         served.close()
     parts = got.split(b"--picture\r\n")[1:-1]
     assert 1 <= len(parts) <= 5
@@ -76,7 +76,7 @@ def test_every_request_gets_the_answer_that_it_deserves(said: bytes, status: byt
 
 
 def test_who_says_nothing_is_told_so_and_left(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(client, "ASKING", 0.2)
+    monkeypatch.setattr(client, "REQUEST_TIMEOUT", 0.2)
     with on_air() as (browser, _):
         for said in (b"", b"GET / HT"):
             assert rest(browser.connect(said)).startswith(b"HTTP/1.1 408 ")

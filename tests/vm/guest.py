@@ -126,7 +126,7 @@ def end(process: Any) -> None:
 def byte_exact() -> dict[str, Any]:
     reader = Reader()  # forked before the camera opens: a child that inherits its descriptor would keep it alive
     with sink() as camera:
-        device = v4l2.look(FIRST)
+        device = v4l2.query(FIRST)
         answer = reader.ask(8, camera)
     reader.stop()
     got = answer.pop("pictures", [])
@@ -144,7 +144,7 @@ def byte_exact() -> dict[str, Any]:
 def after_close() -> dict[str, Any]:
     with sink() as camera:
         camera.send(Frame(PICTURES[0], 1, 0.0, 0.0), SILENCE, Due(0))
-    output = v4l2.look(FIRST).output
+    output = v4l2.query(FIRST).output
     return {"output": output, "again": error(sink)}
 
 
@@ -152,13 +152,13 @@ def after_another_program() -> dict[str, Any]:
     """A plain pyvirtualcam program leaves the wedge behind on 0.12."""
     with pyvirtualcam.Camera(WIDTH, HEIGHT, FPS, device=FIRST) as camera:
         camera.send(PICTURES[0])
-    output = v4l2.look(FIRST).output
+    output = v4l2.query(FIRST).output
     return {"output": output, "ours": error(sink)}
 
 
 def after_a_kill() -> dict[str, Any]:
     process = held(FIRST)
-    output = v4l2.look(FIRST).output
+    output = v4l2.query(FIRST).output
     end(process)
     return {"held": output, "again": error(sink)}
 

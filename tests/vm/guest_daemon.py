@@ -96,14 +96,14 @@ def main(folder: Path) -> None:
             until(
                 lambda: daemon.poll() is not None or all(line in log.read_text() for line in said), 240, "on air", 0.5
             )
-            facts = {"held": not v4l2.look(CAMERA).output, "read": watch()}
+            facts = {"held": not v4l2.query(CAMERA).output, "read": watch()}
             asked = time.monotonic()
             daemon.send_signal(signal.SIGTERM)
             facts |= {"status": daemon.wait(60), "took": time.monotonic() - asked}
         finally:
             sys.stderr.write(log.read_text())
             daemon.kill()
-    facts |= {"free": v4l2.look(CAMERA).output, "again": opened_again(), "report": json.loads(told.read_text())}
+    facts |= {"free": v4l2.query(CAMERA).output, "again": opened_again(), "report": json.loads(told.read_text())}
     (folder / "facts.json").write_text(json.dumps(facts))
 
 

@@ -84,7 +84,7 @@ def test_a_reader_goes_on_when_the_sink_restarts_under_it(facts):
 def test_another_size_than_a_reader_waits_for_is_refused_and_the_reader_named(facts):
     scene = facts["another_size_under_a_reader"]
     assert "set to 320x240 YU12 instead of 160x120 YU12" in scene["refused"]
-    assert f"close it, if that is so: python (pid {scene['pid']})" in scene["refused"]
+    assert f"close the reader: python (pid {scene['pid']})" in scene["refused"]
     assert scene["again"] == ""
 
 
@@ -97,7 +97,7 @@ def test_another_size_than_a_reader_waits_for_is_refused_and_the_reader_named(fa
         ("too_large", "Unavailable: /dev/video10 was set to 800x600 YU12 instead of 1024x768 YU12"),
         (
             "forbidden",
-            "Forbidden: no right to use /dev/video10; expected to be in the group that owns it: sudo usermod",
+            "Forbidden: no right to use /dev/video10; expected a user in the group of the device: sudo usermod",
         ),
     ],
 )

@@ -1,5 +1,5 @@
-"""The sink for browsers: a page that shows the restyled picture, the camera picture, and how the show goes.
+"""The sink for browsers: a page with the restyled picture, the camera picture, and the state of the run.
 
-The room knows HTTP, JPEG and the page, and serves all clients from within `send`, without a thread. Changing controls
-is no business of the page. Start reading at `sink`, then `server`.
+The room knows HTTP, JPEG and the page, and serves all clients inside `send`, without a thread. The page cannot change
+controls. Start reading at `sink`, then `server`.
 """

@@ -1,7 +1,7 @@
-"""One browser's connection: reads one request, sends one answer, and never waits.
+"""The connection of a browser: reads a single request, sends a single answer, and never blocks.
 
-HTTP itself is h11's, which knows no socket: a web server with a loop of its own would need a thread, and would be
-stopped by neither the clock of the sink nor its supervisor.
+h11 parses HTTP without touching sockets. A web server with an event loop would need a thread, outside the clock of the
+sink and outside the control of the supervisor.
 """
 
 import socket
@@ -13,107 +13,108 @@ import h11
 
 from sdstream.sinks.preview.pictures import View
 
-ASKING = 5.0
-"""Seconds that a client may take to say what it wants."""
-PATIENCE = 10.0
-"""Seconds without progress after which a client that does not fetch its answer is left."""
-LEAVING = 1.0
-"""Seconds that a client has to hear the end of its answer."""
-_PIECE = 64 * 1024
+REQUEST_TIMEOUT = 5.0
+"""Seconds from the connection to the end of the request."""
+STALL_TIMEOUT = 10.0
+"""Seconds without a byte sent, until a client that does not read the answer is dropped."""
+CLOSE_TIMEOUT = 1.0
+"""Seconds from the end of the answer until the connection is closed, so that the client can read the answer."""
+_CHUNK = 64 * 1024
 _LONGEST_REQUEST = 8 * 1024
-_SOCKET_BUFFER = 256 * 1024  # bytes: pictures that wait in a socket are late pictures
+_SOCKET_BUFFER = 256 * 1024  # bytes; small, because pictures waiting in the socket are late
 _BOUNDARY = b"picture"
 _HEADERS = {
     "Connection": "close",
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
     "style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",  # no other site may show our pictures as its own
+    "Cross-Origin-Resource-Policy": "same-origin",  # no foreign web site may embed our pictures
     "Referrer-Policy": "no-referrer",  # the address may hold a key
     "X-Content-Type-Options": "nosniff",
 }
 
 
 class Gone(Exception):
-    """The client has left, or is to be left; it means nothing to anybody else."""
+    """The client disconnected, or is dropped; caught in `Server`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client wants."""
+    """The request of a client."""
 
     method: str
     path: str
-    """Without what comes after a question mark."""
+    """Path without the query."""
     host: str
-    """As the client calls us; "" from a client of HTTP/1.0 that calls us nothing."""
+    """Value of the header `Host`; "" without the header, as in HTTP/1.0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What it gets: a body, or one picture after the other."""
+    """The answer to a request: a body, or pictures without end."""
 
     status: HTTPStatus
     kind: str = "text/plain; charset=utf-8"
     body: bytes = b""
-    follow: View | None = None
+    mjpeg: View | None = None
+    """The view to send as MJPEG, in place of a body."""
 
 
 class Client:
-    """One connection, from its first byte to its last; times are monotonic seconds."""
+    """The connection of a client, from the first byte to the last; times are monotonic seconds."""
 
     def __init__(self, connection: socket.socket, answer: Callable[[Request], Answer], now: float) -> None:
         connection.setblocking(False)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
         self._connection, self._answer = connection, answer
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_LONGEST_REQUEST)
-        self._out = bytearray()
-        self._came = self._moved = now
-        self._left: float | None = None
-        self._asked = False
-        self.follows: View | None = None
-        """The pictures that it waits for."""
+        self._unsent = bytearray()
+        self._connected_at = self._progress_at = now
+        self._ended_at: float | None = None
+        self._answered = False
+        self.mjpeg: View | None = None
+        """The view to send as MJPEG; None for a request with a body as answer."""
 
     @property
-    def matters(self) -> bool:
-        """False for one that has asked for nothing yet, and for one that has all that it asked for."""
-        return self._asked and self._left is None
+    def busy(self) -> bool:
+        """True while a request is being answered."""
+        return self._answered and self._ended_at is None
 
-    def turn(self, now: float) -> None:
-        """Do what can be done at once. Raises Gone."""
+    def serve(self, now: float) -> None:
+        """Read and write without blocking. Raises Gone when the client disconnected, or after a timeout."""
         data = self._receive()
-        if not self._asked:
-            self._hear(data, now)
-        elif data == b"" and (self.follows or self._left is not None):
+        if not self._answered:
+            self._read_request(data, now)
+        elif data == b"" and (self.mjpeg or self._ended_at is not None):
             raise Gone
-        self._send(now)
-        if self._left is not None and now - self._left > LEAVING:
+        self._flush(now)
+        if self._ended_at is not None and now - self._ended_at > CLOSE_TIMEOUT:
             raise Gone
 
     def show(self, jpeg: bytes, now: float) -> None:
-        """Send the next picture, unless one is still on its way: a slow client gets fewer. Raises Gone."""
-        if self._out:
+        """Send a picture, unless the last picture is still unsent: a slow client gets fewer pictures. Raises Gone."""
+        if self._unsent:
             return
-        # The boundary comes right behind the picture: browsers show it only then.
+        # The boundary follows at once, because a browser shows a picture after the next boundary.
         head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
-        self._say(h11.Data(head + jpeg + b"\r\n--" + _BOUNDARY + b"\r\n"))
-        self._send(now)
+        self._enqueue(h11.Data(head + jpeg + b"\r\n--" + _BOUNDARY + b"\r\n"))
+        self._flush(now)
 
     def close(self) -> None:
-        """Leave at once; closing twice is harmless."""
+        """Close the connection at once; closing twice is harmless."""
         self._connection.close()
 
     def _receive(self) -> bytes | None:
-        """Return what has come: None for nothing yet, b"" when no more will come."""
+        """Return the received bytes: None for nothing yet, b"" at the end of input. Raises Gone after an error."""
         try:
-            return self._connection.recv(_PIECE)
+            return self._connection.recv(_CHUNK)
         except BlockingIOError:
             return None
         except OSError as error:
             raise Gone from error
 
-    def _hear(self, data: bytes | None, now: float) -> None:
-        """Take in a part of the request, and answer when it is whole, wrong or overdue."""
+    def _read_request(self, data: bytes | None, now: float) -> None:
+        """Parse a part of the request, and answer a request that is complete, invalid or overdue."""
         try:
             if data is not None:
                 self._http.receive_data(data)
@@ -129,39 +130,40 @@ class Client:
             self._respond(self._answer(request), request.method)
         elif isinstance(event, h11.ConnectionClosed):
             raise Gone
-        elif now - self._came > ASKING:
-            self._respond(Answer(HTTPStatus.REQUEST_TIMEOUT, body=b"the request did not come\n"), "GET")
+        elif now - self._connected_at > REQUEST_TIMEOUT:
+            self._respond(Answer(HTTPStatus.REQUEST_TIMEOUT, body=b"no complete request arrived in time\n"), "GET")
 
     def _respond(self, answer: Answer, method: str) -> None:
-        self._asked = True
-        self.follows = answer.follow if method != "HEAD" else None
-        kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY.decode()}" if answer.follow else answer.kind
+        self._answered = True
+        self.mjpeg = answer.mjpeg if method != "HEAD" else None
+        kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY.decode()}" if answer.mjpeg else answer.kind
         headers = [*_HEADERS.items(), ("Content-Type", kind)]
-        if not answer.follow:
+        if not answer.mjpeg:
             headers.append(("Content-Length", str(len(answer.body))))
         if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
             headers.append(("Allow", "GET, HEAD"))
-        self._say(h11.Response(status_code=answer.status, headers=headers, reason=answer.status.phrase.encode()))
-        if self.follows:
-            self._say(h11.Data(b"--" + _BOUNDARY + b"\r\n"))
+        self._enqueue(h11.Response(status_code=answer.status, headers=headers, reason=answer.status.phrase.encode()))
+        if self.mjpeg:
+            self._enqueue(h11.Data(b"--" + _BOUNDARY + b"\r\n"))
             return
         if answer.body and method != "HEAD":
-            self._say(h11.Data(answer.body))
-        self._say(h11.EndOfMessage())
+            self._enqueue(h11.Data(answer.body))
+        self._enqueue(h11.EndOfMessage())
 
-    def _say(self, event: h11.Event) -> None:
-        self._out += self._http.send(event) or b""
+    def _enqueue(self, event: h11.Event) -> None:
+        self._unsent += self._http.send(event) or b""
 
-    def _send(self, now: float) -> None:
+    def _flush(self, now: float) -> None:
         try:
-            while self._out:
-                del self._out[: self._connection.send(self._out)]
-                self._moved = now
-            if self._asked and not self.follows and self._left is None:
-                self._connection.shutdown(socket.SHUT_WR)  # and hear it out: a reset would take back what was sent
-                self._left = now
+            while self._unsent:
+                del self._unsent[: self._connection.send(self._unsent)]
+                self._progress_at = now
+            if self._answered and not self.mjpeg and self._ended_at is None:
+                # A full close may reset the connection, and the client would lose the end of the answer.
+                self._connection.shutdown(socket.SHUT_WR)
+                self._ended_at = now
         except BlockingIOError:
-            if now - self._moved > PATIENCE:
+            if now - self._progress_at > STALL_TIMEOUT:
                 raise Gone from None
         except OSError as error:
             raise Gone from error

@@ -1,4 +1,4 @@
-"""What the preview page shows besides the picture: the camera's picture, the rung of the ladder, the controls."""
+"""The contents of the preview page besides the picture: the camera picture, the rung, the controls."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ def _slate() -> str:
 
 @dataclass(frozen=True, slots=True)
 class PreviewInfo:
-    """What the page may ask for during `send`; by default, a show that has not begun."""
+    """Callables for the page, valid during `send`; the defaults describe a run before the first picture."""
 
     camera: Callable[[], Frame | None] = _no_camera
-    """The newest camera picture, untouched, valid until `send` returns; None before the first one."""
+    """The newest camera picture, untouched, valid until `send` returns; None before the first picture."""
     showing: Callable[[], str] = _slate
-    """The rung of the ladder, or the override, that the picture is from."""
+    """The rung of the fallback ladder, or the override, of the present picture."""
     controls: Callable[[], Controls] = Controls
-    """What the engine was last asked for."""
+    """The present controls."""

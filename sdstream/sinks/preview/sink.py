@@ -1,4 +1,4 @@
-"""The preview as a sink: a small web server that lives from the clock of the sink, without a thread of its own."""
+"""The preview as a sink: a small web server, driven by the clock of the sink, without a thread."""
 
 import hmac
 import json
@@ -15,24 +15,24 @@ from sdstream.log import get_logger
 from sdstream.sinks import Due
 from sdstream.sinks.context import SinkContext
 from sdstream.sinks.preview.client import Answer, Request
+from sdstream.sinks.preview.picture_rate import PictureRate
 from sdstream.sinks.preview.pictures import VIEWS, Pictures
-from sdstream.sinks.preview.pulse import Pulse
 from sdstream.sinks.preview.server import Server
 from sdstream.system.endpoint import Endpoint
 from sdstream.system.listening import listen_at
 
-_INTEREST = 10.0
-"""Seconds after the last client in which camera pictures are remembered: a client that asks now and then gets pairs."""
+_KEEP_AFTER = 10.0
+"""Seconds to keep camera pictures after the last client, so that a client with rare requests gets pairs as well."""
 
 
 def listing() -> list[Endpoint]:
-    """Return the page at its default address."""
+    """Return the page at the default address."""
     settings = {"kind": "preview", "listen": "127.0.0.1:8400"}
-    return [Endpoint("preview page", "", settings, "for browsers of this machine")]
+    return [Endpoint("preview page", "", settings, "for browsers on this machine")]
 
 
 class PreviewSink:
-    """One page. A picture is encoded only when somebody wants it, at most `fps` times a second."""
+    """A preview page. Pictures are encoded for waiting clients only, at most `fps` times a second."""
 
     def __init__(self, settings: PreviewSinkSettings, context: SinkContext) -> None:
         self._settings, self._canvas, self._info = settings, context.canvas, context.preview
@@ -40,13 +40,13 @@ class PreviewSink:
         self._root = f"/{key}/" if key else "/"
         self._page = Path(__file__).with_name("page.html").read_bytes()
         self._pictures = Pictures(context.canvas, settings.width)
-        self._pulse = Pulse()
-        self._due = self._interest = 0.0
+        self._rate = PictureRate()
+        self._due = self._keep_until = 0.0
         self._port = 0
         self._server: Server | None = None
 
     def __enter__(self) -> Self:
-        """Listen. Raises Unavailable when the port is taken, Forbidden when it needs privileges."""
+        """Listen. Raises Unavailable when the port is taken, Forbidden when the port is privileged."""
         listener = listen_at(self._settings.listen, "the preview's listen")
         self._port = int(listener.getsockname()[1])
         self._server = Server(listener, self._settings.clients, self._answer)
@@ -56,44 +56,45 @@ class PreviewSink:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Send everybody away."""
+        """Close all connections."""
         if self._server is not None:
             self._server.close()
 
     def send(self, frame: Frame, sound: Samples, due: Due) -> None:
-        """Show one picture to those who watch, as far as they keep up; the sound has no place here."""
+        """Show a picture to all clients that keep up, and drop the sound."""
         del sound, due
         assert self._server is not None
         now = time.monotonic()
         if len(self._server):
-            self._interest = now + _INTEREST
-        self._pictures.turn(frame, self._info.camera(), remember=now < self._interest)
-        self._pulse.beat(now, self._info.showing(), frame)
-        self._server.turn(now)
+            self._keep_until = now + _KEEP_AFTER
+        self._pictures.update(frame, self._info.camera(), keep=now < self._keep_until)
+        self._rate.record(now, self._info.showing(), frame)
+        self._server.serve(now)
         if now < self._due:
             return
         step = 1 / self._settings.fps
         self._due = self._due + step if now - self._due < step else now + step
-        for view in self._server.followed:
+        for view in self._server.mjpeg_views:
             jpeg = self._pictures.jpeg(view)
             if jpeg is not None:
                 self._server.show(view, jpeg, now)
 
     def facts(self) -> dict[str, float]:
-        """Return the number of connections, and the port: the page may have been given any that was free."""
+        """Return the number of connections, and the port: with port 0 in the settings, the system chooses the port."""
         return {"connections": float(len(self._server or ())), "port": float(self._port)}
 
     def _answer(self, request: Request) -> Answer:
         if request.method not in ("GET", "HEAD"):
-            return _text(HTTPStatus.METHOD_NOT_ALLOWED, "this page only shows: GET or HEAD")
+            return _text(HTTPStatus.METHOD_NOT_ALLOWED, "this page is read-only; use GET or HEAD")
         if self._root == "/" and not _is_address(request.host):
-            # A web site may call its own name our address (DNS rebinding), and would then see what the camera sees.
+            # By DNS rebinding, a web site may point a host name at our address, and read the camera picture.
             return _text(
-                HTTPStatus.FORBIDDEN, "ask by address, as in http://127.0.0.1:PORT/, or give the preview a key"
+                HTTPStatus.FORBIDDEN,
+                "open the page by IP address, as in http://127.0.0.1:PORT/, or give the preview a `key`",
             )
         here = request.path[: len(self._root)].encode("latin-1")
         if not hmac.compare_digest(here, self._root.encode("latin-1")):
-            return _text(HTTPStatus.NOT_FOUND, "nothing here")
+            return _text(HTTPStatus.NOT_FOUND, "no such page; check the key in the address")
         return self._page_named(request.path[len(self._root) :])
 
     def _page_named(self, name: str) -> Answer:
@@ -104,20 +105,23 @@ class PreviewSink:
         stem, _, ending = name.rpartition(".")
         view = next((view for view in VIEWS if view == stem), None)
         if view is None or ending not in ("jpg", "mjpeg"):
-            return _text(HTTPStatus.NOT_FOUND, "nothing here; there are status, {show,camera,pair}.jpg and .mjpeg")
+            return _text(
+                HTTPStatus.NOT_FOUND,
+                "no such page; expected status, {show,camera,pair}.jpg or {show,camera,pair}.mjpeg",
+            )
         if ending == "mjpeg":
-            return Answer(HTTPStatus.OK, follow=view)
+            return Answer(HTTPStatus.OK, mjpeg=view)
         jpeg = self._pictures.jpeg(view)
         if jpeg is None:
-            return _text(HTTPStatus.SERVICE_UNAVAILABLE, "there is no camera picture yet; ask again")
+            return _text(HTTPStatus.SERVICE_UNAVAILABLE, "there is no camera picture yet; try again")
         return Answer(HTTPStatus.OK, "image/jpeg", jpeg)
 
     def _status(self) -> dict[str, object]:
         controls = self._info.controls()
         return {
             "showing": self._info.showing(),
-            "fps": round(self._pulse.fps, 2),
-            "latency": None if (late := self._pulse.latency) is None else round(late, 4),
+            "fps": round(self._rate.fps, 2),
+            "latency": None if (late := self._rate.latency) is None else round(late, 4),
             "prompt": readable(controls.prompt),
             "cues": len(controls.cues),
             "width": self._canvas.width,
@@ -127,7 +131,7 @@ class PreviewSink:
 
 
 def _is_address(host: str) -> bool:
-    """Tell whether `host` (host:port) is no name that somebody else could have chosen; "" is no browser's."""
+    """Tell whether `host` (host:port) is an IP address, localhost, or ""; browsers never send ""."""
     name = host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
     if name.lower() in ("", "localhost"):
         return True
