@@ -1,4 +1,4 @@
-"""What a source is given: canvas, sound ring, counters, and a callback that raises when the source should stop."""
+"""The arguments of every source: canvas, audio ring, counters, and a callback to stop the source."""
 
 import enum
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sdstream.audio.ring import AudioRing
 from sdstream.config.schema import Canvas
 from sdstream.ipc.counters import Counters
-from sdstream.sources.rtmp_server.address import GateAddress
+from sdstream.sources.rtmp_server.address import RtmpServerAddress
 
 DROPS = ("corrupt_packets", "corrupt_pictures", "late_pictures", "queued_pictures")
-"""Counters of pictures (or packets that would have become some) that were left out, by reason."""
+"""Counters of pictures left out (of packets, where decoding failed), by reason."""
 
 COUNTERS = (
     "state",
@@ -24,23 +24,23 @@ COUNTERS = (
     "stalls",
     *DROPS,
 )
-"""Names of a source stage's counters. `state` is a `State`; `width` and `height` are the picture's as decoded;
-`fps` was measured over the last second or more."""
+"""Names of a source stage's counters. `state` is a `State`; `width` and `height` are the size of the decoded picture;
+`fps` is measured over the last second or more."""
 
 
 class State(enum.IntEnum):
-    """How a source is; the number in the `state` counter."""
+    """State of a source; the number in the `state` counter."""
 
     WAITING = 0
-    """It has not delivered a picture yet."""
+    """No picture has come yet."""
     LIVE = 1
     """Pictures come."""
     STALLED = 2
-    """It is connected, and no picture has come for `stall` seconds."""
+    """Connected, and no picture has come for `stall` seconds."""
     LOST = 3
-    """It went away, and is being opened again."""
+    """The sender went away; the stage opens the source again."""
     ENDED = 4
-    """It was a recording, and it is over."""
+    """The recording is over."""
 
 
 STATES = tuple(state.name.lower() for state in State)
@@ -48,12 +48,12 @@ STATES = tuple(state.name.lower() for state in State)
 
 
 class Ended(Exception):
-    """A recording that is not to be looped has been played."""
+    """A recording without `loop` has been played to the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
-    """What one source is given besides its settings."""
+    """The arguments of a source besides the settings."""
 
     canvas: Canvas
     """Size of every picture."""
@@ -62,6 +62,6 @@ class SourceContext:
     ring: AudioRing | None
     """Takes the sound; None: the sound is not wanted."""
     check_running: Callable[[], None]
-    """To be called at least once a second while blocked; raises Lost when the source should stop."""
-    gate: GateAddress | None = None
-    """Where the publications of an RTMP source that listens are fetched."""
+    """A source calls this at least once a second while blocked; raises Lost when the source should stop."""
+    rtmp_server: RtmpServerAddress | None = None
+    """Private address of the RTMP server; None unless the settings have `listen`."""

@@ -1,4 +1,4 @@
-"""Opens a source for some seconds and says what it is: size, rate, jitter, colour, codec, sound."""
+"""Opens a source for some seconds and measures: size, rate, jitter, colour, codec, sound."""
 
 import contextlib
 import statistics
@@ -12,39 +12,29 @@ from sdstream.config.sources import AnySource
 from sdstream.errors import Lost
 from sdstream.frame import SAMPLE_RATE, Frame
 from sdstream.ipc.context import Context, stage_counters
+from sdstream.sources import Source
 from sdstream.sources.context import COUNTERS, DROPS, Ended, SourceContext
 from sdstream.sources.registry import open_source
-from sdstream.sources.rtmp_server import GateAddress, open_gate, run_gate
+from sdstream.sources.rtmp_server import RtmpServerAddress, open_rtmp_server, run_rtmp_server
 
 Fact = str | int | float | None
 
 
 def probe(settings: AnySource, seconds: float) -> dict[str, Fact]:
-    """Return facts about the source, measured for `seconds` from its first picture (or in all, if none comes).
+    """Return facts about the source, measured for `seconds` from the first picture (or in all, if no picture comes).
 
-    `rate` is pictures a second by their own times, `jitter` the standard deviation of their arrival against those
-    times (seconds), `open` the seconds until the first picture. Raises Unavailable, Forbidden, or Lost if it cannot
-    be opened, or shows no picture.
+    `rate` is pictures a second by presentation times, `jitter` the standard deviation of arrival minus presentation
+    time (seconds), `open` the seconds until the first picture. Raises Unavailable, Forbidden, or Lost if the source
+    cannot be opened, or shows no picture.
     """
     context = Context("probe", stage_counters(COUNTERS))
     ring = AudioRing()
-    frames: list[Frame] = []
     began = time.monotonic()
-    deadline = began + seconds
-    with contextlib.ExitStack() as parts:
-        gate = parts.enter_context(_gate(settings))
-        given = SourceContext(Canvas(), context.counters, ring, lambda: None, gate)
-        source = parts.enter_context(open_source(settings, given))
-        while time.monotonic() < deadline:
-            try:
-                frame = source.read()
-            except Ended:
-                break
-            if frame is None:
-                continue
-            if not frames:
-                deadline = time.monotonic() + seconds
-            frames.append(frame)
+    with contextlib.ExitStack() as resources:
+        server = resources.enter_context(_rtmp_server(settings))
+        given = SourceContext(Canvas(), context.counters, ring, lambda: None, server)
+        source = resources.enter_context(open_source(settings, given))
+        frames = _frames(source, began, seconds)
         known = source.facts()
     if not frames:
         raise Lost(f"no picture came within {seconds:g} s")
@@ -59,6 +49,23 @@ def probe(settings: AnySource, seconds: float) -> dict[str, Fact]:
     }
 
 
+def _frames(source: Source, began: float, seconds: float) -> list[Frame]:
+    """Return the pictures until `seconds` after the first picture; none if no picture comes `seconds` after `began`."""
+    frames: list[Frame] = []
+    deadline = began + seconds
+    while time.monotonic() < deadline:
+        try:
+            frame = source.read()
+        except Ended:
+            break
+        if frame is None:
+            continue
+        if not frames:
+            deadline = time.monotonic() + seconds
+        frames.append(frame)
+    return frames
+
+
 def _timing(frames: list[Frame]) -> dict[str, Fact]:
     span = frames[-1].pts - frames[0].pts
     delays = [frame.captured - frame.pts for frame in frames]
@@ -70,18 +77,18 @@ def _timing(frames: list[Frame]) -> dict[str, Fact]:
 
 
 @contextlib.contextmanager
-def _gate(settings: AnySource) -> Iterator[GateAddress | None]:
-    """Run a gate beside us where the settings need one."""
-    gate = open_gate(settings)
-    if gate is None:
+def _rtmp_server(settings: AnySource) -> Iterator[RtmpServerAddress | None]:
+    """Run the RTMP server in a thread if `settings` listen; yield the private address, or None."""
+    server = open_rtmp_server(settings)
+    if server is None:
         yield None
         return
     context = Context.alone()
-    thread = threading.Thread(target=run_gate, args=(context, *gate.arguments), name="gate")
+    thread = threading.Thread(target=run_rtmp_server, args=(context, *server.arguments), name="rtmp_server")
     thread.start()
     try:
-        yield gate.address
+        yield server.address
     finally:
         context.stop()
         thread.join()
-        gate.close()
+        server.close()

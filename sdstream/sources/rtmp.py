@@ -1,4 +1,4 @@
-"""RTMP as a source: fetched from a server, or taken from the gate where a publisher such as OBS delivers it."""
+"""RTMP as a source: fetched from a remote server, or from our RTMP server, where a publisher such as OBS delivers."""
 
 import contextlib
 import select
@@ -12,30 +12,30 @@ from sdstream.redact import mask_url
 from sdstream.sources import Source
 from sdstream.sources.context import SourceContext
 from sdstream.sources.ffmpeg import LIVE_OPTIONS, PATIENCE, FfmpegSource, Input
-from sdstream.sources.rtmp_server.address import GateAddress
+from sdstream.sources.rtmp_server.address import RtmpServerAddress
 from sdstream.system.certificates import default_ca_file
 from sdstream.system.listening import LOOPBACK
 
 _CONNECT = 1.0
-_BUFFER = 256 * 1024  # a small one: pictures that wait in a socket are late pictures
-_HEADER, _FLAGS, _BOTH = 13, 4, 5  # bytes of an FLV header, place of its flags, and the flags of sound and picture
+_BUFFER = 256 * 1024  # bytes; small, because pictures in a socket are late pictures
+_HEADER, _FLAGS, _BOTH = 13, 4, 5  # bytes of an FLV header, index of the flags, and the flags of sound and picture
 _PROTOCOLS = "rtmp,rtmps,rtmpt,rtmpts,tcp,tls,http,https"
 
 
 def open_rtmp(settings: RtmpSourceSettings, context: SourceContext) -> Source:
-    """Return the source for a pull (`url`) or for a publisher that comes to us (`listen`)."""
+    """Return the source that fetches from a server (`url`) or waits for a publisher (`listen`)."""
     if settings.url is not None:
         return FfmpegSource(pull(settings), context)
-    if context.gate is None:
-        raise Bug("an RTMP source that listens was given no gate")
-    return PublisherSource(context.gate, context)
+    if context.rtmp_server is None:
+        raise Bug("an RTMP source with `listen` needs the address of the RTMP server, and got None")
+    return PublisherSource(context.rtmp_server, context)
 
 
 def pull(settings: RtmpSourceSettings) -> Input:
-    """Return how a server's publication is fetched.
+    """Return the input that fetches a publication from a server.
 
-    `timeout` is not among the options: for FFmpeg's RTMP it means to listen. The format is given, so that whatever
-    a server sends is read as FLV or not at all.
+    `timeout` is not among the options: for FFmpeg's RTMP, `timeout` means to listen. The format is given, so that
+    FFmpeg reads the server's bytes as FLV or not at all.
     """
     url = settings.url.get_secret_value() if settings.url else ""
     options = {**LIVE_OPTIONS, "protocol_whitelist": _PROTOCOLS}
@@ -48,10 +48,10 @@ def pull(settings: RtmpSourceSettings) -> Input:
 
 
 class PublisherSource:
-    """Waits at the gate for a publication, and reads it until it ends; then it is Lost, and to be opened anew."""
+    """Waits at our RTMP server for a publication, and reads to the end; then raises Lost, and is to be opened again."""
 
-    def __init__(self, gate: GateAddress, context: SourceContext) -> None:
-        self._gate = gate
+    def __init__(self, server: RtmpServerAddress, context: SourceContext) -> None:
+        self._server = server
         self._context = context
         self._socket: socket.socket | None = None
         self._publication: FfmpegSource | None = None
@@ -61,11 +61,13 @@ class PublisherSource:
         try:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             connection.settimeout(_CONNECT)
-            connection.connect((LOOPBACK, self._gate.port))
-            connection.sendall(self._gate.token)
+            connection.connect((LOOPBACK, self._server.port))
+            connection.sendall(self._server.token)
         except OSError as error:
             connection.close()
-            raise Lost("the RTMP gate does not answer") from error
+            raise Lost(
+                f"our RTMP server does not answer at {LOOPBACK}:{self._server.port}: {error.strerror or error}"
+            ) from error
         connection.settimeout(None)
         self._socket = connection
         return self
@@ -81,21 +83,21 @@ class PublisherSource:
             self._socket = None
 
     def read(self) -> Frame | None:
-        """Return the next picture; None while nobody publishes, or while the publisher is silent."""
+        """Return the next picture; None without a publisher, or while the publisher is silent."""
         if self._publication is None:
-            pipe = _Pipe(self._connection())
-            tracks = pipe.tracks()
+            file = _SocketFile(self._connection())
+            tracks = file.tracks()
             if tracks is None:
                 return None
-            # libav waits for a second track, whatever the header says, unless it is told to look at one packet only
+            # 1 µs probes a single packet: any longer, libav waits for a second track in spite of the header
             options = LIVE_OPTIONS if tracks == _BOTH else {**LIVE_OPTIONS, "analyzeduration": "1"}
-            source = Input(pipe, "the publisher", "flv", options, read_timeout=None)
+            source = Input(file, "the publisher", "flv", options, read_timeout=None)
             self._publication = FfmpegSource(source, self._context)
             self._publication.__enter__()
         return self._publication.read()
 
     def facts(self) -> dict[str, str]:
-        """Return what is known of the publication."""
+        """Return the known facts about the publication."""
         return self._publication.facts() if self._publication else {}
 
     def _connection(self) -> socket.socket:
@@ -104,19 +106,19 @@ class PublisherSource:
         return self._socket
 
 
-class _Pipe:
-    """A file object over the gate's socket: PyAV reads from it, in the reader's thread.
+class _SocketFile:
+    """A file object over the socket to the RTMP server; PyAV calls `read` in the reader's thread.
 
-    An end of file is final for libav, so a publisher's silence must not look like one: `read` waits, however long.
+    An end of file is final for libav, and silence of the publisher is not an end: `read` waits without a limit.
     """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
     def tracks(self) -> int | None:
-        """Return the tracks that the FLV header promises, and leave it to be read; None if it does not come.
+        """Return the tracks in the FLV header, and leave the header to be read; None if no header has come.
 
-        Raises Lost at the end.
+        Raises Lost at the end of the connection.
         """
         if not select.select([self._connection], [], [], PATIENCE)[0]:
             return None
@@ -125,7 +127,7 @@ class _Pipe:
         except ConnectionError:
             start = b""
         if not start:
-            raise Lost("the RTMP gate has closed the door")
+            raise Lost("our RTMP server closed the connection before a publication began")
         return start[_FLAGS] if len(start) == _HEADER else None
 
     def read(self, count: int) -> bytes:

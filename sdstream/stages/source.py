@@ -15,7 +15,7 @@ from sdstream.log import get_logger
 from sdstream.sources import Source
 from sdstream.sources.context import COUNTERS, DROPS, STATES, Ended, SourceContext, State
 from sdstream.sources.registry import open_source
-from sdstream.sources.rtmp_server.address import GateAddress
+from sdstream.sources.rtmp_server.address import RtmpServerAddress
 
 __all__ = ["COUNTERS", "DROPS", "REOPEN_DELAYS", "STATES", "SourcePorts", "State", "run_source"]
 
@@ -35,7 +35,7 @@ class SourcePorts:
     """Takes the sound."""
     latency: Histogram
     """Takes the seconds from receipt until the picture is in the mailbox."""
-    gate: GateAddress | None = None
+    rtmp_server: RtmpServerAddress | None = None
     """Where publications come from, for an RTMP source that listens."""
 
 
@@ -47,7 +47,7 @@ def run_source(context: Context, settings: AnySource, canvas: Canvas, ports: Sou
         counters=context.counters,
         ring=ports.ring if settings.audio else None,
         check_running=_check_running(context, state),
-        gate=ports.gate,
+        rtmp_server=ports.rtmp_server,
     )
     failures = 0
     while context.running:
@@ -68,7 +68,7 @@ def run_source(context: Context, settings: AnySource, canvas: Canvas, ports: Sou
             state.ended()
             _pause(context, float("inf"))
         failures = 0 if state.pictures > shown else failures + 1
-        patience = 0.0 if ports.gate and not failures else REOPEN_DELAYS[min(failures, len(REOPEN_DELAYS) - 1)]
+        patience = 0.0 if ports.rtmp_server and not failures else REOPEN_DELAYS[min(failures, len(REOPEN_DELAYS) - 1)]
         _pause(context, patience)
         if context.running:
             context.counters.add("reopens")

@@ -125,7 +125,7 @@ class Pipeline:
 
     def _facts(self, stage: Stage, failure: Failure) -> Facts:
         wiring = self._wiring
-        roles = {wiring.source: Role.SOURCE, wiring.engine: Role.ENGINE, wiring.gate: Role.GATE}
+        roles = {wiring.source: Role.SOURCE, wiring.engine: Role.ENGINE, wiring.rtmp_server: Role.RTMP_SERVER}
         return Facts(
             failure,
             roles.get(stage, Role.SINK),

@@ -19,7 +19,7 @@ class Role(enum.Enum):
     """What a stage does in the run."""
 
     SOURCE = "source"
-    GATE = "gate"
+    RTMP_SERVER = "rtmp_server"
     ENGINE = "engine"
     SINK = "sink"
 

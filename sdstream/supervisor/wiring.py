@@ -14,7 +14,7 @@ from sdstream.ipc.live_text import LiveText
 from sdstream.ipc.mailbox import Mailbox
 from sdstream.log import LogChoice
 from sdstream.sinks.registry import early_samples
-from sdstream.sources.rtmp_server import Gate, open_gate, run_gate
+from sdstream.sources.rtmp_server import RtmpServer, open_rtmp_server, run_rtmp_server
 from sdstream.stages import engine, sink, source
 from sdstream.stages.on_air import ROOM as ON_AIR_ROOM
 from sdstream.supervisor.body import Body
@@ -58,17 +58,17 @@ class Wiring:
         self.source_latency, self.engine_latency = Histogram(), Histogram()
         self._camera = Mailbox(size, count + 1)
         self._live = Mailbox(size, count)
-        self._gate: Gate | None = open_gate(config.source)
+        self._rtmp_server: RtmpServer | None = open_rtmp_server(config.source)
         self.sinks = [self._sink(index, settings) for index, settings in enumerate(config.sinks)]
-        self.gate = self._gate_stage(self._gate) if self._gate else None
+        self.rtmp_server = self._rtmp_server_stage(self._rtmp_server) if self._rtmp_server else None
         self.source = self._source_stage()
         self.engine = self._engine_stage()
 
     @property
     def stages(self) -> list[Stage]:
         """Every stage, in the order in which they start: the sinks first, so that the show is on air at once."""
-        gate = [self.gate] if self.gate else []
-        return [*(sink.stage for sink in self.sinks), *gate, self.source, self.engine]
+        rtmp_server = [self.rtmp_server] if self.rtmp_server else []
+        return [*(sink.stage for sink in self.sinks), *rtmp_server, self.source, self.engine]
 
     def leave_out(self, stage: Stage) -> None:
         """Go on without the sink of `stage`."""
@@ -78,8 +78,8 @@ class Wiring:
         """Close sockets and bells; closing twice is harmless."""
         self._camera.close()
         self._live.close()
-        if self._gate is not None:
-            self._gate.close()
+        if self._rtmp_server is not None:
+            self._rtmp_server.close()
 
     def _sink(self, index: int, settings: AnySink) -> SinkParts:
         kinds = [sink.kind for sink in self._config.sinks]
@@ -101,8 +101,10 @@ class Wiring:
         )
         return SinkParts(name, settings, stage, latency)
 
-    def _gate_stage(self, gate: Gate) -> Stage:
-        return Stage(Context("gate", stage_counters(())), Body(run_gate, *gate.arguments), logs=self._logs)
+    def _rtmp_server_stage(self, server: RtmpServer) -> Stage:
+        return Stage(
+            Context("rtmp_server", stage_counters(())), Body(run_rtmp_server, *server.arguments), logs=self._logs
+        )
 
     def _source_stage(self) -> Stage:
         config = self._config
@@ -110,7 +112,7 @@ class Wiring:
             output=self._camera.writer(),
             ring=self.ring,
             latency=self.source_latency,
-            gate=self._gate.address if self._gate else None,
+            rtmp_server=self._rtmp_server.address if self._rtmp_server else None,
         )
         context = Context("source", stage_counters(source.COUNTERS))
         return Stage(

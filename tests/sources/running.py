@@ -14,7 +14,7 @@ from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Histogram
 from sdstream.ipc.mailbox import Mailbox, MailboxReader
 from sdstream.sources import marker
-from sdstream.sources.rtmp_server import GateAddress, open_gate, run_gate
+from sdstream.sources.rtmp_server import RtmpServerAddress, open_rtmp_server, run_rtmp_server
 from sdstream.stages import source as body
 from tests.parts.wait import until
 
@@ -64,11 +64,11 @@ class Running:
 
 
 @contextmanager
-def running(settings: AnySource, gate: GateAddress | None = None) -> Iterator[Running]:
+def running(settings: AnySource, server: RtmpServerAddress | None = None) -> Iterator[Running]:
     """Run the body as long as the block lasts; it must end when it is asked to."""
     box, ring, latency = Mailbox(CANVAS.width * CANVAS.height * 3, 1), AudioRing(), Histogram()
     context = Context.alone(*body.COUNTERS)
-    ports = body.SourcePorts(box.writer(), ring, latency, gate)
+    ports = body.SourcePorts(box.writer(), ring, latency, server)
     it = Running(context, box.reader(0), ring, latency, threading.Thread())
 
     def work() -> None:
@@ -88,17 +88,17 @@ def running(settings: AnySource, gate: GateAddress | None = None) -> Iterator[Ru
 
 
 @contextmanager
-def gated(settings: AnySource) -> Iterator[GateAddress]:
-    """Run the gate as long as the block lasts."""
-    gate = open_gate(settings)
-    assert gate is not None
+def rtmp_server_running(settings: AnySource) -> Iterator[RtmpServerAddress]:
+    """Run the RTMP server as long as the block lasts."""
+    server = open_rtmp_server(settings)
+    assert server is not None
     context = Context.alone()
-    thread = threading.Thread(target=run_gate, args=(context, *gate.arguments))
+    thread = threading.Thread(target=run_rtmp_server, args=(context, *server.arguments))
     thread.start()
     try:
-        yield gate.address
+        yield server.address
     finally:
         context.stop()
         thread.join(10)
         assert not thread.is_alive()
-        gate.close()
+        server.close()

@@ -1,4 +1,4 @@
-"""Real publishers, in processes of their own, through the gate into the source; and a real server in between."""
+"""Real publishers, in separate processes, through our RTMP server into the source; and through a foreign server."""
 
 import shutil
 import signal
@@ -16,7 +16,7 @@ from tests.parts.wait import until
 from tests.sources.media import make
 from tests.sources.rtmp_server.peer import Client, media
 from tests.sources.rtmp_server.test_server import KEY, free_port, listen
-from tests.sources.running import gated, running
+from tests.sources.running import rtmp_server_running, running
 
 _QUICK = {"libsvtav1": {"preset": "12"}, "libvpx-vp9": {"deadline": "realtime"}}
 _NGINX = """
@@ -38,7 +38,7 @@ def settings():
 
 @pytest.fixture
 def source(settings):
-    with gated(settings) as gate, running(settings, gate) as source:
+    with rtmp_server_running(settings) as server, running(settings, server) as source:
         yield source
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 WRONG_ARGUMENTS = """
 from sdstream.ipc.child_process import ChildProcess
 from sdstream.ipc.context import Context
-from sdstream.sources.rtmp_server import Gate, run_gate
+from sdstream.sources.rtmp_server import RtmpServer, run_rtmp_server
 from sdstream.supervisor.body import Body
 from sdstream.supervisor.stage import Stage
 
@@ -20,18 +20,18 @@ def run(context: Context, name: str, *, seconds: float = 1.0) -> None: ...
 
 def no_context(seconds: float) -> None: ...
 
-def right(context: Context, gate: Gate) -> None:
+def right(context: Context, server: RtmpServer) -> None:
     Stage(context, Body(run, "a"))
     Stage(context, Body(run, "a", seconds=2.0))
-    Stage(context, Body(run_gate, *gate.arguments))
+    Stage(context, Body(run_rtmp_server, *server.arguments))
     ChildProcess("child", run, context, "a")
 
-def wrong(context: Context, gate: Gate) -> None:
+def wrong(context: Context, server: RtmpServer) -> None:
     Body(run, 1)  # type: ignore[arg-type]
     Body(run)  # type: ignore[call-arg]
     Body(run, "a", 2.0)  # type: ignore[call-arg]
     Body(run, "a", second=2.0)  # type: ignore[call-arg]
-    Body(run_gate, *gate.arguments[1:])  # type: ignore[arg-type, call-arg]
+    Body(run_rtmp_server, *server.arguments[1:])  # type: ignore[arg-type, call-arg]
     Body(no_context)  # type: ignore[arg-type]
     Stage(context, run)  # type: ignore[arg-type]
     ChildProcess("child", run, context)  # type: ignore[call-arg]

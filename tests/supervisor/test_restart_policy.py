@@ -35,7 +35,7 @@ def test_what_is_not_there_yet_is_waited_for_and_no_try_is_counted(role: Role) -
     ("role", "decision"),
     [
         (Role.SOURCE, Decision(Action.RESTART, 2)),
-        (Role.GATE, Decision(Action.RESTART, 2)),
+        (Role.RTMP_SERVER, Decision(Action.RESTART, 2)),
         (Role.SINK, Decision(Action.RESTART, 2)),
         (Role.ENGINE, Decision(Action.END, 3, 70, HANG.message)),
     ],
@@ -69,7 +69,7 @@ def test_what_another_try_cannot_mend_ends_the_run_at_once_with_its_exit_status(
         (Role.SINK, False, 1, Action.END),
         (Role.SOURCE, False, 2, Action.END),
         (Role.ENGINE, False, 2, Action.END),
-        (Role.GATE, False, 2, Action.END),
+        (Role.RTMP_SERVER, False, 2, Action.END),
     ],
 )
 def test_an_optional_sink_is_left_out_if_another_sink_stays(role, optional, other_sinks, action) -> None:

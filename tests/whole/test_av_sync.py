@@ -94,8 +94,8 @@ def test_sound_leaves_an_ndi_sender_with_its_picture(tmp_path: Path) -> None:
     (tmp_path / "second").mkdir()
     out = tmp_path / "show.mkv"
     common = {"version": 1, "canvas": {"width": 320, "height": 180}, "engine": {"kind": "passthrough"}}
-    gate = {"kind": "rtmp", "listen": "127.0.0.1:1935", "key": KEY}
-    first = {**common, "source": gate, "sinks": [{"kind": "ndi"}]}
+    listening = {"kind": "rtmp", "listen": "127.0.0.1:1935", "key": KEY}
+    first = {**common, "source": listening, "sinks": [{"kind": "ndi"}]}
     file = {"kind": "ffmpeg", "url": str(out), "preset": "ultrafast"}
     second = {**common, "source": {"kind": "ndi", "url": "127.0.0.1:5961"}, "sinks": [file]}
     with network.private_network() as private:

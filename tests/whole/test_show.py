@@ -50,12 +50,12 @@ def colours(path: Path) -> list[np.ndarray]:
 def test_real_footage_is_restyled_and_every_output_keeps_the_rate(
     way: str, private: Network, model: Path, clips: Path, tmp_path: Path
 ) -> None:
-    gate = {"kind": "rtmp", "listen": "127.0.0.1:1936", "key": KEY}
+    listening = {"kind": "rtmp", "listen": "127.0.0.1:1936", "key": KEY}
     sent_by = {
         "rtmp": {"kind": "ffmpeg", "url": f"rtmp://127.0.0.1:1936/live/{KEY}", "preset": "ultrafast"},
         "ndi": {"kind": "ndi", "name": "sdstream footage"},
     }
-    taken_by = {"rtmp": gate, "ndi": {"kind": "ndi", "url": f"127.0.0.1:{ndi.SECOND_SENDER}"}}
+    taken_by = {"rtmp": listening, "ndi": {"kind": "ndi", "url": f"127.0.0.1:{ndi.SECOND_SENDER}"}}
     footage = {"kind": "ffmpeg", "url": str(clips / "05_cartoon_big_buck_bunny.mp4"), "loop": True}
     engine = {"model": str(model), "width": 64, "height": 64, "device": "cpu"}
     controls = {"steps": [10, 45], "similarity": {"mode": "off"}}

@@ -24,7 +24,7 @@ from sdstream.ipc.counters import Histogram
 from sdstream.ipc.mailbox import Mailbox, MailboxReader
 from sdstream.log import LogChoice
 from sdstream.sinks import STAMPED_EARLY
-from sdstream.sources.rtmp_server import open_gate, run_gate
+from sdstream.sources.rtmp_server import open_rtmp_server, run_rtmp_server
 from sdstream.stages.source import COUNTERS, SourcePorts, run_source
 
 FPS = 30
@@ -101,19 +101,19 @@ class Wait:
 def _source(file: Path) -> Iterator[tuple[MailboxReader, AudioRing]]:
     """Run the daemon's own RTMP server and source stage in threads, and a publisher of `file` in a process."""
     settings = RtmpSourceSettings.model_validate({"kind": "rtmp", "listen": "127.0.0.1:0", "key": _KEY})
-    gate = open_gate(settings)
-    assert gate is not None, "an RTMP source that listens has a gate"
+    server = open_rtmp_server(settings)
+    assert server is not None, "an RTMP source with `listen` has an RTMP server"
     box, ring = Mailbox(_CANVAS.width * _CANVAS.height * 3, 1), AudioRing()
-    ports = SourcePorts(box.writer(), ring, Histogram(), gate.address)
+    ports = SourcePorts(box.writer(), ring, Histogram(), server.address)
     contexts = [Context.alone(), Context.alone(*COUNTERS)]
     threads = [
-        threading.Thread(target=run_gate, args=(contexts[0], *gate.arguments)),
+        threading.Thread(target=run_rtmp_server, args=(contexts[0], *server.arguments)),
         threading.Thread(target=run_source, args=(contexts[1], settings, _CANVAS, ports)),
     ]
     for thread in threads:
         thread.start()
     try:
-        url = f"rtmp://127.0.0.1:{gate.public.getsockname()[1]}/live/{_KEY}"
+        url = f"rtmp://127.0.0.1:{server.public.getsockname()[1]}/live/{_KEY}"
         with publisher(file, url, LogChoice("error")):
             yield box.reader(0), ring
     finally:
@@ -121,5 +121,5 @@ def _source(file: Path) -> Iterator[tuple[MailboxReader, AudioRing]]:
             context.stop()
         for thread in threads:
             thread.join(10.0)
-        gate.close()
+        server.close()
         box.close()

@@ -1,4 +1,4 @@
-"""The gate's two doors: the public port for publishers, and a loopback port where the source fetches publications."""
+"""The server's two ports: the public port for publishers, and a loopback port for the source."""
 
 import secrets
 import socket
@@ -10,47 +10,50 @@ from sdstream.system.listening import BACKLOG, LOOPBACK, listen_at
 
 
 @dataclass(frozen=True, slots=True)
-class GateAddress:
-    """The private side of the gate."""
+class RtmpServerAddress:
+    """The address for the source."""
 
     port: int
     """TCP port on 127.0.0.1."""
     token: bytes = field(repr=False)
-    """32 random bytes, to be sent first."""
+    """32 random bytes; the source sends the token first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """Both doors, listening. The supervisor owns them, so the ports stay bound whatever process dies."""
+class RtmpServer:
+    """The two listening sockets. The supervisor owns the sockets, so the ports stay bound when a process dies."""
 
     public: socket.socket
+    """For publishers."""
     private: socket.socket
+    """On loopback, for the source."""
     settings: RtmpSourceSettings
-    address: GateAddress
+    address: RtmpServerAddress
 
     @property
     def arguments(self) -> tuple[socket.socket, socket.socket, RtmpSourceSettings, bytes]:
-        """What `run_gate` takes after its context."""
+        """The arguments of `run_rtmp_server` after the context."""
         return self.public, self.private, self.settings, self.address.token
 
     def close(self) -> None:
-        """Give the ports back; closing twice is harmless."""
+        """Free the ports; closing twice is harmless."""
         self.public.close()
         self.private.close()
 
 
-def open_gate(settings: AnySource) -> Gate | None:
-    """Bind both doors; None if `settings` do not ask for a gate. That an open door has a key, they have checked.
+def open_rtmp_server(settings: AnySource) -> RtmpServer | None:
+    """Bind both ports; return None for settings without `listen`.
 
-    Raises Unavailable if the port is taken, Forbidden if it is a privileged one.
+    The settings have checked that a port beyond loopback has a key. Raises Unavailable if the port is taken, Forbidden
+    if the port is privileged.
     """
     if not isinstance(settings, RtmpSourceSettings) or settings.listen is None:
         return None
     private = socket.create_server((LOOPBACK, 0), backlog=BACKLOG)
-    address = GateAddress(private.getsockname()[1], secrets.token_bytes(32))
+    address = RtmpServerAddress(private.getsockname()[1], secrets.token_bytes(32))
     try:
         public = listen_at(settings.listen, "source.listen")
     except SdstreamError:
         private.close()
         raise
-    return Gate(public, private, settings, address)
+    return RtmpServer(public, private, settings, address)

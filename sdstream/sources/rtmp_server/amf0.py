@@ -1,4 +1,4 @@
-"""Action Message Format 0 (Adobe, 2007), as far as RTMP commands need it, read with every length checked."""
+"""Action Message Format 0 (Adobe, 2007), the part for RTMP commands, read with every length checked."""
 
 import struct
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ _MOST_VALUES = 4096
 
 
 class ProtocolError(Lost):
-    """A peer does not speak RTMP as it should: it is disconnected, and nothing else happens."""
+    """A peer broke the rules of RTMP; the server disconnects the peer, and nothing more happens."""
 
 
 def encode(*values: Value) -> bytes:
-    """Return `values` one after the other."""
+    """Return `values` encoded in order. Raises TypeError for a type that AMF0 lacks."""
     return b"".join(_encode(value) for value in values)
 
 
@@ -44,7 +44,7 @@ def _short(text: str) -> bytes:
 
 
 def decode(data: bytes) -> list[Value]:
-    """Return all values in `data`. Raises ProtocolError if it is cut off, too deep, too many, or of unknown type."""
+    """Return all values in `data`. Raises ProtocolError for cut data, deep nesting, many values, or an unknown type."""
     reader = _Reader(data)
     values = []
     while reader.left:
@@ -55,22 +55,22 @@ def decode(data: bytes) -> list[Value]:
 class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._place = 0
+        self._offset = 0
         self._values = 0
 
     @property
     def left(self) -> int:
-        return len(self._data) - self._place
+        return len(self._data) - self._offset
 
     def value(self, depth: int) -> Value:
         self._values += 1
         if depth > _DEEPEST or self._values > _MOST_VALUES:
-            raise ProtocolError("AMF0: too deep or too many values")
+            raise ProtocolError(f"AMF0: more than {_DEEPEST} levels or {_MOST_VALUES} values")
         kind = self._take(1)[0]
         if kind in {_NUMBER, _DATE}:
             (number,) = struct.unpack(">d", self._take(8))
             if kind == _DATE:
-                self._take(2)  # time zone, to be ignored
+                self._take(2)  # time zone, ignored
             return number
         if kind == _BOOLEAN:
             return bool(self._take(1)[0])
@@ -86,18 +86,18 @@ class _Reader:
         if kind == _STRICT_ARRAY:
             return [self.value(depth + 1) for _ in range(self._count())]
         if kind == _ECMA_ARRAY:
-            self._count()  # said by some to be wrong; the end marker counts
+            self._count()  # ignored, because some encoders write a wrong count; the end marker counts
         elif kind == _TYPED_OBJECT:
             self._text(2)
         elif kind != _OBJECT:
-            raise ProtocolError(f"AMF0: type {kind} is not known")
+            raise ProtocolError(f"AMF0: unknown type {kind}")
         return self._fields(depth)
 
     def _fields(self, depth: int) -> dict[str, Value]:
         found: dict[str, Value] = {}
         while self.left:
             key = self._text(2)
-            if not key and self.left and self._data[self._place] == _END:
+            if not key and self.left and self._data[self._offset] == _END:
                 self._take(1)
                 break
             found[key] = self.value(depth + 1)
@@ -113,6 +113,6 @@ class _Reader:
 
     def _take(self, count: int) -> bytes:
         if count > self.left:
-            raise ProtocolError("AMF0: cut off")
-        self._place += count
-        return self._data[self._place - count : self._place]
+            raise ProtocolError(f"AMF0: the data ends early; expected {count} more bytes, got {self.left}")
+        self._offset += count
+        return self._data[self._offset - count : self._offset]

@@ -1,7 +1,7 @@
 """RTMP's chunk layer (Adobe's specification 1.0, section 5.3) without any I/O: bytes in, messages out, and back.
 
-What a peer can make us keep is bounded: at most 32 chunk streams, each message as long as the session allows, and
-all unfinished messages together no longer than two of them.
+The memory for a peer is bounded: at most 32 chunk streams, each message at most as long as the session allows, and all
+unfinished messages together at most twice as long.
 """
 
 import struct
@@ -18,7 +18,7 @@ _HEADER_BYTES = (11, 7, 3, 0)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One RTMP message."""
+    """An RTMP message."""
 
     kind: int
     timestamp: int
@@ -28,8 +28,8 @@ class Message:
 
 
 @dataclass(slots=True)
-class _Lane:
-    """A chunk stream: the header that the next one may refer to, and the message under way."""
+class _ChunkStream:
+    """A chunk stream: the last header, because the next header may refer back, and the unfinished message."""
 
     kind: int = 0
     length: int = 0
@@ -43,32 +43,32 @@ class _Lane:
 
 
 class ChunkReader:
-    """Puts messages together again."""
+    """Joins chunks to messages."""
 
     def __init__(self, longest: int) -> None:
         self.longest = longest
-        """Bytes that a message may have."""
+        """Longest message in bytes; a longer message is a ProtocolError."""
         self.chunk_size = 128
-        self._lanes: dict[int, _Lane] = {}
+        self._streams: dict[int, _ChunkStream] = {}
         self._buffer = bytearray()
-        self._lane: _Lane | None = None  # whose payload comes next
-        self._missing = 0  # bytes of that chunk's payload
+        self._current: _ChunkStream | None = None  # the chunk stream of the next payload
+        self._missing = 0  # bytes left of the present chunk's payload
 
     @property
     def held(self) -> int:
-        """Bytes that are kept for unfinished messages."""
-        return len(self._buffer) + sum(len(lane.parts) for lane in self._lanes.values())
+        """Bytes kept for unfinished messages."""
+        return len(self._buffer) + sum(len(stream.parts) for stream in self._streams.values())
 
     def feed(self, data: bytes) -> None:
-        """Take bytes in; `next_message` takes messages out."""
+        """Add bytes; `next_message` returns the messages."""
         self._buffer += data
 
     def next_message(self) -> Message | None:
-        """Return the next whole message, None if there is none yet. Raises ProtocolError."""
+        """Return the next complete message; None until all bytes are here. Raises ProtocolError."""
         while True:
-            if self._lane is None and not self._header():
+            if self._current is None and not self._read_header():
                 return None
-            message = self._payload()
+            message = self._read_payload()
             if message is not None:
                 return message
             if self._missing:
@@ -76,91 +76,102 @@ class ChunkReader:
 
     def abort(self, chunk_stream: int) -> None:
         """Forget the unfinished message of a chunk stream."""
-        if lane := self._lanes.get(chunk_stream):
-            lane.parts.clear()
-            lane.open = False
+        if stream := self._streams.get(chunk_stream):
+            stream.parts.clear()
+            stream.open = False
 
-    def _header(self) -> bool:
-        """Read a chunk's header if it is here whole."""
+    def _read_header(self) -> bool:
+        """Read a chunk's header; False until all bytes of the header are here."""
         data = self._buffer
-        if not data:
+        basic = _basic_header(data)
+        if basic is None:
             return False
-        form, number, place = data[0] >> 6, data[0] & 63, 1
-        if number < 2:
-            place = 2 + number
-            if len(data) < place:
-                return False
-            number = data[1] + 64 + (data[2] << 8 if number else 0)
-        size = _HEADER_BYTES[form]
-        if len(data) < place + size:
+        fmt, number, offset = basic
+        size = _HEADER_BYTES[fmt]
+        if len(data) < offset + size:
             return False
-        lane = self._lanes.get(number) or _Lane()
-        fields = bytes(data[place : place + size])
-        place += size
-        stamp = int.from_bytes(fields[:3], "big") if form < 3 else 0
-        extended = stamp == _EXTENDED if form < 3 else lane.extended
+        stream = self._streams.get(number) or _ChunkStream()
+        fields = bytes(data[offset : offset + size])
+        offset += size
+        timestamp = int.from_bytes(fields[:3], "big") if fmt < 3 else 0
+        extended = timestamp == _EXTENDED if fmt < 3 else stream.extended
         if extended:
-            if len(data) < place + 4:
+            if len(data) < offset + 4:
                 return False
-            stamp = int.from_bytes(data[place : place + 4], "big")
-            place += 4
-        self._admit(number, lane, form)
-        self._begin(lane, form, fields, stamp, extended)
-        del data[:place]
+            timestamp = int.from_bytes(data[offset : offset + 4], "big")
+            offset += 4
+        self._admit(number, stream, fmt)
+        self._begin(stream, fmt, fields, timestamp, extended)
+        del data[:offset]
         return True
 
-    def _admit(self, number: int, lane: _Lane, form: int) -> None:
-        if form and not lane.known:
-            raise ProtocolError("RTMP: a chunk refers to a header that was never sent")
-        if number not in self._lanes:
-            if len(self._lanes) >= _MOST_CHUNK_STREAMS:
-                raise ProtocolError("RTMP: too many chunk streams")
-            self._lanes[number] = lane
+    def _admit(self, number: int, stream: _ChunkStream, fmt: int) -> None:
+        if fmt and not stream.known:
+            raise ProtocolError(f"RTMP: chunk stream {number} refers to a header never sent")
+        if number not in self._streams:
+            if len(self._streams) >= _MOST_CHUNK_STREAMS:
+                raise ProtocolError(f"RTMP: more than {_MOST_CHUNK_STREAMS} chunk streams")
+            self._streams[number] = stream
 
-    def _begin(self, lane: _Lane, form: int, fields: bytes, stamp: int, extended: bool) -> None:
-        if form < 3:
-            if lane.open:
-                raise ProtocolError("RTMP: a message begins within another one")
-            lane.extended = extended
-            lane.step = stamp
-        if form < 2:
-            lane.length, lane.kind = int.from_bytes(fields[3:6], "big"), fields[6]
-        if form == 0:
-            lane.message_stream = int.from_bytes(fields[7:11], "little")
-            lane.timestamp = stamp
-            lane.known = True
-        elif not lane.open:
-            lane.timestamp = (lane.timestamp + lane.step) & 0xFFFFFFFF
-        if lane.length > self.longest:
-            raise ProtocolError(f"RTMP: a message of {lane.length} bytes is too long")
-        lane.open = True
-        self._lane = lane
-        self._missing = min(self.chunk_size, lane.length - len(lane.parts))
+    def _begin(self, stream: _ChunkStream, fmt: int, fields: bytes, timestamp: int, extended: bool) -> None:
+        if fmt < 3:
+            if stream.open:
+                raise ProtocolError("RTMP: a message begins before the end of the last message")
+            stream.extended = extended
+            stream.step = timestamp
+        if fmt < 2:
+            stream.length, stream.kind = int.from_bytes(fields[3:6], "big"), fields[6]
+        if fmt == 0:
+            stream.message_stream = int.from_bytes(fields[7:11], "little")
+            stream.timestamp = timestamp
+            stream.known = True
+        elif not stream.open:
+            stream.timestamp = (stream.timestamp + stream.step) & 0xFFFFFFFF
+        if stream.length > self.longest:
+            raise ProtocolError(f"RTMP: a message of {stream.length} bytes; at most {self.longest} are allowed")
+        stream.open = True
+        self._current = stream
+        self._missing = min(self.chunk_size, stream.length - len(stream.parts))
 
-    def _payload(self) -> Message | None:
-        lane = self._lane
-        if lane is None:
+    def _read_payload(self) -> Message | None:
+        stream = self._current
+        if stream is None:
             return None
         part = self._buffer[: self._missing]
-        lane.parts += part
+        stream.parts += part
         del self._buffer[: len(part)]
         self._missing -= len(part)
         if self._missing:
-            if sum(len(other.parts) for other in self._lanes.values()) > 2 * self.longest:
-                raise ProtocolError("RTMP: too much in unfinished messages")
+            if sum(len(each.parts) for each in self._streams.values()) > 2 * self.longest:
+                raise ProtocolError(f"RTMP: more than {2 * self.longest} bytes in unfinished messages")
             return None
-        self._lane = None
-        if len(lane.parts) < lane.length:
+        self._current = None
+        if len(stream.parts) < stream.length:
             return None
-        message = Message(lane.kind, lane.timestamp, bytes(lane.parts), lane.message_stream)
-        lane.parts = bytearray()
-        lane.open = False
+        message = Message(stream.kind, stream.timestamp, bytes(stream.parts), stream.message_stream)
+        stream.parts = bytearray()
+        stream.open = False
         return message
+
+
+def _basic_header(data: bytearray) -> tuple[int, int, int] | None:
+    """Return fmt, chunk stream id and length in bytes of the basic header (section 5.3.1.1); None if incomplete."""
+    if not data:
+        return None
+    fmt, number = data[0] >> 6, data[0] & 63
+    if number >= 2:
+        return fmt, number, 1
+    length = 2 + number
+    if len(data) < length:
+        return None
+    return fmt, data[1] + 64 + (data[2] << 8 if number else 0), length
 
 
 def write_message(message: Message, chunk_stream: int, chunk_size: int) -> bytes:
     """Return `message` as chunks; `chunk_stream` is 2-63, the timestamp less than 2**24 - 1."""
-    stamp, length = message.timestamp.to_bytes(3, "big"), len(message.payload).to_bytes(3, "big")
-    head = bytes([chunk_stream]) + stamp + length + bytes([message.kind]) + struct.pack("<I", message.message_stream)
-    pieces = [message.payload[i : i + chunk_size] for i in range(0, len(message.payload), chunk_size)] or [b""]
-    return head + bytes([0xC0 | chunk_stream]).join(pieces)
+    timestamp, length = message.timestamp.to_bytes(3, "big"), len(message.payload).to_bytes(3, "big")
+    head = (
+        bytes([chunk_stream]) + timestamp + length + bytes([message.kind]) + struct.pack("<I", message.message_stream)
+    )
+    chunks = [message.payload[i : i + chunk_size] for i in range(0, len(message.payload), chunk_size)] or [b""]
+    return head + bytes([0xC0 | chunk_stream]).join(chunks)

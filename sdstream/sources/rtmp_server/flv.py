@@ -1,4 +1,4 @@
-"""FLV (Adobe's specification 10.1, annex E; Enhanced RTMP v2): writes tags, and reads of them what it must."""
+"""FLV (Adobe's specification 10.1, annex E; Enhanced RTMP v2): writes tags, and reads the first bytes of each tag."""
 
 import struct
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ _SEQUENCE_START, _MULTITRACK = 0, {VIDEO: 6, AUDIO: 5}
 
 
 def header(flags: int) -> bytes:
-    """Return the start of a file that has the tracks in `flags`; FFmpeg waits for each of them, and for no other."""
+    """Return the start of a file with the tracks in `flags`; FFmpeg waits for exactly the tracks in `flags`."""
     return b"FLV\1" + bytes([flags]) + struct.pack(">II", 9, 0)
 
 
 def tag(media: Media) -> bytes:
-    """Return one tag with its back pointer."""
+    """Return a tag with the back pointer."""
     size = len(media.payload)
     stamp = media.timestamp & 0xFFFFFFFF
     head = struct.pack(">B", media.kind) + size.to_bytes(3, "big") + (stamp & 0xFFFFFF).to_bytes(3, "big")
@@ -28,7 +28,7 @@ def tag(media: Media) -> bytes:
 
 
 def is_sequence_header(media: Media) -> bool:
-    """Tell whether it is a decoder's configuration, to be had before the first picture or sound."""
+    """Tell whether `media` is the configuration of a decoder, needed before the first picture or sound."""
     data = media.payload
     if len(data) < 2 or media.kind == DATA:
         return False
@@ -43,23 +43,23 @@ def is_sequence_header(media: Media) -> bool:
 
 
 def is_key_frame(media: Media) -> bool:
-    """Tell whether it is a picture that needs no other one."""
+    """Tell whether `media` is a picture decodable without earlier pictures."""
     if media.kind != VIDEO or len(media.payload) < 2 or is_sequence_header(media):
         return False
     return media.payload[0] >> 4 & 7 == _KEY_FRAME
 
 
 def is_picture_or_sound(media: Media) -> bool:
-    """Tell whether it is something to decode: not empty, and not a command to a player."""
+    """Tell whether `media` can be decoded: not empty, and not a command to a player."""
     if media.kind == DATA or not media.payload:
         return False
     return media.kind == AUDIO or media.payload[0] >> 4 & 7 != _COMMAND_FRAME
 
 
 def announced_tracks(media: Media) -> int | None:
-    """Return the tracks that onMetaData announces; None if it is something else.
+    """Return the tracks announced in `media`; None unless the message is onMetaData.
 
-    Raises ProtocolError if it cannot be read.
+    Raises ProtocolError for malformed data.
     """
     values = amf0.decode(media.payload)
     if values and values[0] == "@setDataFrame":

@@ -1,7 +1,7 @@
 """The server's side of an RTMP publication, without any I/O: bytes in; events, and bytes to send, out.
 
-Adobe's specification 1.0 with the plain handshake, which OBS (librtmp), FFmpeg and GStreamer all speak. It plays
-nothing to anybody: a peer can publish, or it can go.
+Adobe's specification 1.0 with the plain handshake, which OBS (librtmp), FFmpeg and GStreamer all speak. A peer can
+publish, and never play.
 """
 
 import enum
@@ -17,22 +17,22 @@ from sdstream.sources.rtmp_server.chunks import ChunkReader, Message
 VERSION = 3
 HANDSHAKE = 1536
 LONGEST_COMMAND = 64 * 1024
-"""Bytes that a message may have before its sender was let in."""
+"""Longest message (bytes) from a peer before `accept`."""
 LONGEST_MEDIA = 8 * 1024 * 1024
-"""Bytes that a message may have afterwards: a key frame of 4K."""
+"""Longest message (bytes) from a peer after `accept`: a key frame of 4K."""
 _OUR_CHUNK_SIZE = 4096
 _WINDOW = 2_500_000
 _MEDIA = {chunks.AUDIO, chunks.VIDEO, chunks.DATA}
-_NAMELESS = {"releaseStream", "FCPublish", "FCUnpublish", "_checkbw", "getStreamLength"}
+_CONFIRMED_ONLY = {"releaseStream", "FCPublish", "FCUnpublish", "_checkbw", "getStreamLength"}
 
 
 @dataclass(frozen=True, slots=True)
 class PublishRequest:
-    """A peer wants to publish; answer with `accept` or `reject`."""
+    """A peer asks to publish; answer with `accept` or `reject`."""
 
     app: str
     name: str
-    """Stream name: what streaming programs call the stream key."""
+    """Stream name, called stream key in streaming programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +47,39 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The peer says that its publication is over."""
+    """The peer ended the publication."""
 
 
 Event = PublishRequest | Media | Finished
 
 
 class _Phase(enum.Enum):
-    HELLO = 0
-    ECHO = 1
+    AWAIT_C0_C1 = 0
+    AWAIT_C2 = 1
     CONNECT = 2
     CONNECTED = 3
-    ASKED = 4
+    PUBLISH_ASKED = 4
     PUBLISHING = 5
     OVER = 6
 
 
 class Session:
-    """One peer. `receive` raises ProtocolError, and nothing else, for whatever a peer may send."""
+    """The connection of a peer. `receive` raises ProtocolError, and nothing else, for any bytes."""
 
     def __init__(self) -> None:
-        self._phase = _Phase.HELLO
+        self._phase = _Phase.AWAIT_C0_C1
         self._start = bytearray()
         self._reader = ChunkReader(LONGEST_COMMAND)
         self._out = bytearray()
         self._out_chunk_size = 128
         self._app = ""
         self._received = self._acknowledged = 0
-        self._their_window = 0
+        self._peer_window = 0
         self._message_stream = 1
 
     @property
     def held(self) -> int:
-        """Bytes kept of what the peer has sent."""
+        """Bytes of the peer kept in memory."""
         return len(self._start) + self._reader.held
 
     @property
@@ -87,21 +87,21 @@ class Session:
         return self._phase is _Phase.OVER
 
     def outgoing(self) -> bytes:
-        """Return what is to be sent, and forget it."""
+        """Return the bytes to send, and forget the bytes."""
         data = bytes(self._out)
         self._out.clear()
         return data
 
     def receive(self, data: bytes) -> Iterator[Event]:
-        """Take bytes in, and yield what they mean. Raises ProtocolError.
+        """Take bytes in, and yield the events. Raises ProtocolError.
 
-        After a PublishRequest the answer must be given before the iteration goes on.
+        After a PublishRequest, call `accept` or `reject` before the iteration goes on.
         """
         self._received += len(data)
-        if self._phase in {_Phase.HELLO, _Phase.ECHO}:
+        if self._phase in {_Phase.AWAIT_C0_C1, _Phase.AWAIT_C2}:
             self._start += data
             data = self._shake_hands()
-        if self._phase in {_Phase.HELLO, _Phase.ECHO} or self._over:
+        if self._phase in {_Phase.AWAIT_C0_C1, _Phase.AWAIT_C2} or self._over:
             return
         self._reader.feed(data)
         while not self._over and (message := self._reader.next_message()) is not None:
@@ -115,23 +115,23 @@ class Session:
         self._status("status", "NetStream.Publish.Start", "publishing")
 
     def reject(self, description: str) -> None:
-        """Refuse the peer; the connection is to be closed once this has been sent."""
+        """Refuse the peer; close the connection after sending `outgoing`."""
         self._phase = _Phase.OVER
         self._status("error", "NetStream.Publish.BadName", description)
 
     def _shake_hands(self) -> bytes:
-        """Answer C0 and C1, wait for C2; return what follows it."""
+        """Answer C0 and C1, wait for C2; return the bytes after C2."""
         start = self._start
-        if self._phase is _Phase.HELLO and start:
+        if self._phase is _Phase.AWAIT_C0_C1 and start:
             if start[0] != VERSION:
-                raise ProtocolError(f"RTMP: version {start[0]} is not {VERSION}")
+                raise ProtocolError(f"RTMP: version {start[0]}; expected {VERSION}")
             if len(start) > HANDSHAKE:
-                theirs = bytes(start[1 : 1 + HANDSHAKE])
-                ours = bytes(8) + os.urandom(HANDSHAKE - 8)
-                self._out += bytes([VERSION]) + ours + theirs
+                peer_random = bytes(start[1 : 1 + HANDSHAKE])
+                our_random = bytes(8) + os.urandom(HANDSHAKE - 8)
+                self._out += bytes([VERSION]) + our_random + peer_random
                 del start[: 1 + HANDSHAKE]
-                self._phase = _Phase.ECHO
-        if self._phase is _Phase.ECHO and len(start) >= HANDSHAKE:
+                self._phase = _Phase.AWAIT_C2
+        if self._phase is _Phase.AWAIT_C2 and len(start) >= HANDSHAKE:
             rest = bytes(start[HANDSHAKE:])
             start.clear()
             self._phase = _Phase.CONNECT
@@ -153,19 +153,19 @@ class Session:
 
     def _control(self, kind: int, payload: bytes) -> None:
         if len(payload) < 4:
-            raise ProtocolError("RTMP: a control message is cut off")
+            raise ProtocolError(f"RTMP: a control message of {len(payload)} bytes; expected 4 or more")
         (value,) = struct.unpack(">I", payload[:4])
         if kind == chunks.ABORT:
             self._reader.abort(value)
         elif kind == chunks.WINDOW_SIZE:
-            self._their_window = value
+            self._peer_window = value
         elif not 1 <= value <= 0x7FFFFFFF:
-            raise ProtocolError(f"RTMP: a chunk size of {value} is not allowed")
+            raise ProtocolError(f"RTMP: a chunk size of {value}; expected 1 to {0x7FFFFFFF}")
         else:
             self._reader.chunk_size = min(value, LONGEST_MEDIA)
 
     def _ping(self, payload: bytes) -> None:
-        if payload[:2] == b"\0\6":  # PingRequest; the answer carries the same time
+        if payload[:2] == b"\0\6":  # PingRequest; the answer repeats the time
             self._send(Message(chunks.USER_CONTROL, 0, b"\0\7" + payload[2:6]), 2)
 
     def _media(self, message: Message) -> Iterator[Event]:
@@ -175,16 +175,16 @@ class Session:
             yield Media(chunks.DATA if amf3 else message.kind, message.timestamp, payload)
 
     def _aggregate(self, message: Message) -> Iterator[Event]:
-        """Split an aggregate message: it is FLV tags, whose times count from the first one's."""
-        data, place, first = message.payload, 0, None
-        while place + 11 <= len(data):
-            kind, length = data[place], int.from_bytes(data[place + 1 : place + 4], "big")
-            stamp = int.from_bytes(data[place + 4 : place + 7], "big") | data[place + 7] << 24
+        """Split an aggregate message of FLV tags; times count from the time of the first tag."""
+        data, offset, first = message.payload, 0, None
+        while offset + 11 <= len(data):
+            kind, length = data[offset], int.from_bytes(data[offset + 1 : offset + 4], "big")
+            stamp = int.from_bytes(data[offset + 4 : offset + 7], "big") | data[offset + 7] << 24
             first = stamp if first is None else first
-            payload = data[place + 11 : place + 11 + length]
+            payload = data[offset + 11 : offset + 11 + length]
             if len(payload) < length:
-                raise ProtocolError("RTMP: an aggregate message is cut off")
-            place += 15 + length
+                raise ProtocolError("RTMP: an aggregate message ends within a tag")
+            offset += 15 + length
             if kind in _MEDIA:
                 yield from self._media(Message(kind, (message.timestamp + stamp - first) & 0xFFFFFFFF, payload))
 
@@ -192,7 +192,7 @@ class Session:
         values = amf0.decode(payload)
         name, transaction = (*values, None, None)[:2]
         if not isinstance(name, str) or not isinstance(transaction, (int, float)):
-            raise ProtocolError("RTMP: a command without a name or a number")
+            raise ProtocolError("RTMP: a command lacks the name or the transaction number")
         if self._phase is _Phase.CONNECT:
             self._connect(name, transaction, values)
         elif name == "createStream":
@@ -200,21 +200,21 @@ class Session:
         elif name == "publish" and self._phase is _Phase.CONNECTED:
             wanted = values[3] if len(values) > 3 and isinstance(values[3], str) else ""
             self._message_stream = message_stream or 1
-            self._phase = _Phase.ASKED
+            self._phase = _Phase.PUBLISH_ASKED
             yield PublishRequest(self._app, wanted)
         elif name in {"FCUnpublish", "deleteStream", "closeStream"} and self._phase is _Phase.PUBLISHING:
             self._phase = _Phase.OVER
             yield Finished()
         elif name == "play":
-            raise ProtocolError("RTMP: a peer wants to watch; there is nothing to see here")
-        elif name in _NAMELESS:
+            raise ProtocolError("RTMP: the peer asked to play; expected to publish")
+        elif name in _CONFIRMED_ONLY:
             self._reply(transaction, None, None)
 
     def _connect(self, name: str, transaction: float, values: list[amf0.Value]) -> None:
         facts = values[2] if len(values) > 2 and isinstance(values[2], dict) else {}
         app = facts.get("app")
         if name != "connect" or not isinstance(app, str):
-            raise ProtocolError("RTMP: the first command must be connect, with an application")
+            raise ProtocolError("RTMP: the first command is not connect with an application")
         self._app = app.partition("?")[0].strip("/")
         self._phase = _Phase.CONNECTED
         self._send(Message(chunks.WINDOW_SIZE, 0, struct.pack(">I", _WINDOW)), 2)
@@ -234,7 +234,7 @@ class Session:
         self._send(Message(chunks.COMMAND, 0, payload, self._message_stream), 5)
 
     def _acknowledge(self) -> None:
-        if self._their_window and self._received - self._acknowledged >= self._their_window:
+        if self._peer_window and self._received - self._acknowledged >= self._peer_window:
             self._acknowledged = self._received
             self._send(Message(chunks.ACKNOWLEDGEMENT, 0, struct.pack(">I", self._received & 0xFFFFFFFF)), 2)
 

@@ -1,18 +1,18 @@
-"""One publication as a decoder likes it: FLV that starts at a key frame and promises no missing track."""
+"""A publication as FLV for a decoder: starts at a key frame, and the header names no missing track."""
 
 from sdstream.sources.rtmp_server import flv
 from sdstream.sources.rtmp_server.chunks import DATA, VIDEO
 from sdstream.sources.rtmp_server.protocol import Media
 
 GRACE = 0.5
-"""Seconds from the first key frame in which an announced track may still come; then the file starts without it."""
+"""Seconds from the first key frame until the file starts, even if an announced track is missing."""
 NO_PICTURE = 3.0
-"""Seconds of sound alone after which the file starts with sound only, so that its reader can say what is wrong."""
+"""Seconds of sound alone until the file starts with sound only; the source then reports the missing picture."""
 _MOST_HELD = 8 * 1024 * 1024
 
 
 class Publication:
-    """Remembers what a reader needs to begin with, and says what to send to it. Time is `time.monotonic()`."""
+    """Keeps the messages for the start of a reader, and returns the bytes to send. Time is `time.monotonic()`."""
 
     def __init__(self) -> None:
         self._headers: dict[int, Media] = {}
@@ -29,29 +29,29 @@ class Publication:
         """Messages left out because the reader was too slow."""
 
     def restart(self) -> None:
-        """The reader has gone, or another one comes: it begins at a key frame."""
+        """Start the file again at a key frame, for the next reader."""
         if self._started:
-            self._hold_nothing()
+            self._clear_held()
         self._started = self._skipping = False
         self._began = None
 
     def skip_to_key_frame(self) -> None:
-        """The reader is behind: leave everything out until the next key frame."""
+        """Leave everything out until the next key frame, because the reader is behind."""
         self._skipping = True
 
     def outgrown(self) -> bool:
-        """Tell whether a track has come that the reader was not promised: it has to begin anew."""
+        """Tell whether a track has come that the file's header lacks: the reader has to start again."""
         return self._started and bool(self._seen & ~self._promised)
 
     def feed(self, media: Media, now: float, *, wanted: bool) -> bytes:
-        """Take a message in; return what to send, if it is `wanted`: if there is a reader.
+        """Take a message in; return the bytes to send. `wanted`: whether there is a reader.
 
-        Raises ProtocolError for metadata that cannot be read.
+        Raises ProtocolError for malformed metadata.
         """
         if media.kind == DATA:
             tracks = flv.announced_tracks(media)
             self._announced = self._announced if tracks is None else tracks
-            return b""  # FFmpeg makes a track of its own of any data that it does not know
+            return b""  # FFmpeg would make a data track of unknown messages
         if not flv.is_picture_or_sound(media):
             return b""
         self._seen |= flv.HAS_VIDEO if media.kind == VIDEO else flv.HAS_AUDIO
@@ -59,7 +59,7 @@ class Publication:
             self._headers[media.kind] = media
             return flv.tag(media) if self._started else b""
         if not self._started:
-            return self._prepare(media, now, wanted)
+            return self._hold(media, now, wanted)
         if self._skipping:
             self._skipping = not flv.is_key_frame(media)
             if self._skipping:
@@ -68,26 +68,26 @@ class Publication:
             return b"".join(flv.tag(part) for part in (*self._headers.values(), media))
         return flv.tag(media)
 
-    def _prepare(self, media: Media, now: float, wanted: bool) -> bytes:
-        """Hold back what follows a key frame until somebody wants it and it is clear which tracks there are."""
+    def _hold(self, media: Media, now: float, wanted: bool) -> bytes:
+        """Hold messages from a key frame on; once a reader is there and the tracks are known, return the start."""
         self._began = now if self._began is None else self._began
         if not self._seen & flv.HAS_VIDEO:
             return self._start([media]) if wanted and now - self._began > NO_PICTURE else b""
         if flv.is_key_frame(media):
             self._keyed = now if self._keyed is None else self._keyed
             if not wanted:
-                self._hold_nothing()
+                self._clear_held()
         elif not self._held:
             return b""
         self._held.append(media)
         self._held_bytes += len(media.payload)
-        if wanted and self._settled(now):
+        if wanted and self._tracks_known(now):
             return self._start(self._held)
         if self._held_bytes > _MOST_HELD:
-            self._hold_nothing()
+            self._clear_held()
         return b""
 
-    def _settled(self, now: float) -> bool:
+    def _tracks_known(self, now: float) -> bool:
         both = flv.HAS_AUDIO | flv.HAS_VIDEO
         expected = both if self._announced is None else self._announced
         waited = (self._keyed is not None and now - self._keyed > GRACE) or self._held_bytes > _MOST_HELD
@@ -99,8 +99,8 @@ class Publication:
         first = held[0].timestamp
         headers = [Media(part.kind, first, part.payload) for part in self._headers.values()]
         data = flv.header(self._promised) + b"".join(flv.tag(part) for part in (*headers, *held))
-        self._hold_nothing()
+        self._clear_held()
         return data
 
-    def _hold_nothing(self) -> None:
+    def _clear_held(self) -> None:
         self._held, self._held_bytes = [], 0

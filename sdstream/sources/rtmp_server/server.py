@@ -1,4 +1,4 @@
-"""The gate's process: peers at the public door, the source at the private one, and one publication between them."""
+"""The server's process: peers at the public port, the source at the private port, and the publication."""
 
 import asyncio
 import hmac
@@ -16,24 +16,24 @@ from sdstream.sources.rtmp_server.publication import Publication
 if TYPE_CHECKING:
     from sdstream.ipc.context import Context
 
-_PIECE = 64 * 1024
-_MOST_UNSENT = 256 * 1024  # answers that a peer does not fetch
-_MOST_BEHIND = 2 * 1024 * 1024  # what the decoder does not fetch: 2.7 s at 6 Mbit/s
+_READ_BYTES = 64 * 1024
+_MOST_UNREAD = 256 * 1024  # bytes of answers that a peer does not read
+_MOST_BEHIND = 2 * 1024 * 1024  # bytes that the source has not read: 2.7 s at 6 Mbit/s
 _SOCKET_BUFFER = 256 * 1024
 _TOKEN_DEADLINE = 2.0
-_FAREWELL = 1.0
+_CLOSE_TIMEOUT = 1.0
 _HEARTBEAT = 0.2
 
 
 def serve(
     context: "Context", public: socket.socket, private: socket.socket, settings: RtmpSourceSettings, token: bytes
 ) -> None:
-    """Serve until the stage is stopped. The sockets belong to the supervisor, and stay open."""
-    asyncio.run(_Door(settings, token).run(context, public, private))
+    """Serve until the stage is stopped. The supervisor owns the sockets, and the sockets stay open."""
+    asyncio.run(_Server(settings, token).run(context, public, private))
 
 
 class _Refusals:
-    """Writes at most one line a second about peers that were turned away: a port scan must not fill a disk."""
+    """Logs refused peers, at most once a second, because a port scan must not fill a disk."""
 
     def __init__(self) -> None:
         self._next = 0.0
@@ -49,7 +49,7 @@ class _Refusals:
 
 
 class _Peer:
-    """One connection at the public door."""
+    """A connection at the public port."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.session = Session()
@@ -59,14 +59,14 @@ class _Peer:
         self.refused = ""
 
     def flush(self) -> None:
-        """Send what the session has to say. Raises ProtocolError if the peer does not listen."""
+        """Send the session's answers. Raises ProtocolError if the peer does not read."""
         self.writer.write(self.session.outgoing())
-        if self.writer.transport.get_write_buffer_size() > _MOST_UNSENT:
-            raise ProtocolError("it does not read our answers")
+        if self.writer.transport.get_write_buffer_size() > _MOST_UNREAD:
+            raise ProtocolError(f"RTMP: the peer has left more than {_MOST_UNREAD} bytes of answers unread")
 
 
-class _Door:
-    """The state of the gate: who waits, who publishes, who reads."""
+class _Server:
+    """State of the server: the pending peers, the publisher and the reader (the source)."""
 
     def __init__(self, settings: RtmpSourceSettings, token: bytes) -> None:
         self._settings = settings
@@ -76,13 +76,13 @@ class _Door:
         self._publication: Publication | None = None
         self._reader: asyncio.StreamWriter | None = None
         self._refusals = _Refusals()
-        self._visits: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, context: "Context", public: socket.socket, private: socket.socket) -> None:
-        """Listen at both doors while the stage runs."""
+        """Listen at both ports while the stage runs."""
         servers = [
-            await asyncio.start_server(self._at_public_door, sock=public.dup(), limit=_PIECE),
-            await asyncio.start_server(self._at_private_door, sock=private.dup(), limit=_PIECE),
+            await asyncio.start_server(self._at_public_port, sock=public.dup(), limit=_READ_BYTES),
+            await asyncio.start_server(self._at_private_port, sock=private.dup(), limit=_READ_BYTES),
         ]
         context.ready()
         while context.running:
@@ -93,35 +93,38 @@ class _Door:
         writers += [self._publisher.writer] if self._publisher else []
         for writer in writers + ([self._reader] if self._reader else []):
             writer.transport.abort()
-        if self._visits:
-            await asyncio.wait(self._visits, timeout=_FAREWELL)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_CLOSE_TIMEOUT)
 
-    def _at_public_door(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._receive(self._meet_peer(reader, writer))
+    def _at_public_port(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._start_task(self._serve_peer(reader, writer))
 
-    def _at_private_door(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._receive(self._meet_source(reader, writer))
+    def _at_private_port(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._start_task(self._serve_source(reader, writer))
 
-    def _receive(self, visit: Coroutine[None, None, None]) -> None:
-        """Follow a visit to its end, and remember it until then: the gate leaves nobody behind."""
-        task = asyncio.get_running_loop().create_task(visit)
-        self._visits.add(task)
-        task.add_done_callback(self._visits.discard)
+    def _start_task(self, connection: Coroutine[None, None, None]) -> None:
+        """Run `connection` as a task, and keep the task for `run` to wait for."""
+        task = asyncio.get_running_loop().create_task(connection)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _meet_peer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_peer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = _Peer(writer)
         self._pending.append(peer)
         if len(self._pending) > self._settings.max_pending:
             oldest = self._pending.pop(0)
-            oldest.refused = "too many peers wait"
+            oldest.refused = f"more than {self._settings.max_pending} peers are waiting"
             oldest.writer.transport.abort()
         try:
-            await self._listen(peer, reader)
+            await self._read_peer(peer, reader)
         except ProtocolError as error:
             self._refusals.note(peer.name, str(error))
         except TimeoutError:
-            late = peer is not self._publisher
-            self._refusals.note(peer.name, "it took too long to publish" if late else "it fell silent")
+            if peer is self._publisher:
+                reason = f"no data came for {self._settings.read_timeout:g} s"
+            else:
+                reason = peer.refused or f"did not publish within {self._settings.handshake_timeout:g} s"
+            self._refusals.note(peer.name, reason)
         except ConnectionError:
             if peer.refused:
                 self._refusals.note(peer.name, peer.refused)
@@ -129,14 +132,14 @@ class _Door:
             self._forget(peer)
             writer.transport.abort()
 
-    async def _listen(self, peer: _Peer, reader: asyncio.StreamReader) -> None:
-        """Follow one peer from its first byte to its last."""
+    async def _read_peer(self, peer: _Peer, reader: asyncio.StreamReader) -> None:
+        """Read all bytes of a peer and act on the events. Raises ProtocolError, TimeoutError or ConnectionError."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._settings.handshake_timeout
         while not peer.refused:
             publishing = peer is self._publisher
             async with asyncio.timeout_at(clock() + self._settings.read_timeout if publishing else deadline):
-                data = await reader.read(_PIECE)
+                data = await reader.read(_READ_BYTES)
             if not data:
                 return
             now = time.monotonic()
@@ -144,19 +147,19 @@ class _Door:
                 if isinstance(event, PublishRequest):
                     self._decide(peer, event)
                 elif isinstance(event, Media):
-                    self._pass_on(peer, event, now)
+                    self._forward(peer, event, now)
                 elif isinstance(event, Finished):
                     return
             peer.flush()
-        async with asyncio.timeout(_FAREWELL):  # a peer that is refused shall hear why
+        async with asyncio.timeout(_CLOSE_TIMEOUT):  # a refused peer must receive the reason
             await peer.writer.drain()
             peer.writer.write_eof()
-            while await reader.read(_PIECE):
+            while await reader.read(_READ_BYTES):
                 pass
 
     def _decide(self, peer: _Peer, request: PublishRequest) -> None:
-        """Let a peer publish, or say why not. What it gave as key is never repeated to anybody."""
-        reason = self._objection(request)
+        """Let a peer publish, or refuse with a reason. The key of a peer never gets into the reason or the log."""
+        reason = self._refusal(request)
         if reason:
             peer.refused = reason
             peer.session.reject(reason)
@@ -172,17 +175,17 @@ class _Door:
         peer.session.accept()
         get_logger().info("publisher connected", peer=peer.name, app=request.app)
 
-    def _objection(self, request: PublishRequest) -> str:
+    def _refusal(self, request: PublishRequest) -> str:
         key = self._settings.key.get_secret_value() if self._settings.key else None
         if not hmac.compare_digest(request.app.encode(), self._settings.app.strip("/").encode()):
             return "wrong application"
         if key is not None and not _same(request.name, key):
             return "wrong stream key"
         if self._publisher is not None and self._settings.second_publisher == "refuse":
-            return "somebody is publishing already"
+            return "a publisher is connected already"
         return ""
 
-    def _pass_on(self, peer: _Peer, media: Media, now: float) -> None:
+    def _forward(self, peer: _Peer, media: Media, now: float) -> None:
         publication = self._publication
         if peer is not self._publisher or publication is None:
             return
@@ -193,12 +196,12 @@ class _Door:
         if reader is None:
             return
         if publication.outgrown():
-            self._end_publication()  # the source comes back at once, and is then promised all tracks
+            self._end_publication()  # the source connects again at once, and gets a header with all tracks
         elif data:
             reader.write(data)
 
     def _end_publication(self) -> None:
-        """Close the reader's file; what is still in the pipe arrives."""
+        """Close the connection to the source, after sending the bytes written so far."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -215,8 +218,8 @@ class _Door:
             self._end_publication()
             self._publication = None
 
-    async def _meet_source(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Let the source in by its token; a newer one takes the older one's place."""
+    async def _serve_source(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Check the token of the source, and send the publication; a new connection replaces the old connection."""
         try:
             async with asyncio.timeout(_TOKEN_DEADLINE):
                 token = await reader.readexactly(len(self._token))
@@ -225,10 +228,10 @@ class _Door:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
             self._end_publication()
             self._reader = writer
-            while await reader.read(_PIECE):
+            while await reader.read(_READ_BYTES):
                 pass
         except (TimeoutError, ConnectionError, asyncio.IncompleteReadError):
-            pass  # a stranger on the loopback, or the source has died: its next process will come
+            pass  # a stranger on loopback, or the source died: the next process of the source will connect
         finally:
             if self._reader is writer:
                 self._end_publication()
@@ -236,7 +239,7 @@ class _Door:
 
 
 def _same(given: str, key: str) -> bool:
-    """Compare in constant time; some programs add parameters after the key."""
+    """Compare in constant time, also without the parameters after "?", added by some programs."""
     exact = hmac.compare_digest(given.encode(), key.encode())
     bare = hmac.compare_digest(given.partition("?")[0].encode(), key.encode())
     return exact or bare

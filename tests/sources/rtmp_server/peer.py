@@ -49,7 +49,7 @@ def answers(data):
 
 
 class Client:
-    """A connection to the gate's public door."""
+    """A connection to the RTMP server's public port."""
 
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)

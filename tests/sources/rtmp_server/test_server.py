@@ -1,4 +1,4 @@
-"""The gate at real sockets: who is let in, who is not, and what it costs to be pestered."""
+"""The RTMP server at real sockets: who is let in, who is not, and what it costs to be pestered."""
 
 import contextlib
 import gc
@@ -13,11 +13,11 @@ from structlog.testing import capture_logs
 
 from sdstream.config.sources import RtmpSourceSettings
 from sdstream.errors import Unavailable
-from sdstream.sources.rtmp_server import open_gate
+from sdstream.sources.rtmp_server import open_rtmp_server
 from sdstream.sources.rtmp_server.chunks import VIDEO
 from tests.parts.wait import until
 from tests.sources.rtmp_server.peer import Client, hello, media, metadata
-from tests.sources.running import gated
+from tests.sources.running import rtmp_server_running
 
 KEY = "canary-5f1c"
 START, BAD = "NetStream.Publish.Start", "NetStream.Publish.BadName"
@@ -36,9 +36,9 @@ def listen(**more):
 
 @contextmanager
 def opened(**more):
-    """Run a gate; give its public port, and its private side."""
+    """Run an RTMP server; give the public port and the private address."""
     settings = listen(**more)
-    with gated(settings) as address:
+    with rtmp_server_running(settings) as address:
         yield int(settings.listen.rpartition(":")[2]), address
 
 
@@ -100,8 +100,8 @@ def test_a_second_publisher_takes_over_if_that_is_the_policy():
 
 
 def test_a_wrong_key_takes_nothing_over():
-    gate = opened(second_publisher="takeover")
-    with gate as (port, address), source_of(address) as private, Client(port) as first, Client(port) as second:
+    server = opened(second_publisher="takeover")
+    with server as (port, address), source_of(address) as private, Client(port) as first, Client(port) as second:
         assert first.publish("live", KEY) == START
         assert second.publish("live", "wrong") == BAD
         first.socket.sendall(metadata(videocodecid=7.0) + HEADER + PICTURE)
@@ -115,7 +115,7 @@ def test_the_next_publisher_may_come_as_soon_as_the_last_has_gone():
 
 
 def published(port):
-    """Publish and go; False if the gate has not noticed yet that the one before has gone."""
+    """Publish and go; False while the server has not noticed the end of the last publisher."""
     with Client(port) as client:
         return client.publish("live", KEY) == START
 
@@ -194,7 +194,7 @@ def sent_and_heard(client, private):
     return select.select([private], [], [], 0.05)[0] and private.recv(3) == b"FLV"
 
 
-def test_the_private_door_opens_for_the_token_only():
+def test_the_private_port_opens_for_the_token_only():
     with opened() as (_, address), socket.create_connection(("127.0.0.1", address.port), timeout=10) as stranger:
         stranger.sendall(bytes(len(address.token)))
         assert stranger.recv(1) == b""
@@ -225,15 +225,15 @@ def test_a_door_to_the_world_is_not_opened_without_a_key(address):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_loopback_is_this_machine_only(host):
-    gate = open_gate(RtmpSourceSettings(kind="rtmp", listen=f"{host}:{free_port()}"))
-    assert gate.public.getsockname()[0] == gate.private.getsockname()[0] == "127.0.0.1"
-    gate.close()
+    server = open_rtmp_server(RtmpSourceSettings(kind="rtmp", listen=f"{host}:{free_port()}"))
+    assert server.public.getsockname()[0] == server.private.getsockname()[0] == "127.0.0.1"
+    server.close()
 
 
-def test_the_gate_ends_quietly_with_everybody_still_there(caplog):
+def test_the_server_ends_quietly_with_everybody_still_there(caplog):
     settings = listen()
     with contextlib.ExitStack() as guests:
-        with gated(settings) as address:
+        with rtmp_server_running(settings) as address:
             port = int(settings.listen.rpartition(":")[2])
             publisher, idle = guests.enter_context(Client(port)), guests.enter_context(Client(port))
             guests.enter_context(source_of(address))
@@ -246,16 +246,16 @@ def test_the_gate_ends_quietly_with_everybody_still_there(caplog):
 
 def test_a_port_that_is_taken_is_unavailable_and_says_so():
     settings = listen()
-    gate = open_gate(settings)
+    server = open_rtmp_server(settings)
     try:
         with pytest.raises(Unavailable, match="another program has it"):
-            open_gate(settings)
+            open_rtmp_server(settings)
     finally:
-        gate.close()
-    again = open_gate(settings)
+        server.close()
+    again = open_rtmp_server(settings)
     again.close()
     again.close()
 
 
-def test_no_other_source_needs_a_gate():
-    assert open_gate(RtmpSourceSettings(kind="rtmp", url="rtmp://localhost/live/x")) is None
+def test_no_other_source_needs_an_rtmp_server():
+    assert open_rtmp_server(RtmpSourceSettings(kind="rtmp", url="rtmp://localhost/live/x")) is None
