@@ -1,7 +1,7 @@
 """An NDI sender as a source, by URL with no discovery at all, or by name through NDI's finder.
 
-NDI is BT.709 with limited range at every size. Its queue holds ten pictures and drops the oldest: it is drained to
-the newest picture each time, or it would be a third of a second late.
+NDI is BT.709 with limited range at every size. The receiver queues ten pictures and drops the oldest: each `read`
+drains the queue to the newest picture, because the oldest picture is a third of a second late.
 """
 
 import math
@@ -20,13 +20,13 @@ from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.log import get_logger
 from sdstream.sources.context import SourceContext
 from sdstream.sources.decoding.convert import Converter, Shape
-from sdstream.sources.decoding.sound import Joint, Resampler
+from sdstream.sources.decoding.sound import Joiner, Resampler
 from sdstream.sources.decoding.timeline import Timeline
 from sdstream.system.endpoint import Endpoint, Search
 from sdstream.system.ndi_runtime import load_ndi
 
 _PATIENCE = 0.25
-_TIME_OF_DAY = 10 / 1e-7  # a timecode within ten seconds of the time of sending is one
+_TIME_OF_DAY = 10 / 1e-7  # ticks; a timecode within ten seconds of the sending time is a time of day
 _TICK = 1e-7  # NDI's timestamps count 100 ns
 _BT709, _LIMITED = 1, 1
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
@@ -34,10 +34,10 @@ _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 @dataclass(frozen=True, slots=True)
 class NdiName:
-    """A sender that the finder sees."""
+    """A sender found on the network."""
 
     name: str
-    """As `source.name` wants it: "MACHINE (Name)"."""
+    """Value for `source.name`: "MACHINE (Name)"."""
     url: str
     """host:port."""
 
@@ -50,7 +50,7 @@ def find_sources(timeout: float, extra_ips: Sequence[str] = ()) -> list[NdiName]
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             ndi.find_wait_for_sources(finder, max(1, int(min(left, _PATIENCE) * 1000)))
-        return _seen(ndi, finder)
+        return _senders(ndi, finder)
     finally:
         ndi.find_destroy(finder)
 
@@ -62,7 +62,7 @@ def listing(search: Search) -> list[Endpoint]:
 
 
 class NdiSource:
-    """Connects by URL always, for such a receiver reconnects by itself; a name is looked up, again and again."""
+    """Connects by URL, because NDI reconnects a URL by itself; a name is looked up again while no picture comes."""
 
     def __init__(self, settings: NdiSourceSettings, context: SourceContext) -> None:
         self._settings = settings
@@ -78,7 +78,7 @@ class NdiSource:
     def __enter__(self) -> Self:
         self._ndi = load_ndi()
         self._converter = Converter(self._context.canvas)
-        self._timeline, self._joint, self._resampler = Timeline(), Joint(), Resampler()
+        self._timeline, self._joiner, self._resampler = Timeline(), Joiner(), Resampler()
         if self._settings.url:
             self._connect(self._settings.url)
         else:
@@ -94,7 +94,7 @@ class NdiSource:
         self._url = ""
 
     def read(self) -> Frame | None:
-        """Return the newest picture; None while none comes, or while the sender is not there."""
+        """Return the newest picture; None while no picture comes, or while the sender is not there."""
         if self._ndi is None:
             raise Bug("the NDI source is not open")
         deadline = time.monotonic() + _PATIENCE
@@ -108,19 +108,19 @@ class NdiSource:
         return None
 
     def facts(self) -> dict[str, str]:
-        """Return what is known of the sender's picture and sound."""
+        """Return the known facts about the sender's picture and sound."""
         return dict(self._facts)
 
     def _look_up(self, *, wait: bool) -> bool:
-        """Find the sender by name, and connect to where it is now: a sender that was restarted has another port."""
+        """Find the sender by name, and connect to the present URL: a restarted sender has a new port."""
         if wait:
             self._ndi.find_wait_for_sources(self._finder, int(_PATIENCE * 1000))
-        seen = _seen(self._ndi, self._finder)
+        senders = _senders(self._ndi, self._finder)
         wanted = self._settings.name
-        url = next((source.url for source in seen if wanted in (source.name, _short(source.name))), "")
+        url = next((sender.url for sender in senders if wanted in (sender.name, _short(sender.name))), "")
         if not url:
             if not self._missed:
-                names = [source.name for source in seen]
+                names = [sender.name for sender in senders]
                 get_logger().warning("no NDI source has this name yet", wanted=self._settings.name, seen=names)
             self._missed = True
             return self._receiver is not None
@@ -136,16 +136,16 @@ class NdiSource:
             return
         lowest = self._settings.bandwidth == "lowest"
         bandwidth = self._ndi.RECV_BANDWIDTH_LOWEST if lowest else self._ndi.RECV_BANDWIDTH_HIGHEST
-        fields = False  # NDI then gives whole pictures of an interlaced source
-        wish = self._ndi.RecvCreateV3(source, self._ndi.RECV_COLOR_FORMAT_UYVY_BGRA, bandwidth, fields, "sdstream")
-        self._receiver = self._ndi.recv_create_v3(wish)
+        fields = False  # NDI then joins the two fields of an interlaced source
+        request = self._ndi.RecvCreateV3(source, self._ndi.RECV_COLOR_FORMAT_UYVY_BGRA, bandwidth, fields, "sdstream")
+        self._receiver = self._ndi.recv_create_v3(request)
         if self._receiver is None:
-            raise Lost(f"NDI makes no receiver for {url}")
+            raise Lost(f"the NDI runtime cannot make a receiver for {url}")
 
     def _newest(self, deadline: float) -> tuple[Any, float] | None:
-        """Wait for a picture, then take all that are queued and keep the last; sound is taken on the way.
+        """Wait for a picture, drain the queue and return the last picture; sound goes into the audio ring.
 
-        A sender may have sound and nothing else: that is no reason to wait for longer.
+        Returns None at `deadline`, also when a sender has sound and no picture.
         """
         newest, received = None, 0.0
         while newest is not None or time.monotonic() < deadline:
@@ -157,21 +157,21 @@ class NdiSource:
                     self._context.counters.add("queued_pictures")
                 newest, received = video, time.monotonic()
             elif kind == self._ndi.FRAME_TYPE_AUDIO:
-                self._hear(audio)
+                self._on_audio(audio)
                 self._ndi.recv_free_audio_v2(self._receiver, audio)
             elif kind == self._ndi.FRAME_TYPE_NONE and newest is not None:
                 return newest, received
         return None
 
     def _frame(self, video: Any, received: float) -> Frame:
-        data = video.data  # a copy; each access makes another one
-        stamp, code, ratio = _when(video), int(video.FourCC), video.picture_aspect_ratio
+        data = video.data  # each access makes a copy
+        stamp, code, ratio = _presentation_time(video), int(video.FourCC), video.picture_aspect_ratio
         self._ndi.recv_free_video_v2(self._receiver, video)
         height, width = video.yres, video.xres
         picture = av.VideoFrame(width, height, "uyvy422" if code == _UYVY else "bgra")
         _fill(picture, np.asarray(data, np.uint8).reshape(height, -1))
         picture.colorspace, picture.color_range = _BT709, _LIMITED
-        # NDI gives the shape of the whole picture, 0 for square samples
+        # NDI gives the aspect ratio of the picture, and 0 for square samples
         aspect = Fraction(ratio * height / width).limit_denominator(1000) if ratio > 0 else None
         shape = Shape.of(picture, aspect)
         self._facts = {"codec": "ndi", "format": shape.format, "size": f"{width}x{height}", "colour": shape.colour}
@@ -181,14 +181,14 @@ class NdiSource:
         self._seq += 1
         return Frame(pixels, self._seq, self._timeline.place("picture", stamp, received), received)
 
-    def _hear(self, audio: Any) -> None:
+    def _on_audio(self, audio: Any) -> None:
         if self._context.ring is None or not self._timeline.anchored:
             return
         now = time.monotonic()
         self._facts["sound"] = f"{audio.sample_rate} Hz, {audio.no_channels} channels"
         samples = self._stereo(np.asarray(audio.data, np.float32), audio.sample_rate)
-        placed = self._timeline.place("sound", _when(audio), now)
-        begin, samples = self._joint.fit(placed, samples)
+        placed = self._timeline.place("sound", _presentation_time(audio), now)
+        begin, samples = self._joiner.fit(placed, samples)
         self._context.ring.write(begin, samples)
         self._context.counters.add("sound_blocks")
 
@@ -206,8 +206,8 @@ class NdiSource:
 _UYVY = int.from_bytes(b"UYVY", "little")
 
 
-def _fill(picture: av.VideoFrame, lines: Any) -> None:  # PyAV takes any buffer; its types say bytes
-    """Copy packed lines (height, bytes) into a picture, whose lines may be longer."""
+def _fill(picture: av.VideoFrame, lines: Any) -> None:  # PyAV takes any buffer, but is typed for bytes
+    """Copy packed lines (height, bytes) into a picture, padding the lines if needed."""
     plane = picture.planes[0]
     if plane.line_size == lines.shape[1]:
         plane.update(lines)
@@ -221,19 +221,19 @@ def _fill(picture: av.VideoFrame, lines: Any) -> None:  # PyAV takes any buffer;
 def _make_finder(ndi: Any, extra_ips: Sequence[str]) -> Any:
     finder = ndi.find_create_v2(ndi.FindCreate(True, None, ",".join(extra_ips) or None))
     if finder is None:
-        raise Lost("NDI makes no finder")
+        raise Lost("the NDI runtime cannot make a finder; check the runtime: sdstream doctor")
     return finder
 
 
-def _seen(ndi: Any, finder: Any) -> list[NdiName]:
+def _senders(ndi: Any, finder: Any) -> list[NdiName]:
     return [NdiName(source.ndi_name or "", source.url_address or "") for source in ndi.find_get_current_sources(finder)]
 
 
-def _when(frame: Any) -> float:
-    """Return when a frame belongs, in seconds: its timecode, if that is a time of day, else when it was sent.
+def _presentation_time(frame: Any) -> float:
+    """Return a frame's presentation time (seconds): the timecode, if a time of day, else the sending time.
 
-    Picture and sound of one moment have one timecode, however they left; but some senders leave it at zero, and some
-    put a tape's timecode there, which the sound does not have.
+    Picture and sound of a moment have the same timecode, even when sent at different times. But some senders leave the
+    timecode at zero, and some put a tape's timecode on the picture and not on the sound.
     """
     stamp, code = float(frame.timestamp), float(frame.timecode)
     return (code if abs(code - stamp) < _TIME_OF_DAY else stamp) * _TICK

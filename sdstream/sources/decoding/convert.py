@@ -1,6 +1,6 @@
-"""Turns any decoded picture into RGB of canvas size, in one pass of libswscale; no colour is left to a guess.
+"""Turns any decoded picture into RGB of canvas size, in a single pass of libswscale, with every colour tag decided.
 
-What decoders do not say is decided here: no matrix means BT.709 from 720 lines on and BT.601 below, no range means
+Missing tags are decided here: no matrix means BT.709 from 720 lines on and BT.601 below, no range means
 limited (full for the yuvj formats and for grey).
 """
 
@@ -15,11 +15,11 @@ from sdstream.config.schema import Canvas
 from sdstream.frame import Pixels
 from sdstream.sources.decoding.geometry import Layout, lay_out
 
-# AVColorSpace (ITU-T H.273 MatrixCoefficients) -> the scale filter's names; the others (YCgCo, ICtCp) it has not.
+# AVColorSpace (ITU-T H.273 MatrixCoefficients) -> the scale filter's names; the filter lacks YCgCo and ICtCp.
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 _LIMITED, _FULL = 1, 2  # AVColorRange
 # Without full_chroma_int a scaled picture comes out 2 levels dark (worst 4); with it, exact to 2 for 0.6 ms more at
-# 1280x720 to 640x360. An unscaled one takes the fast path either way (0.3 ms, worst 3; accurate_rnd: 3.6 ms).
+# 1280x720 to 640x360. An unscaled picture takes the fast path with or without (0.3 ms, worst 3; accurate_rnd: 3.6 ms).
 _SCALER = "bilinear+full_chroma_int"
 _HD_LINES = 720
 _STRETCH = "clip((val-16)*255/219,0,255)"
@@ -28,7 +28,7 @@ _TURNS = {1: ("transpose=clock",), 2: ("vflip", "hflip"), 3: ("transpose=cclock"
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """All that decides how a picture is converted; while it stays the same, so does the converter."""
+    """Everything that decides a conversion; a new shape needs a new filter graph."""
 
     width: int
     height: int
@@ -38,13 +38,13 @@ class Shape:
     range: int
     """AVColorRange as tagged; 0 is unspecified."""
     aspect: Fraction
-    """Width / height of one sample."""
+    """Sample aspect ratio: width / height of a pixel."""
     turns: int
-    """Quarter turns clockwise to be shown upright."""
+    """Quarter turns clockwise until the picture is upright."""
 
     @classmethod
     def of(cls, frame: av.VideoFrame, aspect: Fraction | None = None) -> "Shape":
-        """Read a frame's shape; `aspect` comes from its container or codec (None or 0: square)."""
+        """Read a frame's shape; `aspect` comes from the container or the codec (None or 0: square)."""
         turns = round(-frame.rotation / 90) % 4  # the display matrix counts counter-clockwise
         ratio = aspect if aspect else Fraction(1)
         range_ = int(frame.color_range)
@@ -64,19 +64,19 @@ class Shape:
 
     @property
     def colour(self) -> str:
-        """Say how the colours are read, and whether that was said or assumed."""
+        """Return the matrix and range used, with "(assumed)" where a tag is missing."""
         tagged = self.matrix in _MATRICES and self.range != 0
         text = f"{self.matrix_name} {'full' if self.full_range else 'limited'}"
         return text if tagged else f"{text} (assumed)"
 
     @property
     def grey(self) -> bool:
-        """Whether there is no colour."""
+        """Whether the format has luma only."""
         return self.format.startswith(("gray", "ya"))
 
 
 class Converter:
-    """Converts decoded frames to a canvas; keeps its filter graph while frames keep their shape."""
+    """Converts decoded frames to a canvas; keeps the filter graph until the shape changes."""
 
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas
@@ -85,11 +85,11 @@ class Converter:
         self._shown: av.VideoFrame | None = None  # owns the memory of the pixels handed out last
 
     def convert(self, frame: av.VideoFrame, shape: Shape) -> Pixels:
-        """Return `frame` at canvas size; valid until the next call. Raises ValueError for a shape beyond use."""
+        """Return `frame` at canvas size; valid until the next call. Raises ValueError for an unusable shape."""
         if shape != self._shape or self._graph is None:
             self._graph = _graph(shape, self._canvas)
             self._shape = shape
-        frame.pts = 0  # the graph has no use for time, and must not see it run backwards
+        frame.pts = 0  # the graph needs no time, and must not see time run backwards
         self._graph.vpush(frame)
         self._shown = self._graph.vpull()
         return rgb_view(self._shown)
@@ -101,7 +101,7 @@ class Converter:
 
 
 def rgb_view(frame: av.VideoFrame) -> Pixels:
-    """Return an rgb24 frame's pixels: a view where its lines have no padding (the usual case), else a copy."""
+    """Return an rgb24 frame's pixels: a view if the lines have no padding (the usual case), else a copy."""
     plane = frame.planes[0]
     lines = np.frombuffer(memoryview(plane), np.uint8, plane.line_size * frame.height).reshape(
         frame.height, plane.line_size
@@ -121,7 +121,7 @@ def _graph(shape: Shape, canvas: Canvas) -> Graph:
     )
     steps.append("format=rgb24")
     if shape.grey and not shape.full_range:
-        steps.append(f"lutrgb=r={_STRETCH}:g={_STRETCH}:b={_STRETCH}")  # swscale takes all grey for full range
+        steps.append(f"lutrgb=r={_STRETCH}:g={_STRETCH}:b={_STRETCH}")  # swscale reads every grey format as full range
     steps += _TURNS.get(layout.turns, ())
     if (place.width, place.height) != (canvas.width, canvas.height):
         steps.append(f"pad={canvas.width}:{canvas.height}:{place.x}:{place.y}:black")
@@ -134,7 +134,7 @@ def _graph(shape: Shape, canvas: Canvas) -> Graph:
 
 
 def _buffer_arguments(shape: Shape) -> str:
-    """Describe the graph's input just as the frames will: a frame that differs would make it configure itself anew."""
+    """Describe the graph's input exactly: the graph configures again when a frame differs from the description."""
     return (
         f"video_size={shape.width}x{shape.height}:pix_fmt={shape.format}:time_base=1/1:pixel_aspect=1/1"
         f":colorspace={shape.matrix}:range={shape.range}"

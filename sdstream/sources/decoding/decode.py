@@ -1,6 +1,6 @@
-"""Takes one open container apart: pictures come out one by one, sound goes into the ring, bad packets are counted.
+"""Decodes an open container: pictures are returned, sound goes into the audio ring, bad packets are counted.
 
-Every packet is decoded in a `try` of its own: one that is damaged costs one picture and not the connection.
+Every packet is decoded in a separate `try`: a damaged packet costs a picture and not the connection.
 """
 
 import time
@@ -18,7 +18,7 @@ from sdstream.errors import Lost
 from sdstream.frame import Samples
 from sdstream.sources.context import SourceContext
 from sdstream.sources.decoding.reader import Reader
-from sdstream.sources.decoding.sound import Joint, Resampler
+from sdstream.sources.decoding.sound import Joiner, Resampler
 from sdstream.sources.decoding.timeline import BACK, Presentation, Timeline
 
 if TYPE_CHECKING:
@@ -28,40 +28,40 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _MAX_PIXELS = 8192 * 8192
-_BAD_READS = 200
-_CORRUPT_FOR = 0.5
-_EARLY_SOUND = 5.0
+_BAD_READS = 200  # failed reads in a row before the input counts as lost
+_CORRUPT_FOR = 0.5  # seconds without a clean picture before damaged pictures are shown
+_EARLY_SOUND = 5.0  # seconds of sound kept from before the first picture
 _EARLY_BLOCKS = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded picture that is not converted yet."""
+    """A decoded picture, not yet converted."""
 
     frame: VideoFrame
     pts: float
     """On the monotonic clock (seconds)."""
     received: float
-    """Monotonic time when its packet came (seconds)."""
+    """Monotonic time of the packet's arrival (seconds)."""
 
 
 class Decoder:
-    """The picture and the sound of one open container, whose times go on over a loop's seams."""
+    """Picture and sound of an open container; times go on when a loop starts again."""
 
     def __init__(self, reader: Reader, context: SourceContext, lead: float = 0.0) -> None:
-        """`lead` is how far ahead of its time everything is decoded (seconds). Raises Lost without a video track."""
+        """`lead` is the time from decoding to showing (seconds). Raises Lost without a video track."""
         self._reader = reader
         self._context = context
         self._timeline = Timeline()
         self._lead = lead
         self.video = _video_track(reader.container)
-        self.video.thread_type = "SLICE"  # frame threads would hold back one picture each
+        self.video.thread_type = "SLICE"  # each frame thread would hold back a picture
         self.video.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
         self.sound = _sound_track(reader.container) if context.ring else None
         reader.start([self.video] if self.sound is None else [self.video, self.sound])
         self._presentation = Presentation()
         self._resampler = Resampler()
-        self._joint = Joint()
+        self._joiner = Joiner()
         self._step = 1 / float(self.video.average_rate or self.video.guessed_rate or 25)
         self._early: deque[tuple[float, Samples]] = deque(maxlen=_EARLY_BLOCKS)
         self._bad_reads = 0
@@ -72,8 +72,8 @@ class Decoder:
 
     @property
     def sound_end(self) -> float | None:
-        """Monotonic time up to which sound has come; None if there is no sound track."""
-        return self._joint.end if self.sound is not None else None
+        """End of the sound so far (monotonic seconds); None without a sound track."""
+        return self._joiner.end if self.sound is not None else None
 
     @property
     def has_more(self) -> bool:
@@ -81,25 +81,28 @@ class Decoder:
         return self._reader.has_more
 
     def pump(self, patience: float) -> list[Picture] | None:
-        """Decode one packet. None: nothing came in time. Raises EOFError at the end, Lost when reading fails."""
+        """Decode a packet; wait up to `patience` seconds for the packet, and return None if no packet comes.
+
+        Raises EOFError at the end, Lost when reading fails.
+        """
         try:
             packet = self._reader.take(patience)
         except EOFError:
             raise
         except FFmpegError as error:
-            self._forgive(error)
+            self._count_bad_read(error)
             return []
         if packet is None:
             return None
         self._bad_reads = 0
         received = time.monotonic()
         if packet.stream is self.sound:
-            self._hear(packet, received)
+            self._on_audio(packet, received)
             return []
-        return self._see(packet, received)
+        return self._on_video(packet, received)
 
     def rewind(self) -> None:
-        """Start again at the beginning; times go on from where they are. Raises Lost if the input cannot seek."""
+        """Start again at the beginning; times go on from the present. Raises Lost if the input cannot seek."""
         end = max(self._last + self._step, self._sound_last)
         start = (self._reader.container.start_time or 0) / av.time_base
         self._base = end - start
@@ -107,26 +110,26 @@ class Decoder:
         try:
             self._reader.rewind()
         except FFmpegError as error:
-            raise Lost(f"cannot go back to the start of the input: {error.strerror}") from error
+            raise Lost(f"cannot go back to the start of the input for `loop`: {error.strerror}") from error
 
-    def _forgive(self, error: FFmpegError) -> None:
-        """Read on after damage; give up when it is all damage, or when the connection is gone."""
+    def _count_bad_read(self, error: FFmpegError) -> None:
+        """Read on after damage. Raises Lost after 200 failed reads in a row, or without a connection."""
         self._bad_reads += 1
         if not isinstance(error, InvalidDataError) or self._bad_reads > _BAD_READS:
             silent = isinstance(error, ExitError)
-            raise Lost("nothing came for too long" if silent else f"reading failed: {error.strerror}") from error
+            raise Lost("no data came within `read_timeout`" if silent else f"cannot read: {error.strerror}") from error
         self._context.counters.add("corrupt_packets")
 
-    def _see(self, packet: "Packet[Any]", received: float) -> list[Picture]:
+    def _on_video(self, packet: "Packet[Any]", received: float) -> list[Picture]:
         try:
             frames = packet.decode()
         except FFmpegError:
             self._context.counters.add("corrupt_packets")
             return []
-        return [self._picture(frame, received) for frame in frames if self._clean(frame, received)]
+        return [self._picture(frame, received) for frame in frames if self._is_shown(frame, received)]
 
-    def _clean(self, frame: VideoFrame, now: float) -> bool:
-        """Leave damaged pictures out, but not for longer than half a second: then they are all there is."""
+    def _is_shown(self, frame: VideoFrame, now: float) -> bool:
+        """Tell whether to show `frame`: a damaged picture only after half a second without a clean picture."""
         if not frame.is_corrupt:
             self._clean_at = now
             return True
@@ -143,10 +146,10 @@ class Decoder:
         first = not self._timeline.anchored
         placed = self._timeline.place("picture", pts, received + self._lead)
         if first:
-            self._let_out_early_sound(received)
+            self._write_early_sound(received)
         return Picture(frame, placed, received)
 
-    def _hear(self, packet: "Packet[Any]", received: float) -> None:
+    def _on_audio(self, packet: "Packet[Any]", received: float) -> None:
         try:
             frames = packet.decode()
         except FFmpegError:
@@ -167,15 +170,15 @@ class Decoder:
             else:
                 self._early.append((pts, samples))
 
-    def _let_out_early_sound(self, now: float) -> None:
-        """Sound that came before the first picture could not be placed; now it can."""
+    def _write_early_sound(self, now: float) -> None:
+        """Write the sound from before the first picture: the first picture fixes the time of the sound."""
         for pts, samples in self._early:
             if self._last - pts < _EARLY_SOUND:
                 self._write(pts, samples, now)
         self._early.clear()
 
     def _write(self, pts: float, samples: Samples, now: float) -> None:
-        begin, samples = self._joint.fit(self._timeline.place("sound", pts, now + self._lead), samples)
+        begin, samples = self._joiner.fit(self._timeline.place("sound", pts, now + self._lead), samples)
         if self._context.ring is not None and len(samples):
             self._context.ring.write(begin, samples)
             self._context.counters.add("sound_blocks")
@@ -187,7 +190,7 @@ def _video_track(container: "InputContainer") -> "VideoStream":
         if track.codec_context is not None and not attached:
             return track
     names = [f"{track.type} ({_codec(track)})" for track in container.streams]
-    raise Lost(f"the input has no video track; it has: {', '.join(names) or 'nothing'}")
+    raise Lost(f"the input has no video track; the tracks: {', '.join(names) or 'none'}")
 
 
 def _codec(track: Stream) -> str:

@@ -1,4 +1,4 @@
-"""Which part of a picture is shown, and where on the canvas: pure arithmetic in whole, even pixels."""
+"""The visible part of a picture and the place on the canvas: pure arithmetic in even numbers of pixels."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,18 +18,18 @@ class Rectangle:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a picture comes onto a canvas: cut out `crop`, scale it, turn it, put it at `place`."""
+    """The way of a picture onto a canvas: crop to `crop`, scale to `scaled`, turn, put at `place`."""
 
     crop: Rectangle
     """In the picture as decoded, before any turn."""
     turns: int
     """Quarter turns clockwise after scaling, 0-3."""
     place: Rectangle
-    """On the canvas, as seen; what it does not cover is black."""
+    """On the canvas, after the turn; the rest of the canvas is black."""
 
     @property
     def scaled(self) -> tuple[int, int]:
-        """Width and height that the crop is scaled to, before the turn."""
+        """Width and height after scaling, before the turn."""
         size = (self.place.width, self.place.height)
         return size if self.turns % 2 == 0 else size[::-1]
 
@@ -43,28 +43,30 @@ def lay_out(
 ) -> Layout:
     """Lay a picture of `size` (width, height in pixels) out on a `canvas` with even sides.
 
-    `aspect` is the sample aspect ratio (width / height of one pixel of the picture as decoded); `turns` are the
-    quarter turns clockwise that its display matrix asks for. `cover` crops around the middle, `contain` leaves
+    `aspect` is the sample aspect ratio (width / height of a pixel of the decoded picture); `turns` are the
+    quarter turns clockwise in the display matrix. `cover` crops around the middle, `contain` leaves
     bars, `fill` stretches. All numbers are even wherever the picture is at least two pixels wide or high.
     """
     turns %= 4
     width, height = size
-    whole = Rectangle(0, 0, width, height)
-    everywhere = Rectangle(0, 0, *canvas)
+    uncropped = Rectangle(0, 0, width, height)
+    full_canvas = Rectangle(0, 0, *canvas)
     target = canvas if turns % 2 == 0 else canvas[::-1]
-    # how much wider, as shown, the picture is than the canvas
-    wider = Fraction(width, height) * aspect / Fraction(*target)
+    wider = Fraction(width, height) * aspect / Fraction(*target)  # above 1: the picture is wider than the canvas
     if fit == "fill" or wider == 1:
-        return Layout(whole, turns, everywhere)
+        return Layout(uncropped, turns, full_canvas)
     if fit == "cover":
         shown = (_even(width / wider, width), height) if wider > 1 else (width, _even(height * wider, height))
-        return Layout(_centred(shown, size), turns, everywhere)
-    inside = (
-        (target[0], _even(target[1] / wider, target[1]))
-        if wider > 1
-        else (_even(target[0] * wider, target[0]), target[1])
-    )
-    return Layout(whole, turns, _centred(inside if turns % 2 == 0 else inside[::-1], canvas))
+        return Layout(_centred(shown, size), turns, full_canvas)
+    inner = _inscribed(target, wider)
+    return Layout(uncropped, turns, _centred(inner if turns % 2 == 0 else inner[::-1], canvas))
+
+
+def _inscribed(size: tuple[int, int], wider: Fraction) -> tuple[int, int]:
+    """Return the largest even size within `size` with an aspect ratio `wider` times the ratio of `size`."""
+    if wider > 1:
+        return size[0], _even(size[1] / wider, size[1])
+    return _even(size[0] * wider, size[0]), size[1]
 
 
 def _even(length: Fraction, limit: int) -> int:
@@ -73,5 +75,5 @@ def _even(length: Fraction, limit: int) -> int:
 
 
 def _centred(inner: tuple[int, int], outer: tuple[int, int]) -> Rectangle:
-    """Centre, at an even place: chroma has one sample for two pixels."""
+    """Centre at even coordinates, because chroma has a single sample for two pixels."""
     return Rectangle((outer[0] - inner[0]) // 4 * 2, (outer[1] - inner[1]) // 4 * 2, *inner)

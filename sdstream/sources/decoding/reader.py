@@ -1,7 +1,7 @@
-"""Opens an input and reads its packets in a thread of its own, so that nobody has to wait for FFmpeg.
+"""Opens an input and reads packets in a separate thread, so that the source never waits for FFmpeg.
 
-FFmpeg's calls block, some for as long as a server likes, and an interrupted one leaves most demuxers at a false end
-of file. A waiting thread costs 50 µs a packet; it is the one thread of a source, and needs nothing but its input.
+FFmpeg's calls block, some for as long as a server likes, and an interrupted call leaves most demuxers at a false end
+of file. A waiting thread costs 50 µs a packet. A source has no second thread, and the thread touches only the input.
 """
 
 import contextlib
@@ -21,13 +21,13 @@ _STEP = 0.25
 
 
 class Reader:
-    """One open input. Only its thread touches the container while a read is under way."""
+    """An open input. Only the reader's thread touches the container during a read."""
 
     def __init__(self, open_input: Callable[[], "InputContainer"], check_running: Callable[[], None]) -> None:
-        """Call `open_input`, and `check_running` while `open_input` blocks. Raises what either of the two raises."""
+        """Call `open_input`, and `check_running` while `open_input` blocks. Raises the errors of both."""
         self._pool = ThreadPoolExecutor(1, "input")
         opening = self._pool.submit(open_input)
-        with contextlib.ExitStack() as undo:  # whatever happens, no thread and no connection is left behind
+        with contextlib.ExitStack() as undo:  # after an error no thread and no connection is left behind
             undo.callback(self._pool.shutdown, wait=False)
             undo.callback(opening.add_done_callback, _close_late)
             while not wait((opening,), _STEP).done:
@@ -39,10 +39,10 @@ class Reader:
         self._reading: Future[Packet[Any] | None] | None = None
 
     def start(self, tracks: "list[VideoStream | AudioStream]") -> None:
-        """Begin to read the packets of `tracks`, from where the input is."""
+        """Begin to read the packets of `tracks` at the present position."""
         self._tracks = tracks
         self._packets = self.container.demux(*tracks)
-        self._ask()
+        self._read_next()
 
     @property
     def has_more(self) -> bool:
@@ -50,9 +50,9 @@ class Reader:
         return self._reading is not None and self._reading.done()
 
     def take(self, patience: float) -> "Packet[Any] | None":
-        """Return the next packet; None if none came within `patience` seconds.
+        """Return the next packet; None if no packet came within `patience` seconds.
 
-        Raises EOFError at the end, and FFmpegError for what could not be read; reading may go on after that.
+        Raises EOFError at the end, and FFmpegError when a read failed; reading may go on after an FFmpegError.
         """
         if self._reading is None:
             raise EOFError
@@ -68,7 +68,7 @@ class Reader:
             raise
         if packet is None:
             raise EOFError
-        self._ask()
+        self._read_next()
         return packet
 
     def rewind(self) -> None:
@@ -77,14 +77,14 @@ class Reader:
         self.start(self._tracks)
 
     def close(self) -> None:
-        """Close the input as soon as it can be closed; closing twice is harmless."""
+        """Close the input after the read under way; closing twice is harmless."""
         try:
             self._pool.submit(self.container.close)
         except RuntimeError:
-            return  # it was closed
+            return  # the pool is shut down, because the input was closed before
         self._pool.shutdown(wait=False)
 
-    def _ask(self) -> None:
+    def _read_next(self) -> None:
         self._reading = self._pool.submit(next, self._packets, None)
 
 

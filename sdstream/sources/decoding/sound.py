@@ -1,4 +1,4 @@
-"""Brings sound to 48 kHz stereo float, whatever the source has, and joins its blocks without gaps."""
+"""Converts sound of any format to 48 kHz stereo float, and joins the blocks without gaps."""
 
 import math
 
@@ -10,19 +10,19 @@ from sdstream.frame import SAMPLE_RATE, Samples
 
 
 class Resampler:
-    """Follows a source that changes its sample rate, layout or format on the way."""
+    """Converts sound; the sample rate, layout and format may change at any block."""
 
     def __init__(self) -> None:
         self._resampler: av.AudioResampler | None = None
         self._kind: tuple[str, str, int] | None = None
 
     def convert(self, frame: av.AudioFrame) -> Samples:
-        """Return (n, 2) samples; n may be 0. Raises FFmpegError or ValueError for sound that makes no sense."""
+        """Return (n, 2) samples; n may be 0. Raises FFmpegError or ValueError for unusable sound."""
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._kind or self._resampler is None:
             self._resampler = av.AudioResampler(format="flt", layout="stereo", rate=SAMPLE_RATE)
             self._kind = kind
-        frame.pts = None  # times are kept outside; swresample would stretch the sound to fit these
+        frame.pts = None  # `Joiner` keeps the times; swresample would stretch the sound to fit the pts
         blocks = [
             block.to_ndarray().reshape(-1, 2).astype(np.float32, copy=False)
             for block in self._resampler.resample(frame)
@@ -32,30 +32,30 @@ class Resampler:
         return np.clip(np.concatenate(blocks), -1, 1)  # six channels in two may be louder than full scale
 
 
-class Joint:
-    """Joins blocks of sound end to end, though their times jitter or drift; only a real jump makes a gap.
+class Joiner:
+    """Joins blocks of sound end to end, even if the times jitter or drift; only a jump makes a gap.
 
-    Times of 1 ms steps, or of a sound card whose clock is not the computer's, would else cut or overlap each block.
-    The difference is averaged over some 20 blocks, and taken back by a few samples a block: 9 cents, not heard as
-    pitch, follow in three seconds a sender that moves its sound by 15 ms, as one does that learns how late it is.
+    Times in steps of 1 ms, or by the clock of a sound card, would cut or overlap each block. The difference is averaged
+    over some 20 blocks, and corrected by a few samples a block. The correction changes the pitch by 9 cents, not
+    audible, and catches up in three seconds with a sender that moves the sound by 15 ms to mend a delay.
     """
 
     HARD = 0.1
-    """Seconds of difference that are a jump."""
+    """A larger difference (seconds) is a jump."""
     SOFT = 0.003
-    """Seconds of average difference that are left alone."""
+    """A smaller average difference (seconds) is not corrected."""
     SLEW = 0.005
-    """Share of a block that is taken back at most, if that is a sample."""
-    _SMOOTH = 0.05
-    _BLOCKS = 10  # that the rest of a difference is spread over
+    """Largest correction as a share of the block; a sample is always allowed."""
+    _SMOOTH = 0.05  # weight of the newest block in the average
+    _BLOCKS = 10  # spread a correction over this number of blocks
 
     def __init__(self) -> None:
         self._drift = 0.0
         self.end = float("-inf")
-        """Where the next block belongs (monotonic seconds)."""
+        """Time of the next block (monotonic seconds)."""
 
     def fit(self, pts: float, samples: Samples) -> tuple[float, Samples]:
-        """Return the block and the time (monotonic seconds) to write it at."""
+        """Return the time to write at (monotonic seconds), and the block, perhaps a few samples longer or shorter."""
         error = pts - self.end
         if abs(error) > self.HARD:
             self._drift = 0.0
@@ -65,13 +65,13 @@ class Joint:
             change = self._change(len(samples))
             if change:
                 samples = _stretch(samples, len(samples) + change)
-                self._drift -= change / SAMPLE_RATE  # what is taken back is known before the average shows it
+                self._drift -= change / SAMPLE_RATE  # the average sees the correction only after some 20 blocks
         begin = self.end
         self.end = begin + len(samples) / SAMPLE_RATE
         return begin, samples
 
     def _change(self, count: int) -> int:
-        """Return how many samples more than `count` are to be made of a block."""
+        """Return the number of samples to add to a block of `count` samples; negative: to remove."""
         excess = (abs(self._drift) - self.SOFT) * SAMPLE_RATE
         if excess <= 0 or count < 2:
             return 0
@@ -79,6 +79,6 @@ class Joint:
 
 
 def _stretch(samples: Samples, length: int) -> Samples:
-    """Resample a block of two or more to a length that differs a little; it keeps its ends."""
+    """Resample a block of two or more samples to a slightly different length; the first and last samples stay."""
     padded = np.concatenate((samples[:1], samples, samples[-1:], samples[-1:]))
     return interpolate(padded, np.linspace(0, len(samples) - 1, length))

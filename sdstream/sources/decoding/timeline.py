@@ -1,12 +1,12 @@
-"""Moves a source's own times onto the monotonic clock: one offset for picture and sound, until they jump."""
+"""Moves a source's times onto the monotonic clock: picture and sound have a common offset, until the times jump."""
 
 from dataclasses import dataclass
 
 BACK = 0.5
-"""Seconds that times may run backwards before it is a jump; below, it is jitter."""
+"""Largest step backwards (seconds) that counts as jitter; a larger step is a jump."""
 AHEAD = 10.0
-"""Seconds that times may run ahead of the clock in one step before it is a jump (a slide show is none)."""
-_AGREES = 3.0
+"""Largest step ahead of the clock (seconds); a larger step is a jump. A slide show stays in step with the clock."""
+_AGREES = 3.0  # largest distance from now (seconds) of a time that joins the newest epoch
 
 
 @dataclass(slots=True)
@@ -16,15 +16,15 @@ class _Track:
     last: float
     """Source time of the newest sample."""
     seen: float
-    """Monotonic time when it came."""
+    """Monotonic time of the arrival of the newest sample."""
 
 
 class Timeline:
-    """One per open source. All times in seconds.
+    """The times of an open source. All times in seconds.
 
-    The first picture anchors it: it is shown as of now. When a publisher restarts, picture and sound jump at
-    different moments; whichever jumps first anchors a new epoch, the other joins it, and until then keeps its own
-    offset: so they stay together.
+    The first picture anchors the timeline: the time of the picture is now. When a publisher restarts, picture and sound
+    jump at different moments. The first track to jump anchors a new epoch; the second track keeps the old offset until
+    a jump, then joins the epoch. So picture and sound stay together.
     """
 
     def __init__(self) -> None:
@@ -34,11 +34,11 @@ class Timeline:
 
     @property
     def anchored(self) -> bool:
-        """Whether there is an offset yet."""
+        """Whether a track has fixed an offset."""
         return self._epoch > 0
 
     def place(self, track: str, pts: float, now: float) -> float:
-        """Return where `pts` of a track ("picture" or "sound") lies on the monotonic clock."""
+        """Return `pts` of a track ("picture" or "sound") on the monotonic clock."""
         state = self._tracks.get(track)
         if state is None or self._jumped(state, pts, now):
             state = self._join(0 if state is None else state.epoch, pts, now)
@@ -52,7 +52,7 @@ class Timeline:
         return step < -BACK or step > (now - state.seen) + AHEAD
 
     def _join(self, epoch: int, pts: float, now: float) -> _Track:
-        """Join the newest epoch if another track began it and this time fits in; else begin one."""
+        """Join the newest epoch if the epoch is new to this track and `pts` is close to now; else begin an epoch."""
         if epoch == self._epoch or abs(pts + self._offset - now) > _AGREES:
             self._offset = now - pts
             self._epoch += 1
@@ -60,10 +60,10 @@ class Timeline:
 
 
 class Presentation:
-    """Chooses between a decoder's presentation and decoding times: some files have one of them wrong.
+    """Chooses between a decoder's presentation and decoding times, because some files have wrong times of either kind.
 
-    The rule is FFmpeg's `guess_correct_pts`: take the kind that has run backwards less often. Pictures leave a decoder
-    in the order of their presentation, so a time before the last one is wrong, not the picture.
+    The rule is FFmpeg's `guess_correct_pts`: take the kind of time with fewer steps backwards. Pictures leave a decoder
+    in the order of presentation, so after a step backwards the time is wrong, not the picture.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class Presentation:
         self._faults = [0, 0]
 
     def choose(self, pts: float | None, dts: float | None) -> float | None:
-        """Return the better of a picture's two times, None if it has neither."""
+        """Return the better of a picture's two times (seconds); None if both are missing."""
         for kind, time in enumerate((pts, dts)):
             last = self._last[kind]
             if time is None or (last is not None and time <= last):

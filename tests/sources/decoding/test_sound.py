@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdstream.frame import SAMPLE_RATE
-from sdstream.sources.decoding.sound import Joint, Resampler
+from sdstream.sources.decoding.sound import Joiner, Resampler
 
 
 def tone(count, rate, channels, form):
@@ -41,39 +41,39 @@ def block(count=1024):
 
 @given(st.lists(st.floats(-0.01, 0.01), min_size=1, max_size=200))
 def test_times_that_jitter_make_no_gap(jitter):
-    joint, at = Joint(), 100.0
-    joint.fit(at, block())
+    joiner, at = Joiner(), 100.0
+    joiner.fit(at, block())
     for difference in jitter:
         at += 1024 / SAMPLE_RATE
-        end = joint.end
-        begin, samples = joint.fit(at + difference, block())
+        end = joiner.end
+        begin, samples = joiner.fit(at + difference, block())
         assert begin == end
-        assert abs(len(samples) - 1024) <= 1024 * Joint.SLEW
+        assert abs(len(samples) - 1024) <= 1024 * Joiner.SLEW
 
 
 @pytest.mark.parametrize("drift", [-2e-4, 2e-4])
 def test_a_clock_that_drifts_is_followed_without_a_gap(drift):
-    joint, at = Joint(), 100.0
-    joint.fit(at, block())
+    joiner, at = Joiner(), 100.0
+    joiner.fit(at, block())
     for _ in range(5000):
         at += 1024 / SAMPLE_RATE * (1 + drift)
-        end = joint.end
-        begin, samples = joint.fit(at, block())
+        end = joiner.end
+        begin, samples = joiner.fit(at, block())
         assert begin == end
         assert abs(len(samples) - 1024) <= 1  # who hardly drifts is hardly stretched
-    assert joint.end == pytest.approx(at + 1024 / SAMPLE_RATE, abs=0.01)
+    assert joiner.end == pytest.approx(at + 1024 / SAMPLE_RATE, abs=0.01)
 
 
 @pytest.mark.parametrize("count", [480, 1600, 4800])
 @pytest.mark.parametrize("moved", [-0.06, -0.015, 0.015, 0.06])
 def test_a_sender_that_moves_its_sound_is_followed_without_a_gap(moved, count):
-    joint, at = Joint(), 100.0
-    joint.fit(at, block(count))
+    joiner, at = Joiner(), 100.0
+    joiner.fit(at, block(count))
     errors = []
     for _ in range(30 * SAMPLE_RATE // count):
         at += count / SAMPLE_RATE
-        end = joint.end
-        begin, _ = joint.fit(at + moved, block(count))
+        end = joiner.end
+        begin, _ = joiner.fit(at + moved, block(count))
         assert begin == end
         errors.append(at + moved - begin)
     close = (8 if abs(moved) < 0.05 else 20) * SAMPLE_RATE // count
@@ -84,30 +84,30 @@ def test_a_sender_that_moves_its_sound_is_followed_without_a_gap(moved, count):
 
 @pytest.mark.parametrize("jump", [-5.0, 0.5, 60.0])
 def test_a_jump_makes_a_gap(jump):
-    joint = Joint()
-    joint.fit(100.0, block())
-    begin, _ = joint.fit(100.0 + jump, block())
+    joiner = Joiner()
+    joiner.fit(100.0, block())
+    begin, _ = joiner.fit(100.0 + jump, block())
     assert begin == 100.0 + jump
 
 
 def test_a_stretched_block_keeps_its_ends():
-    joint, ramp = Joint(), np.linspace(0, 1, 1024, dtype=np.float32)
-    joint.fit(100.0, block())
+    joiner, ramp = Joiner(), np.linspace(0, 1, 1024, dtype=np.float32)
+    joiner.fit(100.0, block())
     stretched = block()
     for _ in range(100):
-        _, stretched = joint.fit(joint.end + 0.02, np.stack([ramp, -ramp], -1))
-    assert len(stretched) == 1024 + int(1024 * Joint.SLEW)
+        _, stretched = joiner.fit(joiner.end + 0.02, np.stack([ramp, -ramp], -1))
+    assert len(stretched) == 1024 + int(1024 * Joiner.SLEW)
     assert stretched[0].tolist() == [0, 0]
     assert stretched[-1].tolist() == [1, -1]
 
 
 def test_a_stretched_block_stays_bright():
-    joint = Joint()
-    joint.fit(100.0, block())
+    joiner = Joiner()
+    joiner.fit(100.0, block())
     tone = lambda places: np.sin(2 * np.pi * 8000 / SAMPLE_RATE * places)  # noqa: E731 - two uses, one line
     wave = tone(np.arange(1024)).astype(np.float32)
     for _ in range(100):
-        _, stretched = joint.fit(joint.end + 0.02, np.stack([wave, wave], -1))
+        _, stretched = joiner.fit(joiner.end + 0.02, np.stack([wave, wave], -1))
     exact = tone(np.linspace(0, 1023, len(stretched)))
     assert len(stretched) > 1024
     assert np.abs(stretched[2:-2, 0] - exact[2:-2]).max() < 0.05  # straight lines: 0.13
