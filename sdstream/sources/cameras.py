@@ -1,4 +1,4 @@
-"""The cameras of this machine, which the `ffmpeg` source reads."""
+"""The cameras of this machine, for the `ffmpeg` source."""
 
 import sys
 
@@ -6,10 +6,10 @@ from sdstream.errors import Forbidden, Unavailable
 from sdstream.system.endpoint import Endpoint, Search
 
 
-def listing(search: Search) -> list[Endpoint]:  # noqa: ARG001 - what every source's listing takes
-    """Return the Video4Linux devices that can be read now; a virtual camera is one while a program writes to it.
+def listing(search: Search) -> list[Endpoint]:  # noqa: ARG001 - every source's listing has this parameter
+    """Return the readable Video4Linux devices; a virtual camera is readable while a program writes pictures.
 
-    A device that refuses to answer is listed with its reason.
+    A device without an answer is listed with the reason.
     """
     if not sys.platform.startswith("linux"):
         return []

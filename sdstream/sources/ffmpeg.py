@@ -1,4 +1,4 @@
-"""Whatever FFmpeg reads, as a source: files at their own speed, live inputs at theirs."""
+"""Any input of FFmpeg as a source: recordings at normal speed, live inputs at the sender's pace."""
 
 import stat
 import time
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 OPEN_TIMEOUT = 12.0
-"""Seconds; a server may make us wait for its next key frame, and encoders leave up to ten seconds between two."""
+"""Seconds; a server may start at the next key frame only, and encoders put key frames up to ten seconds apart."""
 PATIENCE = 0.25
-"""Seconds that one `read` may take: so soon does the stage notice that it should end."""
-_LEAD = 0.1  # a recording's first picture waits so long: what follows needs time to be decoded
+"""Longest `read` (seconds): the stage notices the end of the run only after the `read`."""
+_LEAD = 0.1  # a recording's first picture waits (seconds): the pictures after the first need time to be decoded
 _LATE = 0.1
-_SHOW_EVERY = 0.25  # seconds after which a late picture is shown after all: better than none
+_SHOW_EVERY = 0.25  # seconds without a picture after which a late picture is shown after all
 _AHEAD = 0.25
 _MOST_AHEAD = 64
 LIVE_OPTIONS = {"fpsprobesize": "0", "analyzeduration": "3000000", "fflags": "+discardcorrupt"}
@@ -40,25 +40,25 @@ _WEB = "http,https,tcp,tls,crypto,httpproxy,data"
 
 @dataclass(frozen=True)
 class Input:
-    """What is opened, and how. `url` may hold secrets: it never gets into a message."""
+    """An input, and how to open the input. `url` may hold secrets, and never gets into a message."""
 
     url: Any
-    """URL, file name, or (Any: PyAV takes those too) a file object."""
+    """URL, file name, or (Any: PyAV takes file objects too) a file object."""
     name: str
-    """What messages call it."""
+    """Name in messages, without secrets."""
     format: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     finite: bool = False
-    """It is a file: it ends, and is not lost then."""
+    """Whether the input is a recording: a recording ends, and a live input is lost."""
     realtime: bool = True
-    """Play what is finite at its own speed."""
+    """Whether a recording plays at normal speed, and not as fast as possible."""
     loop: bool = False
     read_timeout: float | None = 10.0
-    """Seconds of silence after which it is lost."""
+    """Seconds of silence after which the input is lost; None: never."""
 
     @classmethod
     def of(cls, settings: FfmpegSourceSettings) -> "Input":
-        """Decide what kind of input the settings mean. Raises Unavailable for a file that is not there."""
+        """Return the input for `settings`."""
         url = settings.url.get_secret_value()
         path = _local(url)
         live_file = path is not None and not stat.S_ISREG(_mode(path))
@@ -71,12 +71,12 @@ class Input:
 
 
 def open_ffmpeg(settings: FfmpegSourceSettings, context: SourceContext) -> "FfmpegSource":
-    """Return the source for a file, camera or URL. Raises Unavailable for a file that is not there."""
+    """Return the source for a file, camera or URL."""
     return FfmpegSource(Input.of(settings), context)
 
 
 class FfmpegSource:
-    """One input. Opening it anew is its owner's business."""
+    """A source for a single input. The stage opens the source again after a loss."""
 
     def __init__(self, source: Input, context: SourceContext) -> None:
         self._input = source
@@ -121,7 +121,7 @@ class FfmpegSource:
         return None
 
     def facts(self) -> dict[str, str]:
-        """Return what is known of the input's picture and sound; nothing before the first picture."""
+        """Return the known facts about picture and sound; nothing before the first picture."""
         if self._shape is None or self._decoder is None:
             return {}
         shape, sound = self._shape, self._decoder.sound
@@ -139,8 +139,8 @@ class FfmpegSource:
         return facts
 
     def _fill(self, deadline: float) -> None:
-        """Read until there is enough to go on with, or until `deadline`."""
-        decoder = self._the_decoder()
+        """Read until the queue holds enough pictures, or until `deadline`."""
+        decoder = self._opened_decoder()
         while self._wants_more(decoder):
             try:
                 pictures = decoder.pump(max(0.0, deadline - time.monotonic()))
@@ -155,8 +155,8 @@ class FfmpegSource:
     def _wants_more(self, decoder: Decoder) -> bool:
         """Tell whether to read on.
 
-        A live input is drained to its newest picture, but one is shown every quarter of a second. A recording is
-        read ahead until the sound of its next picture is there, for files interleave coarsely.
+        A live input is drained to the newest picture, but a picture is shown every quarter of a second. A recording is
+        read ahead until the sound of the next picture is there, because files interleave coarsely.
         """
         if not self._queue:
             return True
@@ -173,11 +173,13 @@ class FfmpegSource:
 
     def _end(self, decoder: Decoder, end: EOFError) -> None:
         if not self._finite:
-            raise Lost(f"{self._input.name}: the connection ended") from end
+            raise Lost(f"{self._input.name}: the live input ended") from end
         if not self._input.loop:
             raise Ended(self._input.name) from end
         if not self._seq:
-            raise Unavailable(f"{self._input.name}: no picture could be decoded from it") from end
+            raise Unavailable(
+                f"{self._input.name} has no picture that FFmpeg can decode; try: ffprobe {self._input.name}"
+            ) from end
         decoder.rewind()
 
     @staticmethod
@@ -187,26 +189,29 @@ class FfmpegSource:
         return due <= deadline
 
     def _convert(self, picture: Picture) -> Frame | None:
-        """Convert a picture; None if it is late, because a newer one is due already, or beyond conversion."""
+        """Return the frame of a picture; None for a late picture. Raises Lost if the picture cannot be converted."""
         now = time.monotonic()
         late = self._paced and now - picture.pts > _LATE and now - self._shown_at < _SHOW_EVERY
         if late:
             self._context.counters.add("late_pictures")
             return None
-        track = self._the_decoder().video
+        track = self._opened_decoder().video
         aspect = track.codec_context.sample_aspect_ratio or track.sample_aspect_ratio
         shape = self._shape = Shape.of(picture.frame, aspect)
         try:
             pixels = self._converter.convert(picture.frame, shape)
         except (FFmpegError, ValueError) as error:
-            raise Lost(f"{self._input.name}: a {shape.format} picture cannot be converted") from error
+            raise Lost(
+                f"{self._input.name}: FFmpeg cannot convert a picture of format {shape.format}, "
+                f"{shape.width}x{shape.height}"
+            ) from error
         self._context.counters.set("width", shape.width)
         self._context.counters.set("height", shape.height)
         self._seq += 1
         self._shown_at = now
         return Frame(pixels, self._seq, picture.pts, now if self._paced else picture.received)
 
-    def _the_decoder(self) -> Decoder:
+    def _opened_decoder(self) -> Decoder:
         if self._decoder is None:
             raise Lost(f"{self._input.name} is not open")
         return self._decoder
@@ -217,13 +222,16 @@ def _open(source: Input) -> "InputContainer":
     try:
         container: InputContainer = av.open(source.url, "r", source.format, dict(source.options), timeout=timeout)
     except FFmpegError as error:
-        raise _why_not(source, error) from error
+        raise _open_error(source, error) from error
     except ValueError as error:
-        raise Unavailable(f"{source.name}: this FFmpeg has no input format {source.format!r}") from error
+        raise Unavailable(
+            f"{source.name}: this FFmpeg has no input format {source.format!r}; "
+            "expected a name such as flv, mpegts or v4l2"
+        ) from error
     return container
 
 
-def _why_not(source: Input, error: FFmpegError) -> SdstreamError:
+def _open_error(source: Input, error: FFmpegError) -> SdstreamError:
     reason = error.strerror or type(error).__name__
     if isinstance(source.url, str):
         reason = redact(reason, source.url)
@@ -232,14 +240,17 @@ def _why_not(source: Input, error: FFmpegError) -> SdstreamError:
     if isinstance(error, PermissionError) and local:
         return Forbidden(message)
     if isinstance(error, FileNotFoundError) or local:
-        return Unavailable(f"{message}; expected a file, a device or a URL that this reads: ffprobe {source.name}")
+        return Unavailable(f"{message}; expected a file, a device or a URL; try: ffprobe {source.name}")
     if isinstance(error, av.error.ProtocolNotFoundError | av.error.DemuxerNotFoundError):
-        return Unavailable(f"{message}; this build of FFmpeg cannot read it")
+        return Unavailable(
+            f"{message}; this build of FFmpeg does not support the protocol or the format; "
+            "expected a file, a device or a URL such as rtsp://, srt:// or https://"
+        )
     return Lost(message)
 
 
 def _local(url: str) -> Path | None:
-    """Return the path of a local file (or device, or pipe); None if it is a URL, or a name only FFmpeg understands."""
+    """Return the path of a local file (or device, or pipe); None for a URL, or for a name of FFmpeg's."""
     path = Path(url.removeprefix("file:"))
     return path if "://" not in url and path.exists() else None
 
@@ -256,6 +267,6 @@ def _web_options(url: str) -> dict[str, str]:
 
 
 def _is_download(source: Input, container: "InputContainer") -> bool:
-    """A download has a length; what is live has none."""
+    """Tell whether a web address is a download: a download has a duration, a live stream has none."""
     web = isinstance(source.url, str) and source.url.startswith(("http://", "https://"))
     return web and bool(container.duration)

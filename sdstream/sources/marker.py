@@ -1,7 +1,7 @@
-"""A code in the picture that a machine reads back: counter, time of birth and beep flag, as black and white cells.
+"""A machine-readable code in the picture: counter, time of birth and beep flag, as black and white cells.
 
 Two rows of 32 cells lie along the top of the centred square of the picture, so the code survives scaling, H.264, a
-centre crop to a square and any colour matrix. It measures latency, order and A/V offset from the outside.
+centre crop to a square and any colour matrix. The code measures latency, order and A/V offset from the outside.
 """
 
 import time
@@ -21,12 +21,12 @@ TICK = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What the code says."""
+    """The contents of the code."""
 
     counter: int
     """Number of the picture, modulo 2**23."""
     ticks: int
-    """Monotonic time of its birth in ticks, modulo 2**32."""
+    """Monotonic time of the picture's birth in ticks, modulo 2**32."""
     beep: bool
     """Whether the once-a-second beep starts with this picture."""
 
@@ -46,10 +46,12 @@ def fits(width: int, height: int) -> bool:
 
 
 def burn(pixels: Pixels, mark: Mark) -> None:
-    """Write `mark` into a picture. Raises ValueError if it is too small."""
+    """Write `mark` into a picture. Raises ValueError if the picture is too small."""
     height, width = pixels.shape[:2]
     if not fits(width, height):
-        raise ValueError(f"a picture of {width}x{height} is too small for a marker: it needs {2 * COLUMNS} pixels")
+        raise ValueError(
+            f"a picture of {width}x{height} is too small for a marker; expected {2 * COLUMNS} pixels a side"
+        )
     edges = _edges(width, height)
     cells = _encode(mark).reshape(ROWS, COLUMNS)
     top = edges.rows[0]
@@ -59,7 +61,7 @@ def burn(pixels: Pixels, mark: Mark) -> None:
 
 
 def read(pixels: Pixels) -> Mark | None:
-    """Return the mark in a picture, or None when there is none or it is damaged."""
+    """Return the mark in a picture, or None for a picture without a mark or with a damaged mark."""
     height, width = pixels.shape[:2]
     if not fits(width, height):
         return None
@@ -101,7 +103,7 @@ def _decode(bits: npt.NDArray[np.bool_]) -> Mark | None:
 
 
 def _check(data: bytes) -> int:
-    """CRC-8 (polynomial 0x07) that starts from 0xA5, so that neither a black nor a white picture passes."""
+    """Return the CRC-8 of `data` (polynomial 0x07), started from 0xA5 so that black and white pictures fail."""
     value = 0xA5
     for byte in data:
         value ^= byte

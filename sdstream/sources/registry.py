@@ -1,4 +1,4 @@
-"""The table of sources: what serves each kind's settings, what finds it, and what `doctor` asks about it."""
+"""The table of sources: for each kind the opener, the listing for `sdstream sources`, and the checks of `doctor`."""
 
 from sdstream.config.sources import (
     AnySource,
@@ -34,7 +34,7 @@ KINDS = (
     ),
     Kind(TestsrcSourceSettings, opener="sdstream.sources.testsrc:TestSource"),
 )
-"""One row a kind."""
+"""A row for each kind."""
 
 
 def open_source(settings: AnySource, context: SourceContext) -> Source:

@@ -1,4 +1,4 @@
-"""A moving test picture with a code that a machine reads, and a beep with a flash each second."""
+"""A moving test picture with a machine-readable code, and a beep with a flash each second."""
 
 import time
 from fractions import Fraction
@@ -13,16 +13,16 @@ from sdstream.sources import marker
 from sdstream.sources.context import SourceContext
 
 BEEP = 0.1
-"""Seconds that a beep and its flash last; the first one starts with the first picture."""
+"""Length of a beep and of the flash (seconds); the first beep starts with the first picture."""
 _BEEP_HZ = 1000
 _PATIENCE = 0.25
 _BARS = ((235, 235, 235), (235, 235, 16), (16, 235, 235), (16, 235, 16), (235, 16, 235), (235, 16, 16), (16, 16, 235))
 
 
 class TestSource:
-    """Paces itself; a picture that could not be made in time is left out and counted, not made up for."""
+    """Keeps the pace by the clock; a picture too late to draw is left out and counted, and never made up for."""
 
-    __test__ = False  # its name would make pytest collect it
+    __test__ = False  # pytest collects classes by name, and would collect this class
 
     def __init__(self, settings: TestsrcSourceSettings, context: SourceContext) -> None:
         self._context = context
@@ -51,7 +51,7 @@ class TestSource:
         return self._context.canvas.width, self._context.canvas.height
 
     def read(self) -> Frame | None:
-        """Wait for the next picture's time and return it; None if that is far off."""
+        """Return the next picture when due; None if the picture is due in more than a quarter of a second."""
         if self._start is None:
             self._start = time.monotonic()
         due = self._start + self._number / self._rate
@@ -75,7 +75,7 @@ class TestSource:
         return Frame(pixels, self._seq, float(due), captured)
 
     def facts(self) -> dict[str, str]:
-        """Return what it makes."""
+        """Return the format of picture and sound."""
         return {"codec": "none", "format": "rgb24", "size": "{}x{}".format(*self._size), "sound": "a beep each second"}
 
     def _sound_until(self, end: Fraction) -> None:
@@ -85,14 +85,14 @@ class TestSource:
             return
         if stop - self._sound_end > SAMPLE_RATE:
             self._sound_end = stop - SAMPLE_RATE
-        places = np.arange(self._sound_end, stop) % SAMPLE_RATE
-        ring.write(start + self._sound_end / SAMPLE_RATE, self._second[places])
+        indices = np.arange(self._sound_end, stop) % SAMPLE_RATE
+        ring.write(start + self._sound_end / SAMPLE_RATE, self._second[indices])
         self._context.counters.add("sound_blocks")
         self._sound_end = stop
 
 
 class Card:
-    """Draws only what moves: 1920x1080 costs 0.5 ms."""
+    """Draws the test picture; only moving parts are drawn again, so 1920x1080 costs 0.5 ms."""
 
     def __init__(self, width: int, height: int) -> None:
         self._pixels: Pixels = np.empty((height, width, 3), np.uint8)
@@ -114,7 +114,7 @@ class Card:
         self._under_flash = self._flash.copy()
 
     def draw(self, number: int, rate: Fraction) -> Pixels:
-        """Return picture `number`; the next call overwrites it."""
+        """Return picture `number`; the next call overwrites the pixels."""
         width = self._pixels.shape[1]
         second, phase = divmod(Fraction(number) / rate, 1)
         shift = number * max(1, width // 160) % width
