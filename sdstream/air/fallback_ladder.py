@@ -1,7 +1,7 @@
-"""What a sink shows now: live, else the last live picture held, else the camera untouched, else the slate.
+"""Chooses a sink's picture: live, else the last live picture held, else the camera untouched, else the slate.
 
-The control `air` overrides that. A policy without a clock: time is an argument. A change of what is shown is
-cross-faded, except into an override; holding is not a change.
+The control `air` overrides the choice. A policy without a clock: time is an argument. A change of picture is
+cross-faded, except into an override; holding a picture is no change.
 """
 
 import enum
@@ -15,13 +15,13 @@ from sdstream.controls import AirOverride
 from sdstream.frame import Frame, Pixels
 
 SLOW = 3.0
-"""A live picture is held for this many of its usual intervals: an engine at 2 fps is slow, not dead."""
+"""Usual intervals of the engine for which a live picture is held: an engine at 2 fps is slow, not dead."""
 LONGEST_HOLD = 5.0
-"""Seconds. However slow the engine is, a picture that is older than this is a frozen picture."""
+"""Longest hold in seconds: a still older picture would look frozen, however slow the engine is."""
 
 
 class Rung(enum.Enum):
-    """What a picture is: a rung of the ladder, best first; then what an override shows."""
+    """The rungs of the ladder, best first; then the pictures of the overrides."""
 
     LIVE = "live"
     HELD = "held"
@@ -34,7 +34,7 @@ class Rung(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to send for one tick."""
+    """The picture of a tick."""
 
     frame: Frame
     rung: Rung
@@ -43,7 +43,7 @@ class Choice:
 
 
 class Ladder:
-    """Keeps the newest live and camera picture and picks between them."""
+    """Keeps the newest live picture and the newest camera picture, and picks the best rung."""
 
     def __init__(self, slate: Pixels, hold: float, fade: float) -> None:
         """`slate` has canvas size; `hold` and `fade` are seconds (see `config.schema.Air`)."""
@@ -64,19 +64,19 @@ class Ladder:
 
     @property
     def camera(self) -> Frame | None:
-        """The newest camera picture; None before the first one."""
+        """The newest camera picture; None before the first camera picture."""
         return self._camera
 
     @property
     def showing(self) -> Rung:
-        """The rung that was chosen last."""
+        """The rung of the last choice."""
         return self._shown or Rung.SLATE
 
     def pick(self, now: float, live: Frame | None, camera: Frame | None, air: AirOverride = "live") -> Choice:
-        """Choose for the tick at `now`; `live` and `camera` are what came since the last tick, or None.
+        """Choose for the tick at `now`; `live` and `camera` are the new pictures since the last tick, or None.
 
-        `air` is obeyed with this very picture. The frames' pixels may be views that stay valid until the next call.
-        So are the returned ones.
+        `air` takes effect with this very picture. The pixels given and returned may be views, valid until the next
+        call.
         """
         if live is not None:
             self._learn_interval(live)
@@ -91,9 +91,9 @@ class Ladder:
         return self._show(now, choice, cut=air not in ("live", before))
 
     def _still(self, now: float, live: Frame | None, camera: Frame | None) -> Frame:
-        """Return a copy of what would be on air now without the freeze; before the first picture that is the slate.
+        """Return a copy of the picture due now without the freeze; the slate before the first picture.
 
-        The picture of the tick before may be overwritten already: its mailbox has given a newer one since.
+        The picture of the last tick may be overwritten already, because the mailbox has given a newer picture since.
         """
         if self._shown is None:
             return self._slate
@@ -101,7 +101,7 @@ class Ladder:
         return replace(frame, pixels=frame.pixels.copy())
 
     def _show(self, now: float, choice: Choice, *, cut: bool) -> Choice:
-        """Note what goes out, with the fade that is due."""
+        """Note the choice, and return the choice with the fade in progress."""
         if cut:
             self._since = -math.inf
         elif self._shown is not None and _picture(choice.rung) is not _picture(self._shown):
@@ -113,8 +113,8 @@ class Ladder:
     def _best(self, now: float, live: Frame | None, camera: Frame | None, air: AirOverride) -> Choice:
         if air == "black":
             return Choice(self._black, Rung.BLACK, fresh=False)
-        patience = min(LONGEST_HOLD, max(self._hold, SLOW * self._interval))
-        if air == "live" and self._live is not None and now - self._live.posted <= patience:
+        hold = min(LONGEST_HOLD, max(self._hold, SLOW * self._interval))
+        if air == "live" and self._live is not None and now - self._live.posted <= hold:
             return Choice(self._live, Rung.LIVE if live else Rung.HELD, fresh=live is not None)
         if self._camera is not None and now - self._camera.posted <= self._hold:
             rung = Rung.BYPASS if air == "bypass" else Rung.CAMERA
@@ -133,7 +133,7 @@ class Ladder:
         return frames.get(_picture(rung)) or self._slate
 
     def _faded(self, now: float, frame: Frame) -> Frame:
-        """Mix what was on air at the last change into `frame` while the fade lasts."""
+        """Mix the picture from before the last change into `frame` during the fade."""
         self._fading = now - self._since < self._fade
         if not self._fading:
             return frame
@@ -143,5 +143,5 @@ class Ladder:
 
 
 def _picture(rung: Rung) -> Rung:
-    """Return the rung whose picture this is: a held picture is the live one, a bypass the camera's."""
+    """Return the rung with the same picture: live for a held picture, camera for a bypass."""
     return {Rung.HELD: Rung.LIVE, Rung.BYPASS: Rung.CAMERA}.get(rung, rung)

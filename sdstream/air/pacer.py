@@ -1,32 +1,32 @@
-"""The clock of a sink: which picture is due when. It never sleeps and never looks at a clock: time is an argument."""
+"""The due times of a sink's pictures. Nothing here sleeps or reads a clock: time is an argument."""
 
 import math
 from dataclasses import dataclass
 from fractions import Fraction
 
 CATCH_UP = 0.25
-"""Seconds. A sink that is late by less sends all due pictures at once, so that an encoder gets every picture. A sink
-that is later skips pictures, because viewers would see so long a burst. The limit is longer than the worst scheduling
-gap of a loaded two-core machine, and shorter than the buffer of a viewer's player."""
+"""Seconds. A sink late by less sends all due pictures at once, so an encoder gets every picture. A sink late by more
+skips pictures, because viewers would see so long a burst. The limit is longer than the worst scheduling gap of a loaded
+two-core machine, and shorter than the buffer of a viewer's player."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One due picture."""
+    """A due picture."""
 
     index: int
     """Counts from the start of the run; all sinks of a run have the same count."""
     at: float
     """When the picture is due (monotonic seconds)."""
     missed: int
-    """Due pictures that were skipped since the last tick."""
+    """Due pictures skipped since the last tick."""
 
 
 class Pacer:
     """Due times `epoch + index / rate`, computed from the index, so that rounding errors do not add up."""
 
     def __init__(self, rate: Fraction, epoch: float, now: float) -> None:
-        """Begin with the first picture that is due after `now`; `epoch` is the start of the run."""
+        """Begin with the first picture due after `now`; `epoch` is the start of the run."""
         self.rate = rate
         self._epoch = epoch
         self._next = max(0, math.ceil((now - epoch) * rate))

@@ -1,8 +1,8 @@
-"""Where in its interval a sink's tick belongs, so that each tick finds one picture. Time is an argument.
+"""Moves a sink's ticks to the best phase, so that each tick finds a single new picture. Time is an argument.
 
-Pictures that arrive about when a tick is due come two before one tick and none before the next, though nothing is
-late. So the tick is moved to a place half way between two arrivals. That costs half an interval of delay, which is what
-a clock that was started at any moment costs on average.
+If pictures arrive close to the ticks, two pictures come before a tick and none before the next, though nothing is late.
+So the tick moves half way between two arrivals. The move costs half an interval of delay: the average cost of a clock
+started at a random moment.
 """
 
 import cmath
@@ -10,62 +10,58 @@ import math
 from fractions import Fraction
 
 SLEW = 0.01
-"""Share of an interval that a tick may move against the tick before: a third of a millisecond at 30 pictures a second,
-a hundredth of what a player's clock takes for jitter; half an interval takes two seconds."""
+"""Largest move of a tick against the tick before, as a share of an interval: a third of a millisecond at 30 pictures a
+second, a hundredth of what a player's clock takes for jitter. Half an interval takes two seconds."""
 
 BOUND = 0.75
-"""Intervals that a tick may be away from its due time on the run's clock. Half an interval reaches any place. The rest
-lets a source whose clock is a little off slip by one picture now and then, instead of to and fro at the edge."""
+"""Largest shift of a tick from the due time on the run's clock, in intervals. Half an interval reaches every phase. The
+rest lets a source with a slightly different clock slip by a picture now and then, instead of to and fro at the edge."""
 
 _GAIN = 1 / 16
-"""Share of the error that one tick corrects."""
+"""Share of the error corrected by each tick."""
 
 _MEMORY = 32
-"""Pictures over which arrivals are averaged."""
+"""Pictures in the running average of arrivals."""
 
 _FEWEST = 12
-"""Pictures that must have arrived before any tick moves."""
+"""Pictures that must arrive before any tick moves."""
 
 _CONCENTRATED = 0.4
-"""Length of the mean arrival on the unit circle from which on ticks move: 1 is no jitter, 0 is arrivals at any
-moment."""
+"""Length of the mean arrival on the unit circle above which ticks move: 1 is no jitter, 0 is arrivals at random."""
 
 _OFF_RATE = 0.05
-"""Share by which the rate of a source may differ from a whole multiple of the clock's rate."""
+"""Largest difference of a source's rate from an integer multiple of the clock's rate, as a share."""
 
 _MOST = 8
-"""Pictures in an interval above which a source counts as this fast."""
+"""Largest number of pictures in an interval; a faster source counts as this fast."""
 
 _PAUSE = 1.0
-"""Seconds without a picture after which the next picture may be of another source."""
+"""Longest pause between two pictures in seconds; after a longer pause the source may be new, and watching restarts."""
 
 
 class PhaseLock:
-    """Watches the pictures of one sink, and moves the sink's ticks where a better place exists.
+    """Watches the pictures of a sink, and moves the sink's ticks to a better phase.
 
-    A source whose rate is no simple part or multiple of the canvas's rate arrives at any moment of the interval, and so
-    does a source with a lot of jitter. Then every place is as good as another, and the tick stays where it is.
+    Without a simple ratio between the source's rate and the canvas rate, or with a lot of jitter, pictures arrive at
+    any moment of the interval. Then every phase is equally good, and the tick stays.
     """
 
     def __init__(self, rate: Fraction, epoch: float) -> None:
         """`rate` and `epoch` are the same as for the sink's clock (see `Pacer`)."""
         self._rate, self._epoch = float(rate), epoch
-        self._shift = 0.0  # intervals by which the last tick was moved
+        self._shift = 0.0  # of the last tick, in intervals
         self._seq, self._posted = 0, -math.inf  # of the newest picture
         self._forget()
 
     def _forget(self) -> None:
         """Begin to watch anew."""
         self._spacing = 0.0  # usual time between two pictures of the source, in intervals of the clock
-        self._per_interval = 1  # pictures of the source in an interval of the clock, at least one
-        self._mean = 0j  # of the arrivals as points on a circle; once around is the time between two pictures
+        self._per_interval = 1  # pictures of the source in an interval of the clock, at least 1
+        self._mean = 0j  # of the arrivals as points on a circle; a full turn is the time between two pictures
         self._seen = 0  # pictures
 
-    def see(self, seq: int, posted: float) -> None:
-        """Note the newest picture of a tick; call it only if the picture arrived since the last tick.
-
-        `seq` and `posted` are the frame's.
-        """
+    def on_picture(self, seq: int, posted: float) -> None:
+        """Note `seq` and `posted` of the newest frame at a tick; call only if the frame arrived since the last tick."""
         pictures, seconds = seq - self._seq, posted - self._posted
         self._seq, self._posted = seq, posted
         if pictures <= 0 or seconds > _PAUSE:
@@ -81,7 +77,7 @@ class PhaseLock:
         self._mean += share * (cmath.rect(1, turn) - self._mean)
 
     def next(self) -> float:
-        """Return the seconds by which the next tick is moved; call it once for each tick."""
+        """Return the shift of the next tick in seconds; call once for each tick."""
         if self._seen >= _FEWEST and abs(self._mean) > _CONCENTRATED and self._all_seen:
             error = (self._target() - self._shift) * _GAIN
             self._shift += min(SLEW, max(-SLEW, error))
@@ -89,13 +85,13 @@ class PhaseLock:
 
     @property
     def _all_seen(self) -> bool:
-        """Whether arrivals are seen wherever they fall: of a fast source only the last one before a tick is seen."""
+        """Whether arrivals at any phase are seen: of a fast source, only the last arrival before a tick is seen."""
         return self._spacing > 1 or abs(self._spacing * self._per_interval - 1) < _OFF_RATE
 
     def _target(self) -> float:
-        """Return the nearest place within bounds that is half way between arrivals, in intervals."""
-        place = (cmath.phase(self._mean) / (2 * math.pi) + 0.5) / self._per_interval
-        first = math.ceil((-BOUND - place) * self._per_interval)
-        last = math.floor((BOUND - place) * self._per_interval)
-        nearest = round((self._shift - place) * self._per_interval)
-        return place + min(last, max(first, nearest)) / self._per_interval
+        """Return the nearest shift half way between arrivals and within `BOUND`, in intervals."""
+        middle = (cmath.phase(self._mean) / (2 * math.pi) + 0.5) / self._per_interval
+        first = math.ceil((-BOUND - middle) * self._per_interval)
+        last = math.floor((BOUND - middle) * self._per_interval)
+        nearest = round((self._shift - middle) * self._per_interval)
+        return middle + min(last, max(first, nearest)) / self._per_interval

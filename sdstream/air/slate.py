@@ -1,4 +1,4 @@
-"""The slate, shown when nothing else is left to show: the user's own picture, or a quiet built-in one."""
+"""The slate, the picture of last resort: a file of the user, or a quiet built-in picture."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _TEXT = "Back in a moment"
 
 
 def make_slate(width: int, height: int, picture: Path | None = None) -> Pixels:
-    """Return a slate of canvas size: `picture` cropped to fill it, or the built-in one.
+    """Return a slate of canvas size: `picture` cropped to fill the canvas, or the built-in picture.
 
     Raises Unavailable when `picture` cannot be read as a picture.
     """
@@ -24,7 +24,7 @@ def make_slate(width: int, height: int, picture: Path | None = None) -> Pixels:
             upright = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise Unavailable(
-            f"air.slate: cannot read {picture} as a picture ({error}); give a PNG or JPEG file, or leave it out"
+            f"air.slate: cannot read {picture} as a picture ({error}); give a PNG or JPEG file, or leave air.slate out"
         ) from error
     return np.asarray(ImageOps.fit(upright, (width, height)), np.uint8).copy()
 

@@ -1,7 +1,7 @@
-"""The source's sound, delayed as much as the picture is, and steered there without clicks.
+"""The source's sound, delayed as much as the picture, and corrected without clicks.
 
-A block starts at a whole sample and ends at one, so that it is a bit-exact copy whenever there is nothing to
-correct. Corrections: up to 0.5 % faster or slower (9 cents, not heard as pitch), or a short cross-fade when far off.
+A block starts and ends at a whole sample, so a block without correction is a bit-exact copy. Corrections: up to 0.5 %
+faster or slower (9 cents, not heard as pitch), or a short cross-fade for a large error.
 """
 
 import numpy as np
@@ -15,33 +15,33 @@ _FADE = 192
 """Samples of every fade (4 ms): the shortest block, at 240 pictures a second, has 200."""
 
 _SLEW = 0.005
-"""Share by which sound is played faster or slower while a correction lasts."""
+"""Change of speed during a correction, as a share."""
 
 _START_SLEW = SAMPLE_RATE * 5 // 1000
-"""Samples off (5 ms) above which a correction begins."""
+"""Error in samples (5 ms) above which a correction begins."""
 
 _END_SLEW = SAMPLE_RATE // 1000
-"""Samples off (1 ms) below which a correction ends, so that sound is then left alone until `_START_SLEW`."""
+"""Error in samples (1 ms) below which a correction ends; then sound is left alone up to `_START_SLEW`."""
 
 _JUMP = SAMPLE_RATE // 10
-"""Samples off (0.1 s) above which sound jumps, because sliding there would take longer than 20 s."""
+"""Error in samples (0.1 s) above which sound jumps, because a correction at `_SLEW` would take longer than 20 s."""
 
 _RISE = 0.5 - 0.5 * np.cos(np.pi * (np.arange(_FADE, dtype=np.float32) + 0.5) / _FADE)
 """Gain of each sample of a fade in, (_FADE,)."""
 
 
 class Delay:
-    """One sink's place in the ring. May be sent to a spawned process together with the ring."""
+    """The sound of a sink, read from the ring. May be sent to a spawned process together with the ring."""
 
     def __init__(self, ring: AudioRing, early: int = 0) -> None:
-        """Serve a sink that stamps its sound `early` samples before the picture that the sound came with.
+        """`early`: the sink stamps sound this many samples before the picture sent together with the sound.
 
         When a fresh picture leaves, the sound up to the next picture has not arrived yet, and sound arrives in
-        blocks. A sink that stamps its sound can send older sound with the picture and still be in time.
+        blocks. A sink that stamps sound can send older sound with the picture and still be in time.
         """
         self._early = early
         self.offset = 0.0
-        """Seconds by which sound is ahead of the picture that it is shown with, when it was last sent."""
+        """Seconds by which the last sound sent is ahead of the picture shown with the sound."""
         self._ring = ring
         self._lag = Lag(early / SAMPLE_RATE)
         self._played = 0  # samples sent so far: the output's timeline
@@ -51,7 +51,7 @@ class Delay:
         self._slewing = False
 
     def block(self, now: float, delay: float | None, count: int) -> Samples:
-        """Return the (count, 2) samples that leave with the picture of this tick.
+        """Return the (count, 2) samples to send with the picture of this tick.
 
         `delay` is `now - pts` of the picture in seconds, or None when the picture was shown before.
         """
@@ -79,13 +79,13 @@ class Delay:
             self._next, self._slewing = None, False
         self._span = first, end
         played = self._played / SAMPLE_RATE
-        self._lag.see_picture(played, now, delay)
+        self._lag.on_picture(played, now, delay)
         if first < end:
-            self._lag.see_sound(played, end / SAMPLE_RATE, count / SAMPLE_RATE)
+            self._lag.on_sound(played, end / SAMPLE_RATE, count / SAMPLE_RATE)
 
     @property
     def _stamp(self) -> int:
-        """Sample number, on the output's timeline, that the sink stamps the next block with."""
+        """The sink's stamp of the next block, as a sample number on the output's timeline."""
         return self._played - self._early
 
     def _choose(self, count: int) -> tuple[int | None, int]:
@@ -99,7 +99,7 @@ class Delay:
         if arrived and (self._next is not None or self._lag.settled):
             return first, consumed
         if self._next is not None:
-            self._lag.ran_dry()
+            self._lag.on_underrun()
         return None, 0
 
     def _correct(self, error: int, count: int) -> int:

@@ -1,7 +1,7 @@
 """Sound between two samples, by Catmull-Rom splines.
 
-A straight line would make the sound duller between samples than at samples. While sound is stretched that alternates
-many times a second, and is heard as roughness.
+A straight line would make the sound duller between samples than at samples. In stretched sound, dull and clear values
+alternate many times a second, and the ear hears roughness.
 """
 
 from typing import Any

@@ -1,57 +1,57 @@
-"""How far behind the output's own timeline the sound must stay, to leave with the picture that it belongs to.
+"""How far the sound must stay behind the output's timeline, so that sound leaves with the picture of the same pts.
 
-Two demands: the lag of the pictures, measured, and the lag that the sound itself has before it is here to be sent.
-The larger one wins: late sound is better than sound with holes. `sdstream bench constants --only lag` plays difficult
-arrivals with a lower and a higher value of each constant below, and says whether the constant still holds.
+Two lags are measured: the lag of the pictures, and the lag of the sound at arrival. The larger lag wins: late sound is
+better than sound with holes. `sdstream bench constants --only lag` plays difficult arrivals with a lower and a higher
+value of each constant below, and says whether the constant still holds.
 """
 
 from collections import deque
 
 WINDOW = 1.0
-"""Seconds of pictures that the median lag is taken of: long enough to ride over a late tick, short enough to follow the
-picture when another rung of the ladder is shown."""
+"""Seconds of pictures in the median lag: long enough to ignore a late tick, short enough to follow the picture after a
+change of rung."""
 
 FEWEST = 5
-"""Pictures that the median is taken of at least, because a slow engine gives only a few in `WINDOW`."""
+"""Least number of pictures in the median, because a slow engine gives only a few in `WINDOW`."""
 
 ARRIVALS = 3.0
-"""Seconds of sound arrivals that the lag of the sound is taken of."""
+"""Seconds of sound arrivals in the lag of the sound."""
 
 LATEST = 0.95
-"""Share of the sound arrivals that must be in time; `MARGIN` and the answer to holes take care of the rest."""
+"""Share of the sound arrivals that must be in time; `MARGIN` and `UNDERRUN` take care of the rest."""
 
 MARGIN = 0.010
-"""Seconds that the sound waits longer than `LATEST` asks for; the fade at the end of sound needs 4 ms of the margin."""
+"""Seconds of wait on top of the demand of `LATEST`; the fade at the end of sound needs 4 ms of the margin."""
 
 STALL = 0.5
-"""Seconds without sound after which the sound stopped; a shorter silence is sound that came late."""
+"""Seconds without sound after which the sound counts as stopped; after a shorter silence the sound was late."""
 
 SETTLE = 0.25
-"""Seconds of sound and pictures that are watched before the first sound is sent."""
+"""Seconds of sound and pictures to watch before the first sound is sent."""
 
 ALONE = 1.0
-"""Seconds of sound without any picture that are watched before the first sound is sent."""
+"""Seconds of sound without any picture to watch before the first sound is sent."""
 
-DRY = 0.010
-"""Seconds by which each hole in the sound makes the margin larger."""
+UNDERRUN = 0.010
+"""Seconds added to the margin by each hole in the sound."""
 
-DRY_MOST = 0.1
-"""Seconds by which holes make the margin larger at most."""
+UNDERRUN_MOST = 0.1
+"""Largest addition to the margin by holes, in seconds."""
 
 FORGET = 0.5 ** (1 / 30)
-"""Share of the larger margin that is left after a second: half of the margin is left after thirty seconds."""
+"""Share of the addition left after a second: half of the addition is left after thirty seconds."""
 
 
 class Lag:
-    """Both measurements of one run of sound. `played` is the output's timeline: seconds of sound sent so far.
+    """Both measurements of a run of sound. `played` is the output's timeline: seconds of sound sent so far.
 
     A lag is `played - pts`, seconds, of any size and sign: the two timelines begin at different moments.
     """
 
     def __init__(self, early: float = 0.0) -> None:
-        """`early`: seconds that the sink stamps sound before the picture that the sound came with."""
+        """`early`: the sink stamps sound this many seconds before the picture (see `Delay`)."""
         self._early = early
-        self._extra = 0.0  # seconds of margin that holes have added
+        self._extra = 0.0  # seconds added to the margin by holes
         self.restart()
 
     def restart(self) -> None:
@@ -61,10 +61,10 @@ class Lag:
         self._sound_lags: deque[tuple[float, float]] = deque()  # (played, least lag for an arrival to be in time)
         self._first_sound: float | None = None  # played
         self._first_picture: float | None = None  # played
-        self._end = 0.0  # pts up to which sound is here
+        self._end = 0.0  # pts of the end of the sound so far
         self._arrived = 0.0  # played, when sound last arrived
         self._needed = 0.0  # lag for the next block to be in time, if the block arrived now
-        self._is_dry = False
+        self._in_underrun = False
 
     @property
     def settled(self) -> bool:
@@ -76,10 +76,10 @@ class Lag:
             return played - self._first_sound >= ALONE
         return played - max(self._first_sound, self._first_picture) >= SETTLE
 
-    def see_picture(self, played: float, now: float, delay: float | None) -> None:
-        """Note the picture of this tick: its `delay` is `now - pts`, or None when it was shown before.
+    def on_picture(self, played: float, now: float, delay: float | None) -> None:
+        """Note the picture of this tick: `delay` is `now - pts`, or None for a picture shown before.
 
-        A picture that is held grows old on purpose; the sound goes on as the last new picture had it.
+        A held picture grows old on purpose, so the sound keeps the lag of the last new pictures.
         """
         if self._first_picture is None:
             self._picture_lags.clear()
@@ -92,38 +92,38 @@ class Lag:
         self._picture_lags.append((played, played - pts))
         _prune(self._picture_lags, played - WINDOW, 1)
 
-    def see_sound(self, played: float, end: float, duration: float) -> None:
-        """Note that sound is here up to pts `end`, and that `duration` seconds of sound are wanted now."""
+    def on_sound(self, played: float, end: float, duration: float) -> None:
+        """Note that sound up to pts `end` has arrived, and that `duration` seconds of sound are needed now."""
         if self._first_sound is None:
             self._first_sound = self._arrived = played
         elif end > self._end:
-            self._see_arrival(played)
+            self._on_arrival(played)
         self._end = end
         self._needed = played - self._early + duration - end
         self._extra *= FORGET**duration
 
-    def ran_dry(self) -> None:
-        """Note that the sound was not here in time; the hole counts if the sound goes on soon."""
-        self._is_dry = True
+    def on_underrun(self) -> None:
+        """Note a hole, because sound was late; the hole counts if the sound goes on soon."""
+        self._in_underrun = True
 
-    def _see_arrival(self, played: float) -> None:
-        """Note the lag with which this arrival would have been in time. Sound after a stall tells nothing."""
+    def _on_arrival(self, played: float) -> None:
+        """Note the least lag for this arrival to be in time. Sound after a stall proves nothing."""
         if played - self._arrived <= STALL:
             self._sound_lags.append((played, self._needed))
             _prune(self._sound_lags, played - ARRIVALS, 1)
-            if self._is_dry:
-                self._extra = min(DRY_MOST, self._extra + DRY)
-        self._is_dry = False
+            if self._in_underrun:
+                self._extra = min(UNDERRUN_MOST, self._extra + UNDERRUN)
+        self._in_underrun = False
         self._arrived = played
 
     @property
     def pictures(self) -> float:
-        """Lag of the pictures. Call it after `see_picture`."""
+        """Lag of the pictures; call after `on_picture`."""
         return _median(self._picture_lags)
 
     @property
     def wanted(self) -> float:
-        """Lag that the sound should have. Call it after `see_picture`."""
+        """The lag that the sound should have; call after `on_picture`."""
         if not self._sound_lags:
             return self.pictures
         lags = sorted(lag for _, lag in self._sound_lags)
@@ -131,7 +131,7 @@ class Lag:
 
 
 def _median(values: deque[tuple[float, float]]) -> float:
-    """Return the median of the second of each pair (the upper one of two)."""
+    """Return the median of the second of each pair (the upper of two)."""
     return sorted(value for _, value in values)[len(values) // 2]
 
 

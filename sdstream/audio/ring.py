@@ -1,7 +1,7 @@
-"""The last seconds of the source's sound in shared memory, addressed by time: one writer, any number of readers.
+"""The last seconds of the source's sound in shared memory, addressed by time: a single writer, any number of readers.
 
-The number of a sample is its pts times the sample rate, so that a reader needs no position from the writer, and finds
-the right sample again after a pause. Only whole blocks become visible, by one store of the new end.
+The number of a sample is the sample's pts times the sample rate. So a reader needs no position from the writer, and
+finds the right sample again after a pause. Only whole blocks become visible, by a single store of the new end.
 """
 
 from multiprocessing.sharedctypes import RawArray
@@ -29,7 +29,7 @@ class AudioRing:
         self._marks: Any = RawArray("q", 2)
 
     def write(self, pts: float, samples: Samples) -> None:
-        """Append `samples` (n, 2) whose first one belongs at `pts` (monotonic seconds).
+        """Append `samples` (n, 2); the first sample belongs at `pts` (monotonic seconds).
 
         A block within 20 ms of the end of the last block is joined to the last block; a gap or a jump back starts
         a new run.
@@ -48,9 +48,9 @@ class AudioRing:
         self._marks[_END] = begin + len(samples)
 
     def span(self) -> tuple[int, int]:
-        """Return the first and one past the last sample number that can be read; equal when there is no sound."""
+        """Return the first readable sample number and the end, 1 past the last; equal without sound."""
         end = int(self._marks[_END])
-        fence()  # what the end says is there is read after the end
+        fence()  # read samples only after the end, or the samples may be older than the end
         return max(int(self._marks[_START]), end - self.length), end
 
     def read(self, begin: int, count: int) -> Samples:

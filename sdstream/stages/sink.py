@@ -114,7 +114,7 @@ class _Clock:
     def sent(self, choice: Choice) -> None:
         """Count a picture that has left, and learn when such pictures arrive."""
         if choice.fresh:
-            self._phase.see(choice.frame.seq, choice.frame.posted)
+            self._phase.on_picture(choice.frame.seq, choice.frame.posted)
         self._counters.add("sent")
         self._counters.add(choice.rung.value)
         self._counters.set("rung", list(Rung).index(choice.rung))

@@ -44,7 +44,7 @@ def play(rate: Fraction, arrivals: list[float], seconds: float, *, locked: bool 
         fresh = here > seen
         seen = here
         if fresh:
-            lock.see(here, arrivals[here - 1])
+            lock.on_picture(here, arrivals[here - 1])
         run.times.append(tick.at)
         run.shifts.append(shift)
         run.taken.append(here if fresh else None)

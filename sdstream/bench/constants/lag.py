@@ -39,8 +39,8 @@ VARIANTS: dict[str, tuple[float, float]] = {
     "STALL": (0.25, 1.0),
     "SETTLE": (0.125, 0.5),
     "ALONE": (0.5, 2.0),
-    "DRY": (0.005, 0.020),
-    "DRY_MOST": (0.05, 0.2),
+    "UNDERRUN": (0.005, 0.020),
+    "UNDERRUN_MOST": (0.05, 0.2),
     "FORGET": (0.5 ** (1 / 15), 0.5 ** (1 / 60)),
 }
 """Constant -> half and twice (of LATEST, the share that is left out; of FORGET, the half-life), lower value first."""
