@@ -17,16 +17,16 @@ def python() -> Finding:
 def shared_memory() -> Finding:
     """Look for room for the pictures between processes: 720p at least, 4K at best, for two outputs."""
     from sdstream.ipc.mailbox import Mailbox
-    from sdstream.ipc.shared_memory import PLACE, enlarge, room
+    from sdstream.ipc.shared_memory import MOUNT, enlarge, free_bytes
 
-    free = room()
+    free = free_bytes()
     if free is None:
         return Finding("shared memory", "ok", "kept by the system")
-    small, large = (Mailbox.room(size * 3, 3) + Mailbox.room(size * 3, 2) for size in (1280 * 720, 3840 * 2160))
+    small, large = (Mailbox.memory(size * 3, 3) + Mailbox.memory(size * 3, 2) for size in (1280 * 720, 3840 * 2160))
     if free >= large:
         return Finding("shared memory", "ok", f"{free / _GB:.1f} GB free")
     told = (
-        f"{free / 1e6:.0f} MB free in {PLACE}; two outputs take {small / 1e6:.0f} MB at 720p, {large / 1e6:.0f} at 4K"
+        f"{free / 1e6:.0f} MB free in {MOUNT}; two outputs take {small / 1e6:.0f} MB at 720p, {large / 1e6:.0f} at 4K"
     )
     return Finding("shared memory", "note" if free >= small else "missing", told, enlarge(large))
 

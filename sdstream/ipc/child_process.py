@@ -1,4 +1,4 @@
-"""A process of our own: spawned, deaf to the terminal, and never alive for longer than the process that started it."""
+"""A spawned child process that ignores the signals of the terminal, and never outlives the parent."""
 
 import multiprocessing
 from collections.abc import Callable, Mapping
@@ -17,11 +17,11 @@ class ChildProcess:
     def __init__(self, name: str, run: Callable[P, None], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Start a process that calls `run`. Raises OSError when the system has no room for a process.
 
-        Call this from a thread that lives for as long as the process should: Linux ends the process with the thread.
+        The calling thread must live at least as long as the process: Linux ends the process with the thread.
         """
-        theirs, self._lifeline = _SPAWN.Pipe(duplex=False)
-        # Not a daemon in the sense of multiprocessing, which may start no processes; the lifeline ends the process.
-        self._process = _SPAWN.Process(target=_main, args=(theirs, run, args, kwargs), name=name)
+        child_end, self._lifeline = _SPAWN.Pipe(duplex=False)
+        # The lifeline ends the process, rather than daemon=True: a daemon of multiprocessing may start no processes.
+        self._process = _SPAWN.Process(target=_main, args=(child_end, run, args, kwargs), name=name)
         try:
             with signals_blocked():
                 self._process.start()
@@ -29,7 +29,7 @@ class ChildProcess:
             self._lifeline.close()
             raise
         finally:
-            theirs.close()
+            child_end.close()
         pid = self._process.pid
         assert pid is not None  # the process was started
         self.pid = pid
@@ -42,7 +42,7 @@ class ChildProcess:
 
     @property
     def sentinel(self) -> int:
-        """Something to wait on with `multiprocessing.connection.wait`: ready when the process has ended."""
+        """Handle for `multiprocessing.connection.wait`: ready when the process has ended."""
         return self._process.sentinel
 
     def kill(self) -> None:
@@ -54,11 +54,11 @@ class ChildProcess:
         self._process.join(timeout)
 
     def close(self) -> None:
-        """Close the lifeline, which ends a process that still runs."""
+        """Close the lifeline; a process still running ends."""
         ended = self._process.exitcode is not None
         self._lifeline.close()
-        # A killed process that is inside a driver, or that gives back a lot of memory, is not gone at once. It runs
-        # no more of our code, and multiprocessing reaps it when it starts another one.
+        # A killed process is not gone at once while inside a driver, or while giving back a lot of memory. The process
+        # runs no more of our code, and multiprocessing reaps the process at the next start of a process.
         if ended:
             self._process.close()
 

@@ -1,4 +1,4 @@
-"""What a stage's body sees of the house: its counters, its signs of life, and whether it should go on."""
+"""The body's side of a stage: counters, signs of life, and the request to end."""
 
 import time
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ from typing import Any
 
 from sdstream.ipc.counters import Counters
 
-BEAT, BORN, READY = "beat", "born", "ready"
-"""Names of the counters that hold a stage's signs of life (monotonic seconds; `born` is 0 or 1)."""
+BEAT, BEGUN, READY = "beat", "begun", "ready"
+"""Names of the counters for a stage's signs of life (monotonic seconds; `begun` is 0 or 1)."""
 
 
 class Context:
-    """What a body sees of the house. It may be used in a test's own thread as well: `Context.alone()`."""
+    """The body's side of a stage. For a body without a process, as in a test, there is `Context.alone()`."""
 
     def __init__(self, name: str, counters: Counters) -> None:
         """`counters` must hold `beat` and `ready` (see `stage_counters`)."""
@@ -27,7 +27,7 @@ class Context:
 
     @property
     def running(self) -> bool:
-        """False once the stage should end. Reading it is also the stage's sign of life: do it each loop."""
+        """False once the stage should end. Reading `running` is also the sign of life: read `running` in each loop."""
         self.counters.set(BEAT, time.monotonic())
         return not self._stop.value
 
@@ -35,22 +35,22 @@ class Context:
         """Ask the body to end."""
         self._stop.value = 1
 
-    def born(self) -> None:
-        """Say that the body begins (its process calls this): from here on the `open_deadline` holds."""
+    def begun(self) -> None:
+        """Say that the body begins (the process calls this): from here on `open_deadline` holds."""
         self.counters.set(BEAT, time.monotonic())
-        self.counters.set(BORN, 1)
+        self.counters.set(BEGUN, 1)
 
     def ready(self) -> None:
-        """Say that the body has opened what it needs; from here on the `hang_after` deadline holds."""
+        """Say that the body has finished opening (the body calls this): from here on `hang_after` holds."""
         self.counters.set(READY, time.monotonic())
 
     def restarted(self) -> None:
-        """Forget the last process's signs of life (the supervisor calls this before it starts another)."""
+        """Forget the last process's signs of life (the supervisor calls this before a new process)."""
         self.counters.set(READY, 0)
-        self.counters.set(BORN, 0)
+        self.counters.set(BEGUN, 0)
         self.counters.set(BEAT, time.monotonic())
 
 
 def stage_counters(names: Iterable[str]) -> Counters:
-    """Return counters for a stage: its own names, and the signs of life."""
-    return Counters((BEAT, BORN, READY, *names))
+    """Return counters for a stage: `names`, and the signs of life."""
+    return Counters((BEAT, BEGUN, READY, *names))

@@ -1,4 +1,4 @@
-"""Counters and latency histograms in shared memory: one process writes, the supervisor reads, a crash loses nothing."""
+"""Counters and latency histograms in shared memory: a stage writes, the supervisor reads, a crash loses nothing."""
 
 import math
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Counters:
-    """A fixed set of named numbers (counts, seconds, states). One writer; any process may read."""
+    """A fixed set of named numbers (counts, seconds, states). A single writer; any process may read."""
 
     def __init__(self, names: Iterable[str]) -> None:
         """All numbers start at 0."""
@@ -15,23 +15,23 @@ class Counters:
         self._values: Any = RawArray("d", len(self._index))  # ctypes arrays have no static type
 
     def add(self, name: str, amount: float = 1) -> None:
-        """Add to one number. Raises KeyError for a name that was not declared."""
+        """Add to a number. Raises KeyError for an undeclared name."""
         self._values[self._index[name]] += amount
 
     def set(self, name: str, value: float) -> None:
-        """Set one number. Raises KeyError for a name that was not declared."""
+        """Set a number. Raises KeyError for an undeclared name."""
         self._values[self._index[name]] = value
 
     def get(self, name: str) -> float:
-        """Return one number."""
+        """Return a number. Raises KeyError for an undeclared name."""
         return float(self._values[self._index[name]])
 
     def count(self, name: str) -> int:
-        """Return one number that only ever counts."""
+        """Return a number as an integer, for counts and states."""
         return int(self.get(name))
 
     def as_dict(self) -> dict[str, float]:
-        """Return all numbers by name, at about one moment."""
+        """Return all numbers by name, read at about the same moment."""
         return {name: float(self._values[i]) for name, i in self._index.items()}
 
 
@@ -47,27 +47,27 @@ class Histogram:
         self._bins: Any = RawArray("Q", self.BINS)
 
     def record(self, seconds: float) -> None:
-        """Count one duration; anything below the lowest bin, or above the highest, counts in that bin."""
+        """Count a duration; a duration below the lowest bin or above the highest counts in the nearest bin."""
         if seconds <= self.LOWEST:
-            place = 0
+            index = 0
         else:
-            place = min(self.BINS - 1, 1 + int(math.log10(seconds / self.LOWEST) * self.PER_DECADE))
-        self._bins[place] += 1
+            index = min(self.BINS - 1, 1 + int(math.log10(seconds / self.LOWEST) * self.PER_DECADE))
+        self._bins[index] += 1
 
     def total(self) -> int:
         """Return how many durations were recorded."""
         return sum(self._bins)
 
     def percentile(self, percent: float) -> float | None:
-        """Return the duration (seconds) that `percent` (0-100) of all do not exceed; None when empty."""
+        """Return the duration (seconds) that `percent` (0-100) of all durations do not exceed; None when empty."""
         total = self.total()
         if not total:
             return None
         wanted, seen = percent / 100 * total, 0
-        for place, amount in enumerate(self._bins):
+        for index, amount in enumerate(self._bins):
             seen += amount
             if seen >= wanted and amount:
-                return self.LOWEST * 10 ** ((place - 0.5) / self.PER_DECADE) if place else self.LOWEST
+                return self.LOWEST * 10 ** ((index - 0.5) / self.PER_DECADE) if index else self.LOWEST
         return None
 
     def summary(self) -> dict[str, float | None]:

@@ -1,13 +1,14 @@
-"""A memory fence in plain Python, for shared memory that is published by storing a number last."""
+"""A memory fence in plain Python, for shared memory published by storing a number last."""
 
 import threading
 
 
 def fence() -> None:
-    """Order this process's loads and stores before the fence with those after it; takes a microsecond or two.
+    """Keep this process's loads and stores from moving across the fence; takes a microsecond or two.
 
-    To take a lock is a barrier for what follows, to release it a barrier for what came before. Once, that is a full
-    barrier on x86. On ARM only a release followed by a second acquire is: hence twice. Nobody else has this lock.
+    Acquiring a lock is a barrier for later accesses, releasing a lock a barrier for earlier accesses. On x86 a single
+    acquire and release is a full barrier. On ARM only a release followed by a second acquire is a full barrier: hence
+    twice. The lock is new at each call, so the fence never waits.
     """
     lock = threading.Lock()
     with lock:

@@ -1,4 +1,4 @@
-"""Lets a child process ignore Ctrl-C, which its parent answers, and end when its parent ends."""
+"""Makes a child process end with the parent, and ignore Ctrl-C: the parent answers Ctrl-C for both."""
 
 import contextlib
 import ctypes
@@ -15,20 +15,20 @@ FOR_THE_SUPERVISOR = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP")
     if hasattr(signal, name)  # no SIGHUP on Windows
 )
-"""Signals that ask a run to end: a terminal sends the first and the last to every process of the run."""
+"""Signals for ending a run: a terminal sends the first and the last to every process of the run."""
 
 
 @contextlib.contextmanager
 def signals_blocked() -> Iterator[None]:
-    """Start processes inside this block with Ctrl-C blocked, because Ctrl-C would interrupt their imports.
+    """Block Ctrl-C for processes started inside this block, because Ctrl-C would interrupt the imports.
 
-    A process unblocks the signals itself, by `die_with_parent`.
+    `die_with_parent` unblocks the signals in the new process.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # multiprocessing would start it now, and unblock these signals after that
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_SUPERVISOR)  # a child inherits what is blocked
+    resource_tracker.ensure_running()  # else `start` would, and unblock the signals again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_SUPERVISOR)  # a child inherits the mask
     try:
         yield
     finally:
@@ -36,14 +36,14 @@ def signals_blocked() -> Iterator[None]:
 
 
 def die_with_parent(lifeline: Connection) -> None:
-    """Make this process ignore signals of the terminal, and end when the other end of `lifeline` closes."""
+    """Make this process ignore signals of the terminal, and end when the parent closes the lifeline."""
     for number in FOR_THE_SUPERVISOR:
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_THE_SUPERVISOR)
     if sys.platform == "linux":
-        # A native call may hold the interpreter for ever; then only the kernel can end this process with the thread
-        # that started it (PR_SET_PDEATHSIG). Elsewhere the thread below must do.
+        # A native call may hold the interpreter for ever. Then only the kernel can end this process, together with the
+        # starting thread of the parent (PR_SET_PDEATHSIG). On macOS and Windows the thread below must do.
         ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True, name="lifeline").start()
 

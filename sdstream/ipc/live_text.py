@@ -1,7 +1,7 @@
-"""A text in shared memory that changes as a whole: one writer, any number of readers, and nobody waits (a seqlock).
+"""A text in shared memory, replaced as a whole: a single writer, any number of readers, no waiting (a seqlock).
 
-The version is odd while the writer is at work. A reader copies the text and looks at the version again: if the
-version moved, the copy may be torn, and the reader keeps the text that it had.
+The version is odd during a write. A reader copies the text and then reads the version again: if the version changed,
+the copy may be torn, and the reader keeps the text from before.
 """
 
 from multiprocessing.sharedctypes import RawArray
@@ -14,22 +14,22 @@ _VERSION, _LENGTH = range(2)
 
 
 class LiveText:
-    """May be sent to spawned processes. A writer that is killed in the middle of `set` harms neither side."""
+    """May be sent to spawned processes. A writer killed in the middle of `set` harms neither side."""
 
-    def __init__(self, room: int, text: str = "") -> None:
-        """Begin with `text`, as version 1; no text may take more than `room` bytes as UTF-8."""
-        self.room = room
-        self._bytes: Any = RawArray("B", room)  # ctypes arrays have no static type
+    def __init__(self, capacity: int, text: str = "") -> None:
+        """Begin with `text`, as version 1; no text may take more than `capacity` bytes as UTF-8."""
+        self.capacity = capacity
+        self._bytes: Any = RawArray("B", capacity)  # ctypes arrays have no static type
         self._marks: Any = RawArray("q", 2)
         self._seen = (0, "")
         self.set(text)
 
     def set(self, text: str) -> int:
-        """Publish `text`, and return its version: one more than the last. Raises Bug if it is too long."""
+        """Publish `text`, and return the new version. Raises Bug if the text is too long."""
         data = text.encode()
-        if len(data) > self.room:
-            raise Bug(f"a text of {len(data)} bytes does not fit {self.room}")
-        writing = (self._marks[_VERSION] + 1) | 1  # still odd after a writer that was killed at work
+        if len(data) > self.capacity:
+            raise Bug(f"a text of {len(data)} bytes does not fit into {self.capacity} bytes")
+        writing = (self._marks[_VERSION] + 1) | 1  # odd even if a killed writer left the version odd
         self._marks[_VERSION] = writing
         fence()
         memoryview(self._bytes).cast("B")[: len(data)] = data
@@ -39,7 +39,7 @@ class LiveText:
         return int(writing + 1) // 2
 
     def get(self) -> tuple[int, str]:
-        """Return the newest whole text and its version; the same object until the text changes."""
+        """Return the version and the newest complete text; the same object until the text changes."""
         version = int(self._marks[_VERSION])
         if version == self._seen[0] * 2 or version % 2:
             return self._seen

@@ -1,9 +1,9 @@
-"""Hands the newest picture from one process to several others; old pictures are dropped and counted.
+"""Hands the newest picture from one process to several readers; old pictures are dropped and counted.
 
-Shared memory holds a few slots. A writer fills a free slot and publishes it by storing its number; then it rings
-each reader's bell (one byte through a non-blocking socket). A bell only wakes: the truth is in the shared memory,
-so a lost or a stale ring does no harm, and a reader or a writer that is killed at any instruction leaves nothing
-that another one waits for. The memory is anonymous (`RawArray`): nothing is left behind when everybody dies.
+Shared memory holds a few slots. A writer fills a free slot, publishes the slot by storing a number, and wakes each
+reader with a byte through a non-blocking socket. The byte only wakes, and the shared memory decides: a lost or a stale
+byte does no harm, and no process waits for a reader or a writer killed at any instruction. The memory is anonymous
+(`RawArray`): nothing is left behind when all processes die.
 """
 
 import contextlib
@@ -23,14 +23,14 @@ from sdstream.ipc.fence import fence
 _NUMBER, _SEQ, _HEIGHT, _WIDTH = range(4)  # columns of the integer header; number 0: nothing to read here
 _PTS, _CAPTURED, _POSTED = range(3)  # columns of the time header, seconds
 _PAGE = 4096
-_PASSES = 100  # a reader may move to the very slot that we look at; it cannot do so for ever
+_PASSES = 100  # searches for a free slot: a reader may take the very slot under examination, but not for ever
 
 
 class Mailbox:
     """The shared part, owned by the supervisor; `writer()` and `reader(i)` may be sent to spawned processes.
 
-    There are `readers` + 2 slots: each reader may hold one, one is the newest, and one is being written. So a
-    writer always finds a free slot and never waits, and what a reader holds is never overwritten.
+    There are `readers` + 2 slots: a slot for each reader to hold, the newest slot, and a slot for writing. So a writer
+    always finds a free slot, never waits, and never overwrites a held slot.
     """
 
     def __init__(self, capacity: int, readers: int) -> None:
@@ -43,33 +43,33 @@ class Mailbox:
         self._ints: Any = RawArray("q", self.slots * 4)
         self._times: Any = RawArray("d", self.slots * 3)
         self._held: Any = RawArray("q", [-1] * readers)
-        self._bells = [socket.socketpair() for _ in range(readers)]
-        for pair in self._bells:
+        self._sockets = [socket.socketpair() for _ in range(readers)]
+        for pair in self._sockets:
             for end in pair:
                 end.setblocking(False)
 
     @staticmethod
-    def room(capacity: int, readers: int) -> int:
-        """Return how many bytes of shared memory the pictures of such a mailbox take."""
+    def memory(capacity: int, readers: int) -> int:
+        """Return the bytes of shared memory for the pictures of such a mailbox."""
         return _stride(capacity) * (readers + 2)
 
     def writer(self) -> "MailboxWriter":
-        """Return the writing end; one process uses it at a time."""
-        return MailboxWriter(self, [ours for ours, _ in self._bells])
+        """Return the writing end, for a single process at a time."""
+        return MailboxWriter(self, [writing_end for writing_end, _ in self._sockets])
 
     def reader(self, index: int) -> "MailboxReader":
-        """Return the reading end of reader `index`; one process uses it at a time."""
-        return MailboxReader(self, index, self._bells[index][1])
+        """Return the reading end of reader `index`, for a single process at a time."""
+        return MailboxReader(self, index, self._sockets[index][1])
 
     def close(self) -> None:
-        """Close the bells of this process; closing twice is harmless."""
-        for pair in self._bells:
+        """Close the sockets of this process; closing twice is harmless."""
+        for pair in self._sockets:
             for end in pair:
                 end.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel without the bells: each end takes along only its own."""
-        return {**self.__dict__, "_bells": []}
+        """Pickle without the sockets: a writer or reader pickles only the sockets of that end."""
+        return {**self.__dict__, "_sockets": []}
 
 
 def _stride(capacity: int) -> int:
@@ -77,7 +77,7 @@ def _stride(capacity: int) -> int:
 
 
 class _End:
-    """What both ends share: NumPy views of the memory, made in the process that uses them."""
+    """NumPy views of the memory for both ends, made in the process of the end."""
 
     def __init__(self, box: Mailbox) -> None:
         self._box = box
@@ -90,7 +90,7 @@ class _End:
         self._held: npt.NDArray[np.int64] = np.frombuffer(box._held, np.int64)
         data = np.frombuffer(box._data, np.uint8).reshape(box.slots, box._stride)
         self._pages: npt.NDArray[np.uint8] = data
-        # Touch every page now: later that would cost time on air, and look as if memory leaked slowly.
+        # Touch every page now: page faults later would cost time on air, and look like a slow memory leak.
         data[:, ::_PAGE].max()
         self._attached = True
 
@@ -98,30 +98,30 @@ class _End:
 class MailboxWriter(_End):
     """The writing end."""
 
-    def __init__(self, box: Mailbox, bells: list[socket.socket]) -> None:
+    def __init__(self, box: Mailbox, sockets: list[socket.socket]) -> None:
         super().__init__(box)
-        self._bells = bells
+        self._sockets = sockets
 
     def put(self, frame: Frame) -> None:
-        """Publish `frame` as the newest picture (one copy); never blocks. Raises Bug if it is too large."""
+        """Publish `frame` as the newest picture (a single copy); never blocks. Raises Bug if the frame is too large."""
         if not self._attached:
             self._attach()
         size = frame.pixels.nbytes
         if size > self._box.capacity:
-            raise Bug(f"a picture of {size} bytes does not fit a mailbox of {self._box.capacity}")
+            raise Bug(f"a picture of {size} bytes does not fit into a mailbox of {self._box.capacity} bytes")
         slot, number = self._claim()
         np.copyto(self._pages[slot, :size].reshape(frame.pixels.shape), frame.pixels)
         self._ints[slot, _SEQ:] = frame.seq, frame.pixels.shape[0], frame.pixels.shape[1]
         self._times[slot] = frame.pts, frame.captured, time.monotonic()
         fence()
         self._ints[slot, _NUMBER] = number
-        for bell in self._bells:
-            # Full: it is ringing already. Broken: that reader is gone, and nobody waits for it.
+        for reader in self._sockets:
+            # BlockingIOError: enough bytes wait to wake the reader. ConnectionError: the reader is gone.
             with contextlib.suppress(BlockingIOError, ConnectionError):
-                bell.send(b"\0")
+                reader.send(b"\0")
 
     def _claim(self) -> tuple[int, int]:
-        """Take a slot that is neither the newest nor held, and make it unreadable; also the next number."""
+        """Take a slot, neither the newest nor held, and make the slot unreadable; return the slot and a new number."""
         numbers = self._ints[:, _NUMBER]
         newest = int(numbers.argmax())
         for _ in range(_PASSES):
@@ -133,45 +133,45 @@ class MailboxWriter(_End):
                 fence()
                 if slot not in self._held:
                     return slot, int(numbers[newest]) + 1
-                numbers[slot] = before  # a reader came in between: it is untouched, and stays readable
-        raise Bug("a mailbox has no free slot: more readers than it was made for")
+                numbers[slot] = before  # a reader took the slot meanwhile: the picture is intact, and stays readable
+        raise Bug(f"a mailbox made for {self._box.readers} readers has no free slot: more readers use the mailbox")
 
 
 class MailboxReader(_End):
     """The reading end."""
 
-    def __init__(self, box: Mailbox, index: int, bell: socket.socket) -> None:
+    def __init__(self, box: Mailbox, index: int, wakeup: socket.socket) -> None:
         super().__init__(box)
         self._index = index
-        self._bell = bell
+        self._wakeup = wakeup
         self._last = 0
         self.dropped = 0
-        """Pictures that were replaced by newer ones before this end saw them."""
+        """Pictures replaced by a newer picture before this reader took the picture."""
 
     def take(self, timeout: float = 0.0) -> Frame | None:
-        """Return the newest unread picture, waiting up to `timeout` seconds for one; None if there is none.
+        """Return the newest unread picture, after a wait of up to `timeout` seconds; None without a picture.
 
-        Its pixels are a view into shared memory, read-only, and valid until the next `take`.
+        The pixels are a view into shared memory, read-only, and valid until the next `take`.
         """
         if not self._attached:
             self._attach()
         deadline = time.monotonic() + timeout
         while True:
-            self._silence()
+            self._drain()
             frame = self._newest()
             if frame is not None:
                 return frame
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._bell], [], [], left)[0]:
+            if left <= 0 or not select.select([self._wakeup], [], [], left)[0]:
                 return None
 
-    def _silence(self) -> None:
+    def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            while self._bell.recv(4096):
+            while self._wakeup.recv(4096):
                 pass
 
     def _newest(self) -> Frame | None:
-        """Hold the newest slot. A writer may take it meanwhile; then a newer one is on its way: look again."""
+        """Hold the newest slot. If the writer claims the slot meanwhile, a newer picture is coming: look again."""
         while True:
             slot = int(self._ints[:, _NUMBER].argmax())
             number = int(self._ints[slot, _NUMBER])

@@ -1,7 +1,7 @@
-"""Where the memory that processes share comes from. On Linux it is a file system of a fixed size, and often small.
+"""The room for shared memory: on Linux, a file system of a fixed and often small size.
 
-What does not fit there multiprocessing would put into a file on the disk, without a word; and what fits only by its
-promise kills the process that first writes to it.
+If an array does not fit, multiprocessing silently takes a file on the disk instead. If only several arrays together do
+not fit, the first write beyond the free space kills the writing process.
 """
 
 import os
@@ -10,33 +10,33 @@ from pathlib import Path
 
 from sdstream.errors import Unavailable
 
-PLACE = Path("/dev/shm")  # noqa: S108 - not a temporary file: the file system that shared memory lives on
+MOUNT = Path("/dev/shm")  # noqa: S108 - not a temporary file: the file system of shared memory
 
 
-def room(place: Path = PLACE) -> int | None:
-    """Return how many bytes may still be shared; None where the system sets no limit of its own."""
+def free_bytes(mount: Path = MOUNT) -> int | None:
+    """Return the free bytes of shared memory; None on a system without a limit for shared memory."""
     if sys.platform != "linux":
         return None
-    if not os.access(place, os.W_OK):  # absent, or another user's
+    if not os.access(mount, os.W_OK):  # absent, or of a different user
         return 0
-    found = os.statvfs(place)
+    found = os.statvfs(mount)
     return found.f_bavail * found.f_frsize
 
 
-def require(size: int, what: str, place: Path = PLACE) -> None:
-    """Make sure of `size` bytes for `what`, before they are taken. Raises Unavailable."""
-    free = room(place)
+def require(size: int, what: str, mount: Path = MOUNT) -> None:
+    """Check for `size` free bytes for `what` (a plural). Raises Unavailable if fewer bytes are free."""
+    free = free_bytes(mount)
     if free is not None and free < size:
         raise Unavailable(
-            f"{what} need {_megabytes(size)} of shared memory, and {place} has {_megabytes(free)} free; "
-            f"{enlarge(size)}, or take a smaller canvas or fewer sinks"
+            f"{what} need {_megabytes(size)} of shared memory, but {mount} has {_megabytes(free)} free; "
+            f"run {enlarge(size)}, or take a smaller canvas or fewer sinks"
         )
 
 
 def enlarge(size: int) -> str:
-    """Return the line that makes room for `size` bytes, and some more."""
+    """Return the command for at least `size` bytes of shared memory, in whole gigabytes."""
     gigabytes = size // 1_000_000_000 + 1
-    return f"sudo mount -o remount,size={gigabytes}G {PLACE} (in a container: --shm-size={gigabytes}g)"
+    return f"sudo mount -o remount,size={gigabytes}G {MOUNT} (in a container: --shm-size={gigabytes}g)"
 
 
 def _megabytes(size: int) -> str:

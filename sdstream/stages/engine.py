@@ -1,4 +1,4 @@
-"""The loop of the engine's process: newest camera frame in, finished frame out, with the controls of that moment."""
+"""The loop of the engine's process: newest camera frame in, finished frame out, with the controls in force."""
 
 import math
 import time
@@ -21,28 +21,29 @@ from sdstream.stages.finisher import Finisher
 from sdstream.stages.on_air import OnAirText
 
 _STALE = 1.0
-"""Seconds before the engine was there in which a picture may have come that it still takes: what is older is of a
-source that has gone meanwhile, and would flash up as live."""
+"""Age in seconds of the oldest camera picture that an engine just loaded still takes. An older picture may be of a
+source gone meanwhile, and would flash up as live."""
 
 _AWAY = 3.0
-"""Seconds without a camera frame after which the source is away, rather than slow: then the engine has no rate."""
+"""Seconds without a camera frame after which the source counts as away, not slow: the engine's rate leaves the pause
+out."""
 
 COUNTERS = ("frames", *(outcome.value for outcome in Outcome), "dropped", "first_at", "steps", "working", "flicker")
-"""`frames` came in, and each had one of the outcomes; `dropped` were replaced by newer ones before the engine was
-free. `first_at`: monotonic seconds of the first new picture. `steps` and `working`: how often a new picture followed
-another one, and the seconds in between all together. `flicker`: see `finisher.Finished`."""
+"""`frames`: camera frames taken; then the same frames by outcome. `dropped`: camera frames replaced by a newer frame
+before the engine was free. `first_at`: monotonic seconds of the first new picture. `steps` and `working`: number and
+sum (seconds) of the intervals between new pictures. `flicker`: see `finisher.Finished`."""
 
 
 @dataclass(frozen=True)
 class EnginePorts:
-    """What the engine's process is given."""
+    """The engine's connections to the rest of the run."""
 
     camera: MailboxReader
     output: MailboxWriter
     controls: LiveControls
     stabilise: StabiliseSettings
     latency: Histogram
-    """From a camera frame's arrival to its picture's departure."""
+    """From a camera frame's arrival to the departure of the restyled picture."""
     on_air: LiveText
     """For the prompt of the newest picture (see `stages.on_air`)."""
 
@@ -83,15 +84,15 @@ def _count(counters: Counters, outcome: Outcome, dropped: int) -> None:
 
 
 class _Rate:
-    """Counts what the engine's pictures a second are made of, without the times in which it had nothing to do."""
+    """Counts new pictures and the seconds between new pictures, without the pauses of the source."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._arrived = -math.inf  # the last frame
-        self._shown = -math.inf  # the last new picture that no pause of the source followed
+        self._arrived = -math.inf  # time of the last frame
+        self._shown = -math.inf  # time of the last new picture; -inf after a pause of the source
 
     def frame(self, arrived: float, missed: int, *, rendered: bool) -> None:
-        """Note a frame that arrived then, before which `missed` were dropped, and which is done now."""
+        """Note a frame finished now; the frame `arrived` (monotonic seconds) after `missed` dropped frames."""
         if not missed and arrived - self._arrived > _AWAY:
             self._shown = -math.inf
         self._arrived = arrived

@@ -1,7 +1,7 @@
-"""From what an engine gives to what leaves its process: region, steadiness, and the size of the canvas.
+"""Finishes restyled frames for the sinks: region, steadiness, and the size of the canvas.
 
-The finisher knows one stream of restyled frames in order, and no engine: the frames of several engines could be merged
-by `seq` before the finisher.
+The finisher knows restyled frames in order, and no engine: the frames of several engines could be merged by `seq`
+before the finisher.
 """
 
 import math
@@ -29,10 +29,10 @@ class Finished:
 
 
 class Finisher:
-    """Finishes the restyled frames of one stream; a context manager."""
+    """Finishes the restyled frames of a run; a context manager."""
 
     def __init__(self, canvas: Canvas, engine: AnyEngine, stabilise: StabiliseSettings) -> None:
-        """`engine` names the mask and the segmentation model. Raises Unavailable when one of them is broken."""
+        """`engine` names the mask and the segmentation model. Raises Unavailable when either is broken."""
         self._size = (canvas.width, canvas.height)
         self._regions = Regions(engine, stabilise)
         self._stabiliser = Stabiliser(stabilise)
@@ -43,14 +43,14 @@ class Finisher:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Keep what was learned; closing twice is harmless."""
+        """Save everything learned; closing twice is harmless."""
         self._regions.__exit__(*exc)
         self._stabiliser.__exit__(*exc)
 
     def finish(self, restyled: Restyled, *, late: bool) -> Finished:
         """Return the finished frame; a skipped frame shows the last finished picture again.
 
-        `late` says that frames were dropped since the last call: no time for experiments.
+        `late`: frames were dropped since the last call, so there is no time for experiments.
         """
         if restyled.outcome is Outcome.SKIPPED and self._last is not None:
             return Finished(_frame(restyled, self._last.frame.pixels), self._last.flicker)
@@ -72,5 +72,5 @@ def _frame(label: Frame, pixels: Pixels) -> Frame:
 
 
 def _look(controls: Controls) -> Controls:
-    """Return what decides how a picture looks: a change of the look is a new picture, and no flicker."""
+    """Return only the controls for the look of a picture: a new look counts as a cut, not as flicker."""
     return controls.model_copy(update={"air": "live", "steadiness": 0.0, "similarity": Controls().similarity})

@@ -1,7 +1,7 @@
-"""The prompt that is on air, as the engine's process tells it to the supervisor.
+"""The prompt on air, published by the engine's process for the supervisor.
 
-A change of prompt goes out with the frames that enter after it, and cues and fades change the prompt by themselves:
-only the engine knows which prompt the newest picture has.
+A change of prompt shows in frames entering the engine after the change, and cues and fades change the prompt without a
+request. So only the engine knows the prompt of the newest picture.
 """
 
 import math
@@ -13,12 +13,12 @@ from sdstream.controls import TIMESTEPS, Controls, readable
 from sdstream.engine import Restyled
 from sdstream.ipc.live_text import LiveText
 
-ROOM = 8192
+CAPACITY = 8192
 """Bytes of the text in shared memory."""
-LONGEST = 1000
-"""Characters of a prompt that are told."""
-_EVERY = 0.5
-"""Seconds between two texts: a fade changes its share with every frame, and nobody reads so fast."""
+MAX_PROMPT = 1000
+"""Characters of a prompt in the text; the rest is cut off."""
+_INTERVAL = 0.5
+"""Seconds between two texts: a fade changes with every frame, faster than a person reads."""
 
 
 @dataclass(frozen=True)
@@ -26,45 +26,45 @@ class OnAir:
     """The prompt of a picture."""
 
     prompt: str
-    """In one line; while it fades in, the prompt that is to come."""
+    """On a single line; during a fade, the prompt to come."""
     fading: float | None
-    """Share of the fade that is done, 0-1; None without one."""
+    """Progress of the fade, 0-1; None without a fade."""
     controls_version: int
-    """Number of the controls that the picture's frame entered with."""
+    """Version of the controls when the picture's frame entered the engine."""
 
 
 class OnAirText:
-    """Writes what is on air when it has changed, at most twice a second."""
+    """Writes the prompt on air after a change, at most twice a second."""
 
     def __init__(self, cell: LiveText) -> None:
         self._cell = cell
         self._versions: deque[tuple[Controls, int]] = deque(maxlen=TIMESTEPS + 1)  # of the frames in flight
-        self._told: OnAir | None = None
+        self._written: OnAir | None = None
         self._next = -math.inf
 
     def entered(self, controls: Controls, version: int) -> None:
-        """Note the version of the controls that a frame enters the engine with."""
+        """Note the version of the controls for a frame entering the engine."""
         if not self._versions or self._versions[-1][0] is not controls:
             self._versions.append((controls, version))
 
     def show(self, restyled: Restyled, now: float) -> None:
-        """Tell of the newest picture, which is there since `now` (monotonic seconds); call this for each picture."""
+        """Write the prompt of the newest picture, finished at `now` (monotonic seconds); call this for each picture."""
         if now < self._next:
             return
         due = restyled.due
         share = None if due.fade is None else round(due.fade, 2)
         version = next((number for known, number in self._versions if known is restyled.controls), 0)
         text = OnAir(_shortened(readable(due.prompt)), share, version)
-        if text != self._told:
+        if text != self._written:
             self._cell.set(dumps(asdict(text), ensure_ascii=False))
-            self._told, self._next = text, now + _EVERY
+            self._written, self._next = text, now + _INTERVAL
 
 
 def on_air(cell: LiveText) -> OnAir | None:
-    """Return what `OnAirText` told last; None before the first picture."""
+    """Return the last text of `OnAirText`; None before the first picture."""
     text = cell.get()[1]
     return OnAir(**loads(text)) if text else None
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return text if len(text) <= MAX_PROMPT else f"{text[:MAX_PROMPT]}…"

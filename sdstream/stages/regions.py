@@ -1,4 +1,4 @@
-"""Which part of the picture is restyled: a mask from a picture or a segmentation model, with a soft edge."""
+"""Restyles a part of the picture only: a mask from a picture or a segmentation model, with a soft or seamless edge."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
@@ -21,15 +21,15 @@ log = get_logger()
 
 
 class Regions:
-    """Puts the restyled part of a picture over the camera picture, for the region modes that the settings allow."""
+    """Puts the restyled part of a picture over the camera picture, in the region modes allowed by the settings."""
 
     def __init__(self, settings: AnyEngine, stabilise: StabiliseSettings) -> None:
-        """The engine's `mask` and `segmentation_model` decide which modes there are. Raises Unavailable if broken."""
+        """The engine's `mask` and `segmentation_model` enable the modes. Raises Unavailable if either is broken."""
         self._composite = RegionComposite(stabilise)
         self._drawn: Mask | None = None
         self._fitted: Mask | None = None
         self._people: People | None = None
-        self._told: Region | None = None
+        self._logged: Region | None = None
         if isinstance(settings, DiffusionSettings):
             self._drawn = _read(settings.mask) if settings.mask else None
             self._people = _open_people(settings.segmentation_model, settings.device)
@@ -38,15 +38,15 @@ class Regions:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Keep what was learned about seamless edges; closing twice is harmless."""
+        """Save everything learned about seamless edges; closing twice is harmless."""
         self._composite.__exit__(*exc)
 
     def apply(self, styled: Pixels, camera: Pixels, region: Region, *, late: bool) -> Pixels:
         """Return `camera` with the restyled part of `styled` in place; both (h, w, 3).
 
-        `late` says that frames were dropped since the last call: no time for experiments.
+        `late`: frames were dropped since the last call, so there is no time for experiments.
         """
-        if region.mode == "everything" or not self._have(region):
+        if region.mode == "everything" or not self._can_show(region):
             return styled
         mask = self._mask(camera, region)
         if region.edge == "seamless":
@@ -55,15 +55,15 @@ class Regions:
         mixed = camera + soft * (styled.astype(np.float32) - camera)
         return cast(Pixels, np.rint(mixed).astype(np.uint8))
 
-    def _have(self, region: Region) -> bool:
-        """Tell whether the settings gave what this region is made of; the log names what is missing, once."""
+    def _can_show(self, region: Region) -> bool:
+        """Return whether the settings suffice for `region`; log a missing setting once."""
         missing = None
         if region.mode == "mask" and self._drawn is None:
             missing = "engine.mask"
         if region.mode in ("person", "background") and self._people is None:
             missing = "engine.segmentation_model"
-        if missing and region != self._told:
-            self._told = region
+        if missing and region != self._logged:
+            self._logged = region
             log.error("region cannot be shown, the whole picture is restyled", mode=region.mode, needs=missing)
         return missing is None
 
@@ -80,7 +80,7 @@ class Regions:
 
 
 def feather(mask: "Mask", width: float) -> "Mask":
-    """Soften a mask's edge over `width`, a share of its height."""
+    """Soften a mask's edge over `width`, a share of the mask's height."""
     sigma = width * mask.shape[0] / 2
     if sigma < 0.3:
         return mask
@@ -98,5 +98,5 @@ def _open_people(model: str | None, device: str) -> "People | None":
 def _read(file: Path) -> "Mask":
     picture = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
     if picture is None:
-        raise Unavailable(f"engine.mask: {file} is missing or no picture that can be read (PNG or JPEG)")
+        raise Unavailable(f"engine.mask: cannot read {file} as a picture; give a PNG or JPEG file")
     return cast("Mask", picture.astype(np.float32) / np.float32(255))

@@ -1,4 +1,4 @@
-"""The body of a sink's process: clock, ladder, sound, send. Nothing that happens elsewhere makes it stop."""
+"""The loop of a sink's process: clock, ladder, sound, send. No event outside the sink stops the loop."""
 
 import time
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ COUNTERS = (
     *(rung.value for rung in Rung),
     *FACTS,
 )
-"""`opened`: how often a process of this sink began to open it. `first` and `last`: numbers of the first and the last
-due picture, so that a process that was away still owes what fell due meanwhile. `dropped`: live pictures that a newer
-one replaced before their tick. `audio_offset`: seconds that the sound is ahead of the picture that it leaves with."""
+"""`opened`: how often a process began to open this sink. `first` and `last`: numbers of the first and the last due
+picture; the pictures between count as due even if a process was away meanwhile. `dropped`: live pictures replaced by a
+newer picture before the tick. `audio_offset`: seconds by which sound leaves ahead of the picture."""
 
 
 class Sound(Protocol):
@@ -39,13 +39,13 @@ class Sound(Protocol):
     offset: float
 
     def block(self, now: float, delay: float | None, count: int) -> Samples:
-        """Return (count, 2) samples for a picture shown at `now` whose pts is `now - delay` (None: no news)."""
+        """Return (count, 2) samples for a picture shown at `now`, with pts `now - delay` (None: shown before)."""
         ...
 
 
 @dataclass(frozen=True)
 class SinkPorts:
-    """What a sink's process is wired to."""
+    """A sink's connections to the rest of the run."""
 
     live: MailboxReader
     camera: MailboxReader
@@ -53,17 +53,17 @@ class SinkPorts:
     latency: Histogram
     """From capture to send, of each live picture."""
     epoch: float
-    """Start of the run: all sinks' clocks count from it."""
+    """Start of the run (monotonic seconds): the clocks of all sinks count from the epoch."""
     controls: LiveControls
-    """For the override `air`, and for sinks that tell what was asked for."""
+    """For the override `air`, and for the preview page."""
 
 
 def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, ports: SinkPorts) -> None:
     """Send one picture for each tick of the canvas rate, for as long as the stage runs."""
     cv2.setNumThreads(1)  # a fade is a millisecond of work; a pool of threads would cost the engine its cores
     ladder = Ladder(make_slate(canvas.width, canvas.height, air.slate), air.hold, air.fade)
-    dropped = context.counters.get("dropped")  # by the process that this one replaces
-    context.counters.add("opened")  # beforehand: from here on, what is found there may be our own
+    dropped = context.counters.get("dropped")  # by earlier processes of this sink
+    context.counters.add("opened")  # before `open_sink`: the sink may leave a file behind even if opening fails
     info = PreviewInfo(lambda: ladder.camera, lambda: ladder.showing.value, ports.controls.get)
     given = SinkContext(canvas, reopened=context.counters.get("opened") > 1, preview=info)
     with open_sink(settings, given) as sink:
@@ -85,12 +85,12 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, port
 
 
 def _sound_for(now: float, choice: Choice, count: int, sound: Sound) -> Samples:
-    """Return the sound of one tick. Only a picture that was not shown before tells how late the picture is."""
+    """Return the sound of a tick. Only a fresh picture has a delay: a held picture grows old on purpose."""
     return sound.block(now, now - choice.frame.pts if choice.fresh else None, count)
 
 
 class _Clock:
-    """Waits for each due picture and keeps the books; the one place of a sink's process that sleeps."""
+    """Waits for each due picture, and counts; nothing else in a sink's process sleeps."""
 
     def __init__(self, context: Context, canvas: Canvas, epoch: float) -> None:
         self._counters = context.counters
@@ -101,7 +101,7 @@ class _Clock:
         self._tick = Tick(0, 0.0, 0)
 
     def wait(self) -> tuple[float, int, int]:
-        """Sleep until the next picture is due; return the time then, its number, and its sound samples' count."""
+        """Sleep until the next picture is due; return the time, the picture's index and the number of samples."""
         tick = self._tick = self._pacer.next(time.monotonic(), self._phase.next())
         pause = tick.at - time.monotonic()
         if pause > 0:
@@ -112,7 +112,7 @@ class _Clock:
         return time.monotonic(), tick.index, samples_in(tick.index, self._rate, SAMPLE_RATE)
 
     def sent(self, choice: Choice) -> None:
-        """Count a picture that has left, and learn when such pictures arrive."""
+        """Count a sent picture; a fresh picture also teaches the phase lock the time of arrival."""
         if choice.fresh:
             self._phase.on_picture(choice.frame.seq, choice.frame.posted)
         self._counters.add("sent")

@@ -1,4 +1,4 @@
-"""The source's stage: opens the source, hands its pictures on, and opens it again when it goes away."""
+"""The loop of the source's process: opens the source, passes pictures on, and opens the source again after a loss."""
 
 import time
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from sdstream.sources.rtmp_server.address import RtmpServerAddress
 __all__ = ["COUNTERS", "DROPS", "REOPEN_DELAYS", "STATES", "SourcePorts", "State", "run_source"]
 
 REOPEN_DELAYS = (0.25, 0.5, 1.0, 2.0, 5.0)
-"""Seconds before the first, second, … opening in a row that brought no picture. Not the supervisor's `RESTART_DELAYS`:
-the process stays, so nothing but this delay keeps it from asking a server without pause."""
+"""Seconds before the next opening, after 0, 1, 2, … openings in a row without a picture. Not the supervisor's
+`RESTART_DELAYS`: the process stays, so only this delay keeps the process from asking a server without pause."""
 _STEP = 0.1
 
 
 @dataclass(frozen=True)
 class SourcePorts:
-    """What the source stage is wired to."""
+    """The source's connections to the rest of the run."""
 
     output: MailboxWriter
     """Takes the pictures."""
@@ -40,7 +40,7 @@ class SourcePorts:
 
 
 def run_source(context: Context, settings: AnySource, canvas: Canvas, ports: SourcePorts) -> None:
-    """Deliver pictures until the stage is stopped. Raises Unavailable or Forbidden if there can never be any."""
+    """Deliver pictures until the stage is stopped. Raises Unavailable or Forbidden if no picture can ever come."""
     state = SourceState(context.counters, settings.stall)
     given = SourceContext(
         canvas=canvas,
@@ -63,7 +63,7 @@ def run_source(context: Context, settings: AnySource, canvas: Canvas, ports: Sou
         except Unavailable as missing:
             if not state.pictures:
                 raise
-            state.lost(str(missing))  # it was there, so it may come back
+            state.lost(str(missing))  # pictures came before, so the source may come back
         except Ended:
             state.ended()
             _pause(context, float("inf"))
@@ -101,7 +101,7 @@ def _check_running(context: Context, state: "SourceState") -> Callable[[], None]
 
 
 class SourceState:
-    """Keeps the state, the rate and the counts of a source, and says in the log what changed."""
+    """Keeps the state, the rate and the counts of a source, and logs each change of state."""
 
     def __init__(self, counters: Counters, stall: float) -> None:
         self._counters = counters
@@ -109,11 +109,11 @@ class SourceState:
         self._state = State.WAITING
         self._last = time.monotonic()
         self._second_began, self._in_second = self._last, 0
-        self.pictures = counters.count("frames")  # a process that replaces another goes on counting
+        self.pictures = counters.count("frames")  # a new process continues the count of the old process
         self._enter(State.WAITING)
 
     def picture(self, now: float, source: Source) -> None:
-        """A picture came."""
+        """Note a picture."""
         self.pictures += 1
         self._counters.add("frames")
         self._last = now
@@ -126,21 +126,21 @@ class SourceState:
             get_logger().info("source is live", **source.facts())
 
     def nothing(self, now: float) -> None:
-        """No picture came for a while."""
+        """Note that no picture has come; the source stalls after `stall` seconds without a picture."""
         if self._state is State.LIVE and now - self._last > self._stall:
             self._enter(State.STALLED)
             self._counters.add("stalls")
             get_logger().warning("source has stalled", seconds=round(now - self._last, 1))
 
     def lost(self, reason: str) -> None:
-        """The source went away, or is not there yet."""
+        """Note that the source went away, or is not there yet."""
         was_shown = self._state in {State.LIVE, State.STALLED}
         if self._state is not State.LOST:
             get_logger().warning("source lost" if was_shown else "source is not there yet", reason=reason)
         self._enter(State.LOST)
 
     def ended(self) -> None:
-        """The recording is over."""
+        """Note the end of the recording."""
         self._enter(State.ENDED)
         get_logger().info("source has ended")
 

@@ -1,4 +1,4 @@
-"""A stage's function together with its arguments: mypy checks here what a spawned process would find out too late."""
+"""A stage's function with all arguments: mypy finds a wrong argument here, before a spawned process would fail."""
 
 from collections.abc import Callable
 from typing import Concatenate, Generic, ParamSpec
@@ -9,7 +9,7 @@ P = ParamSpec("P")
 
 
 class Body(Generic[P]):
-    """A function `run(context, …)` with all arguments but the context. May be sent to a spawned process."""
+    """A function `run(context, …)` with all arguments except the context; may be sent to a spawned process."""
 
     def __init__(self, run: Callable[Concatenate[Context, P], None], /, *args: P.args, **kwargs: P.kwargs) -> None:
         self._run = run
@@ -17,5 +17,5 @@ class Body(Generic[P]):
         self._kwargs = kwargs
 
     def __call__(self, context: Context) -> None:
-        """Run the function until the context says to stop; raises what the function raises."""
+        """Run the function until the context says to stop. Raises every error of the function."""
         self._run(context, *self._args, **self._kwargs)

@@ -1,4 +1,4 @@
-"""Reads the counters of a run's stages into a report. It only reads: the counters belong to the stages."""
+"""Reads the counters of a run's stages into a report. Nothing is written here: the counters belong to the stages."""
 
 import math
 
@@ -14,13 +14,13 @@ _RESTYLED = (Rung.LIVE.value, Rung.HELD.value)
 
 
 def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -> Report:
-    """Return the numbers of the run that `wiring` is, `seconds` after its start."""
+    """Return the numbers of the run of `wiring`, `seconds` after the start."""
     source = wiring.source.context.counters
     drops = {name: source.count(name) for name in DROPS}
     drops["engine busy"] = wiring.engine.context.counters.count("dropped")
-    present = math.floor(seconds * wiring.rate) + 1  # as the sinks count: from 1
-    patience = math.ceil(CATCH_UP * wiring.rate)
-    sinks = tuple(_sink(parts, present, patience) for parts in wiring.sinks)
+    present = math.floor(seconds * wiring.rate) + 1  # sinks count from 1
+    catch_up = math.ceil(CATCH_UP * wiring.rate)
+    sinks = tuple(_sink(parts, present, catch_up) for parts in wiring.sinks)
     restyled = any(sink.showing in _RESTYLED for sink in sinks)
     sound = wiring.ring.span()[1] > 0 and bool(wiring.sinks)
     return Report(
@@ -59,13 +59,16 @@ def _engine(wiring: Wiring) -> EngineReport:
     )
 
 
-def _sink(parts: SinkParts, present: int, patience: int) -> SinkReport:
-    """Read one sink; it owes what is due at `present` when it is more than `patience` pictures behind: it is away."""
+def _sink(parts: SinkParts, present: int, catch_up: int) -> SinkReport:
+    """Read the counters of a sink. More than `catch_up` pictures behind `present`, the sink is away.
+
+    Pictures count as due up to the sink's last picture, or up to `present` if the sink is away.
+    """
     counters = parts.stage.context.counters
     rungs = {rung.value: counters.count(rung.value) for rung in Rung}
     rungs_sent = sum(rungs.values())
     first, last = counters.count("first"), counters.count("last")
-    away = present - last > patience
+    away = present - last > catch_up
     showing = "away" if away else list(Rung)[counters.count("rung")].value
     return SinkReport(
         kind=parts.settings.kind,

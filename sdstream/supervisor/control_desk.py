@@ -1,7 +1,7 @@
-"""Where a change of a control enters, from whichever hand: file, command line, demo; later HTTP, OSC, MIDI, chat.
+"""The entry of every change of a control: from the file, the command line or the demo; later HTTP, OSC, MIDI, chat.
 
-The desk is the one writer of the controls that the engine and the sinks follow. Hands change controls by name, so none
-of them undoes what another one set.
+The desk is the only writer of the controls; the engine and the sinks follow. A patch names the controls to change, so a
+patch from the file never undoes a patch from the demo.
 """
 
 import threading
@@ -13,39 +13,39 @@ from sdstream.config.patch import names, patched, related
 from sdstream.config.schema import Config
 from sdstream.config.yaml_tree import Plain
 from sdstream.controls import Controls
-from sdstream.ipc.live_controls import ROOM, LiveControls
+from sdstream.ipc.live_controls import CAPACITY, LiveControls
 
-KEPT = 20
-"""Refusals that the status tells; more names than that are not mended one by one."""
+MAX_REFUSALS = 20
+"""Refusals in the status at most: nobody reads a longer list."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """One name that was not changed."""
+    """A refused name of a patch."""
 
     name: str
     """Dotted, without `controls.`."""
     reason: str
     by: str
-    """The hand that asked."""
+    """The origin of the patch, such as `file`."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one request."""
+    """The outcome of a patch."""
 
     version: int
-    """Number of the controls that hold now."""
+    """Version of the controls in force."""
     refused: tuple[Refusal, ...]
 
 
 class Desk:
-    """Owns the controls of one run; any thread may call it."""
+    """Owns the controls of a run; any thread may call the methods."""
 
     def __init__(self, config: Config) -> None:
         """Begin with the controls of `config`, as version 1."""
         self.live = LiveControls(config.controls)
-        """What the stages are given to read."""
+        """The stages read the controls here."""
         self._engine = config.engine
         self._lock = threading.Lock()
         self._now = (1, config.controls)
@@ -53,50 +53,51 @@ class Desk:
 
     @property
     def controls(self) -> Controls:
-        """The controls that hold now."""
+        """The controls in force."""
         return self._now[1]
 
     @property
     def version(self) -> int:
-        """Counts up from 1 with every change that was taken over."""
+        """Version of the controls: counts up from 1 with every accepted change."""
         return self._now[0]
 
     @property
     def refused(self) -> tuple[Refusal, ...]:
-        """The latest refusal of each name that was not changed since, oldest first, at most `KEPT`."""
+        """The latest refusal of each name still refused, oldest first; at most `MAX_REFUSALS`."""
         with self._lock:
             return tuple(self._refused.values())
 
     def patch(self, changes: Mapping[str, Plain], by: str) -> Verdict:
-        """Change controls by dotted name ("prompt", "guidance.scale", "loras.sketch"), on behalf of the hand `by`.
+        """Change controls by dotted name ("prompt", "guidance.scale", "loras.sketch"); `by` is the origin.
 
-        Values are JSON; None puts a name back to its default (or withdraws a name that was refused), and a mapping
-        changes only the names in it. All valid names change together, with one frame; each of the others is refused
-        by itself.
+        Values are JSON. None puts a name back to the default, or withdraws a refused name. A mapping changes only the
+        names in the mapping. All valid names change together, with the same frame; each invalid name is refused
+        separately.
         """
-        asked = names(changes)
+        requested = names(changes)
         with self._lock:
-            controls, reasons = patched(self.controls, asked, self._obstacles)
+            controls, reasons = patched(self.controls, requested, self._obstacles)
             if controls != self.controls:
                 self._now = (self.live.set(controls), controls)
-            withdrawn = {name for name in reasons if asked[name] is None and name in self._refused}
+            withdrawn = {name for name in reasons if requested[name] is None and name in self._refused}
             refused = tuple(Refusal(name, reason, by) for name, reason in reasons.items() if name not in withdrawn)
-            self._forget(asked)
+            self._forget(requested)
             self._keep(refused)
             return Verdict(self.version, refused)
 
     def refuse(self, refused: Iterable[Refusal]) -> None:
-        """Keep for the status what a hand found wrong by itself, such as a file that says a name twice."""
+        """Keep refusals found without a patch, such as a name given twice in a file, for the status."""
         with self._lock:
             self._keep(refused)
 
     def _obstacles(self, controls: Controls) -> list[Obstacle]:
         size = len(controls.model_dump_json().encode())
-        whole = [Obstacle((), f"all controls together take {size} bytes, and may take {ROOM}")] if size > ROOM else []
-        return [*whole, *obstacles(self._engine, controls)]
+        reason = f"all controls together take {size} bytes, and may take {CAPACITY}; shorten the prompts or the cues"
+        too_large = [Obstacle((), reason)] if size > CAPACITY else []
+        return [*too_large, *obstacles(self._engine, controls)]
 
     def _forget(self, changes: Iterable[str]) -> None:
-        """Drop the refusals of names that were asked for anew."""
+        """Drop the refusals of names related to `changes`: the new request replaces the refused request."""
         for name in [name for name in self._refused if any(related(name, change) for change in changes)]:
             del self._refused[name]
 
@@ -104,5 +105,5 @@ class Desk:
         for refusal in refused:
             self._refused.pop(refusal.name, None)
             self._refused[refusal.name] = refusal
-        for name in list(self._refused)[:-KEPT]:
+        for name in list(self._refused)[:-MAX_REFUSALS]:
             del self._refused[name]

@@ -1,4 +1,4 @@
-"""One unwanted end of a stage's process, as the supervisor hears of it."""
+"""An unwanted end of a stage's process: the input of the restart policy."""
 
 import enum
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ class Ending(enum.Enum):
 
 @dataclass(frozen=True)
 class Failure:
-    """One unwanted end of a stage's process."""
+    """An unwanted end of a stage's process."""
 
     stage: str
     ending: Ending
     message: str
     exit_code: int
-    """Status that the run should end with if it cannot go on without this stage (see errors.py)."""
+    """Exit status of the run, if the run cannot go on without this stage (see errors.py)."""
     was_ready: bool
-    """Whether the process had opened what it needs."""
+    """Whether the body had finished opening."""

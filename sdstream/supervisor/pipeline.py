@@ -1,6 +1,6 @@
-"""Keeps one run on air: starts its stages, watches them, replaces what dies or hangs, and ends it all in time.
+"""Keeps a run on air: starts and watches the stages, replaces dead or hanging processes, and ends the run in time.
 
-The supervisor (this process) never touches a picture. It is the second file to read, after `wiring.py`.
+The supervisor (this process) never touches a picture. Read this file second, after `wiring.py`.
 """
 
 import multiprocessing.connection
@@ -24,15 +24,15 @@ from sdstream.supervisor.stage import Stage
 from sdstream.supervisor.wiring import Wiring
 
 STOP_WITHIN = 2.0
-"""Seconds that the stages have to drain and close after the first Ctrl-C; then they are killed."""
-_TURN = 0.1
+"""Seconds for the stages to drain and close after the first Ctrl-C; then the supervisor kills the rest."""
+_POLL_INTERVAL = 0.1
 
 
 class Pipeline:
-    """One run. `run` may be called once."""
+    """A run; `run` may be called once."""
 
     def __init__(self, config: Config, logs: LogChoice | None = None) -> None:
-        """Build the run. Raises Unavailable, Forbidden or ConfigError when a port cannot be had."""
+        """Build the run. Raises Unavailable, Forbidden or ConfigError when a port cannot be opened."""
         self._began = time.monotonic()
         self._wiring = Wiring(config, logs or LogChoice(), self._began)
         self.desk = self._wiring.desk
@@ -55,7 +55,7 @@ class Pipeline:
     ) -> Report:
         """Run until `seconds` are over, a signal comes, `stop` is called, or a stage cannot go on.
 
-        `each_second` is called about so often, `each_turn` at least ten times a second. What happens on air raises
+        `each_second` is called about once a second, `each_turn` at least ten times a second. Failures on air raise
         nothing: see `Report.reason`.
         """
         with self._capture_signals():
@@ -67,12 +67,12 @@ class Pipeline:
         return self.report()
 
     def report(self) -> Report:
-        """Return the numbers so far; what the stages take to close is not part of the run."""
+        """Return the numbers so far; the time for closing the stages is not part of the run."""
         until = time.monotonic() if self._ended is None else self._ended
         return collect.take(self._wiring, until - self._began, self._exit_code, self._reason)
 
     def pids(self) -> dict[str, int]:
-        """Return the process of each stage that has one now, by stage name."""
+        """Return the process id of each stage with a process, by stage name."""
         return {stage.name: pid for stage in self._wiring.stages if (pid := stage.pid) is not None}
 
     def _startup(self) -> None:
@@ -98,7 +98,7 @@ class Pipeline:
                 each_second(self)
                 next_call = now + 1.0
             sentinels = [stage.sentinel for stage in self._wiring.stages if stage.sentinel is not None]
-            multiprocessing.connection.wait(sentinels, min(_TURN, max(0.0, until - now)))
+            multiprocessing.connection.wait(sentinels, min(_POLL_INTERVAL, max(0.0, until - now)))
 
     def _on_tick(self, now: float) -> None:
         for stage in self._wiring.stages:
@@ -107,18 +107,18 @@ class Pipeline:
             self._act_on(stage, stage.poll(now))
 
     def _act_on(self, stage: Stage, failure: Failure | None) -> None:
-        """Do what the restart policy decides about a failure; a stage restarts by itself if nothing is done."""
+        """Carry out the restart policy's decision about a failure; without an action, the stage restarts."""
         if failure is None:
             return
-        told = {"stage": failure.stage, "how": failure.ending.value, "reason": failure.message}
+        facts = {"stage": failure.stage, "how": failure.ending.value, "reason": failure.message}
         log = get_logger()
-        log.warning("stage ended", **told)
+        log.warning("stage ended", **facts)
         if stage is self._wiring.source:
-            stage.context.counters.set("state", State.LOST)  # it cannot say so any more
+            stage.context.counters.set("state", State.LOST)  # the dead process cannot set the state
         decision = decide(self._facts(stage, failure))
         self._tries[stage.name] = decision.tries
         if decision.action is Action.LEAVE_OUT:
-            log.error("optional sink left out", **told)
+            log.error("optional sink left out", **facts)
             self._wiring.leave_out(stage)
         elif decision.action is Action.END:
             self._exit_code, self._reason = decision.exit_code, decision.reason
@@ -136,24 +136,25 @@ class Pipeline:
         )
 
     def _shutdown(self) -> None:
-        """Ask every stage to end, then make it so."""
+        """Ask every stage to end, and kill the stages still running after `STOP_WITHIN`."""
         self._ended = time.monotonic()
         deadline = self._ended + STOP_WITHIN
         for stage in self._wiring.stages:
             stage.stop()
         for stage in reversed(self._wiring.stages):
-            if trouble := stage.join(deadline):
-                get_logger().warning("stage did not end well", stage=stage.name, reason=trouble)
+            if problem := stage.join(deadline):
+                get_logger().warning("stage did not end well", stage=stage.name, reason=problem)
         self._wiring.close()
 
     @contextmanager
     def _capture_signals(self) -> Iterator[None]:
-        """Answer Ctrl-C, SIGTERM and hang-up inside this block; only the main thread can do this."""
+        """Answer Ctrl-C, SIGTERM and hang-up inside this block; only the main thread can set handlers."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        heard = [number for number in FOR_THE_SUPERVISOR if signal.getsignal(number) is not signal.SIG_IGN]  # nohup
-        before = {number: signal.signal(number, self._handle_signal) for number in heard}
+        # nohup ignores SIGHUP: an ignored signal stays ignored
+        handled = [number for number in FOR_THE_SUPERVISOR if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, self._handle_signal) for number in handled}
         try:
             yield
         finally:
@@ -163,5 +164,5 @@ class Pipeline:
     def _handle_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's own signature
         """Drain at the first signal, leave at once at the second."""
         if self._stopping.is_set() and number in (signal.SIGINT, signal.SIGTERM):  # shells hang up more than once
-            os._exit(128 + number)  # the stages die with us; we may be in the middle of waiting for one
+            os._exit(128 + number)  # the lifelines end the stages; a `join` may be in progress here
         self.stop()

@@ -1,4 +1,4 @@
-"""What a run did, in numbers. Times are seconds. How people see a report is in `cli.report_table`."""
+"""The numbers of a run. Times are seconds. `cli.report_table` prints a report for people."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ Percentiles = dict[str, float | None]
 
 @dataclass(frozen=True)
 class SourceReport:
-    """What came in."""
+    """The pictures from the source."""
 
     frames: int
     dropped: int
@@ -21,7 +21,7 @@ class SourceReport:
 
 @dataclass(frozen=True)
 class EngineReport:
-    """What was restyled. `fps`: pictures that left, over the time in which there were an engine and a source."""
+    """The engine's pictures. `fps`: new pictures, divided by the seconds with both an engine and a source."""
 
     frames: int
     skipped: int
@@ -29,16 +29,16 @@ class EngineReport:
     restarts: int
     fps: float
     first: float | None
-    """Seconds from the start of the run to the first picture that left; None before it."""
+    """Seconds from the start of the run to the engine's first picture; None before the first picture."""
     flicker: float | None
-    """What flickers in the last picture: E_warp (see docs), RMS grey levels; None while it is not steadied."""
+    """Flicker of the last picture: E_warp (see docs), RMS grey levels; None while the picture is not steadied."""
 
 
 @dataclass(frozen=True)
 class SinkReport:
-    """What one sink sent, by rung of its ladder and by override; `due` fell due since its first picture.
+    """The pictures of a sink, by rung of the fallback ladder and by override; `due` counts from the first picture.
 
-    `held` pictures were sent before; `dropped` ones were live, and replaced by newer ones before their time came.
+    `held` pictures were sent before. `dropped` pictures were live, but a newer live picture came before the tick.
     """
 
     kind: str
@@ -54,53 +54,54 @@ class SinkReport:
     restarts: int
     latency: Percentiles
     showing: str = "nothing yet"
-    """Rung or override that it sent last; `away` while its process is down or held up."""
+    """Rung or override of the last picture sent; `away` while the sink's process is down or held up."""
     facts: dict[str, float] = field(default_factory=dict)
     bypass: int = 0
     frozen: int = 0
     black: int = 0
-    """Pictures that the control `air` asked for; they are in none of the counts by rung."""
+    """`bypass`, `frozen` and `black` count the pictures of the control `air`; no count by rung includes them."""
 
     @property
     def share(self) -> float:
-        """Share of the due pictures that were sent, 0-1; 1 when none was due."""
+        """Sent pictures as a share of due pictures, 0-1; 1 when no picture was due."""
         return self.sent / self.due if self.due else 1.0
 
 
 @dataclass(frozen=True)
 class ControlsReport:
-    """What was asked for while on air."""
+    """The changes of controls while on air."""
 
     version: int
-    """Counts up from 1 with every change that was taken over."""
+    """Version of the controls: counts up from 1 with every accepted change."""
     refused: tuple[Refusal, ...] = ()
-    """The latest refusal of each name that was not changed since."""
+    """The latest refusal of each name still refused."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The numbers of one run, or of the part of it that is over."""
+    """The numbers of a run so far."""
 
     seconds: float
     source: SourceReport
     engine: EngineReport
     sinks: tuple[SinkReport, ...]
     audio_offset: float | None
-    """Seconds that sound leaves the first sink ahead of its picture; None without sound. NDI's timecodes make up for
-    it: a receiver that goes by them, as OBS does, puts both at the same time."""
+    """Seconds by which sound leaves the first sink ahead of the picture; None without sound. NDI's timecodes make up
+    for the offset: a receiver obeying timecodes, as OBS does, plays sound and picture at the same time."""
     drops: dict[str, int]
     latency: dict[str, Percentiles]
-    """By stage: `source` capture to mailbox, `engine` mailbox to mailbox; a sink has the whole way."""
+    """By stage: `source` from capture to mailbox, `engine` from mailbox to mailbox. For capture to send, see
+    `SinkReport.latency`."""
     controls: ControlsReport
     on_air: OnAir | None = None
-    """The prompt of the restyled picture that is on air; None while no sink shows one."""
+    """The prompt of the restyled picture on air; None while no sink shows a restyled picture."""
     exit_code: int = 0
     reason: str = ""
-    """Why the run ended, when it did not end as asked."""
+    """Why the run ended; empty when the run ended as requested."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON of `sdstream run --json`."""
-        whole = asdict(self)
-        whole["audio"] = {"offset": whole.pop("audio_offset")}
-        whole["sinks"] = [sink | sink.pop("facts") for sink in whole["sinks"]]
-        return whole
+        report = asdict(self)
+        report["audio"] = {"offset": report.pop("audio_offset")}
+        report["sinks"] = [sink | sink.pop("facts") for sink in report["sinks"]]
+        return report

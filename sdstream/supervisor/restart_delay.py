@@ -2,13 +2,13 @@
 
 RESTART_DELAYS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the first, second, … new process in a row. Not the source's `REOPEN_DELAYS`: starting a process
-takes a second by itself, so the first delay is only long enough for the system to free what the old process held."""
+takes a second already, so the first delay only gives the system time to free the resources of the old process."""
 SETTLED = 10.0
-"""Seconds after which a process has proven itself, and the next failure counts as the first again."""
+"""Seconds of life after which the next failure of a process counts as the first again."""
 
 
 class RestartDelay:
-    """Counts the failures in a row of one stage. All times are `time.monotonic()` seconds."""
+    """Counts the failures in a row of a stage. All times are `time.monotonic()` seconds."""
 
     def __init__(self) -> None:
         self._started = 0.0
@@ -25,7 +25,7 @@ class RestartDelay:
             self._in_a_row = 0
 
     def failed(self, now: float) -> None:
-        """Note a failure, and fix when the next process is due."""
+        """Note a failure, and set the time of the next process."""
         self._due = now + RESTART_DELAYS[min(self._in_a_row, len(RESTART_DELAYS) - 1)]
         self._in_a_row += 1
 

@@ -1,6 +1,6 @@
-"""What the end of a stage's process means for the run: another process, one sink less, or the end.
+"""Decides after the end of a stage's process: start a new process, leave the sink out, or end the run.
 
-A policy of facts alone: it knows no clock, no log and no process. The pipeline acts on what is decided here.
+The policy sees facts alone: no clock, no log and no process. The pipeline carries out the decision.
 """
 
 import enum
@@ -10,13 +10,13 @@ from sdstream.errors import ConfigError, Forbidden, Lost, Unavailable
 from sdstream.supervisor.failure import Ending, Failure
 
 TRIES = 3
-"""A stage that has never been ready may fail this often before it ends the run."""
+"""Number of failures at which a stage that was never ready ends the run."""
 _FINAL = (Unavailable.exit_code, Forbidden.exit_code, ConfigError.exit_code)
-"""Errors that another try cannot mend."""
+"""Exit statuses of errors that a new process cannot cure."""
 
 
 class Role(enum.Enum):
-    """What a stage does in the run."""
+    """The part of a stage in the run."""
 
     SOURCE = "source"
     RTMP_SERVER = "rtmp_server"
@@ -25,7 +25,7 @@ class Role(enum.Enum):
 
 
 class Action(enum.Enum):
-    """What happens next."""
+    """The next step after a failure."""
 
     RESTART = "restart"
     LEAVE_OUT = "leave out"
@@ -36,14 +36,14 @@ class Action(enum.Enum):
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the decision depends on."""
+    """The input of a decision."""
 
     failure: Failure
     role: Role
     proven: bool
     """Whether the stage has been ready at any time in this run."""
     tries: int
-    """Earlier failures of this stage that counted: see `Decision.tries`."""
+    """Earlier counted failures of this stage: see `Decision.tries`."""
     optional: bool
     """Whether the run may go on without this stage."""
     other_sinks: int
@@ -52,11 +52,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about a failure."""
+    """The answer to a failure."""
 
     action: Action
     tries: int
-    """Failures of this stage that count, with this one: the next decision about the stage asks for the number."""
+    """Counted failures of this stage up to now: `Facts.tries` of the next decision about the stage."""
     exit_code: int = 0
     """With END: the run's exit status."""
     reason: str = ""
@@ -64,10 +64,10 @@ class Decision:
 
 
 def decide(facts: Facts) -> Decision:
-    """Decide what the end of a stage's process means."""
+    """Return the answer to a failure of a stage."""
     failure = facts.failure
     if facts.proven or failure.was_ready or _waits(facts):
-        return Decision(Action.RESTART, facts.tries)  # it may come back, however long that takes
+        return Decision(Action.RESTART, facts.tries)  # without limit: a device or server may return after hours
     tries = facts.tries + 1
     if failure.exit_code not in _FINAL and tries < TRIES:
         return Decision(Action.RESTART, tries)
@@ -77,6 +77,6 @@ def decide(facts: Facts) -> Decision:
 
 
 def _waits(facts: Facts) -> bool:
-    """Whether the stage waits for something outside. All stages but the engine hang only for a silent server."""
+    """Whether the stage waits for something outside. Except for the engine, a stage hangs only on a silent server."""
     hangs = facts.failure.ending is Ending.HANG and facts.role is not Role.ENGINE
     return facts.failure.exit_code == Lost.exit_code or hangs

@@ -1,7 +1,7 @@
-"""Runs one body in a process of its own, watches it, and puts a fresh process in its place when it dies or hangs.
+"""Runs a body in a separate process, watches the process, and starts a new process after a death or a hang.
 
-A body is a plain function `body(context, …)`: it opens, loops while `context.running`, and raises. It knows no
-process. `Context` is its view of the house; `Stage` is the supervisor's view of it.
+A body is a plain function `body(context, …)`: the body opens, loops while `context.running`, and raises, and knows no
+process. `Context` is the body's side of a stage, `Stage` the supervisor's side.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from sdstream.supervisor.stage_process import StageProcess
 
 
 class Stage:
-    """One body and the process that runs it now. All times are `time.monotonic()` seconds."""
+    """A body and the present process of the body. All times are `time.monotonic()` seconds."""
 
     def __init__(
         self,
@@ -31,9 +31,9 @@ class Stage:
     ) -> None:
         """`body` must be picklable: a module's function, or a `Body` where the function takes more arguments.
 
-        `hang_after`: seconds without a sign of life, once ready, after which the process is killed.
-        `open_deadline`: the same while the body opens, from its first line on.
-        `niceness`: added to the process's niceness: a stage that computes must not starve a stage that sends.
+        `hang_after`: seconds without a sign of life after which a ready process is killed.
+        `open_deadline`: the same while the body opens, from the body's first line on.
+        `niceness`: added to the process's niceness: a computing stage must not starve a sending stage.
         """
         self.context = context
         self.restarts = 0
@@ -55,32 +55,32 @@ class Stage:
 
     @property
     def ready(self) -> bool:
-        """Whether the present process has opened what it needs."""
+        """Whether the body has finished opening in the present process."""
         return self._process is not None and self._signs.ready
 
     @property
     def sentinel(self) -> int | None:
-        """Something to wait on with `multiprocessing.connection.wait`, or None between two processes."""
+        """Handle for `multiprocessing.connection.wait`; None between two processes."""
         return self._process.sentinel if self._process else None
 
     def start(self, now: float) -> None:
-        """Start a process. Raises OSError when the system has no room for one."""
+        """Start a process. Raises OSError when the system has no room for a process."""
         self.context.restarted()
         self._signs.started(now)
         self._delay.started(now)
         self._process = StageProcess(self.context, self._body, self._niceness, self._logs)
 
     def try_to_start(self, now: float) -> Failure | None:
-        """Start a process, or tell why not: no memory, no process or no file left. The others go on; it may pass."""
+        """Start a process, or return a failure: no memory, process or file is left. The shortage may pass."""
         try:
             self.start(now)
         except OSError as error:
-            advice = "close other programs, or raise the limits that `ulimit -a` shows"
-            return self._fail(now, Ending.ERROR, f"no process could be started ({error}): {advice}", 70)
+            advice = "close other programs, or raise the limits shown by `ulimit -a`"
+            return self._fail(now, Ending.ERROR, f"cannot start a process ({error}): {advice}", 70)
         return None
 
     def poll(self, now: float) -> Failure | None:
-        """Look after the process: start it when its time has come, kill it when it hangs; tell of an end."""
+        """Start a process when due, kill a hanging process, and return the failure after an unwanted end."""
         process = self._process
         if process is None:
             if not self._delay.over(now):
@@ -89,22 +89,22 @@ class Stage:
             return self.try_to_start(now)
         if process.exit_code is not None:
             return self._ended(now, process, process.exit_code)
-        quiet = self._signs.overdue(now)
-        if quiet is not None:
+        silence = self._signs.overdue(now)
+        if silence is not None:
             process.kill()
             process.join(1.0)
-            return self._fail(now, Ending.HANG, f"no sign of life for {quiet:.1f} s", 70)
+            return self._fail(now, Ending.HANG, f"no sign of life for {silence:.1f} s", 70)
         self._delay.alive(now)
         return None
 
     def stop(self) -> None:
-        """Ask the process to end; `join` waits for it."""
+        """Ask the process to end; `join` waits for the end."""
         self.context.stop()
 
     def join(self, deadline: float) -> str:
-        """Wait until `deadline` for the process to end, then kill it; return what went wrong, or "".
+        """Wait until `deadline` for the process to end, then kill the process; return the problem, or "".
 
-        Harmless when there is no process.
+        Harmless between two processes.
         """
         process = self._process
         if process is None:
@@ -113,14 +113,14 @@ class Stage:
         if process.exit_code is None:
             process.kill()
             process.join(1.0)
-            trouble = "it did not end in time and was killed"
+            problem = "the process did not end in time and was killed"
         else:
-            trouble, _ = process.last_words()
+            problem, _ = process.reported_error()
         self._close()
-        return trouble
+        return problem
 
     def _ended(self, now: float, process: StageProcess, code: int) -> Failure:
-        message, exit_code = process.last_words()
+        message, exit_code = process.reported_error()
         if message:
             return self._fail(now, Ending.ERROR, message, exit_code)
         return self._fail(now, Ending.CRASH, f"process ended with {_name_of(code)}", 70)

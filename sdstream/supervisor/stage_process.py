@@ -1,4 +1,4 @@
-"""The process that runs a stage's body now, and the pipe by which the process says what went wrong."""
+"""A process of a stage's body, and the pipe through which the process reports an error."""
 
 import contextlib
 import multiprocessing
@@ -13,23 +13,23 @@ from sdstream.ipc.context import Context
 from sdstream.log import LogChoice
 
 _SPAWN = multiprocessing.get_context("spawn")
-_LAST_WORDS = 4000
-"""Characters of an error that the supervisor hears: a longer text would not fit the pipe that nobody reads yet."""
+_MAX_ERROR = 4000
+"""Characters of an error in the pipe: a longer text could block, because the pipe is read only after the end."""
 
 
 class StageProcess:
-    """One process of a stage, from its start to its end."""
+    """A process of a stage, from start to end."""
 
     def __init__(self, context: Context, body: Callable[[Context], None], niceness: int, logs: LogChoice) -> None:
         """Start the process. Raises OSError when the system has no room for a process."""
-        self._report, theirs = _SPAWN.Pipe(duplex=False)
+        self._report, child_end = _SPAWN.Pipe(duplex=False)
         try:
-            self._child = ChildProcess(context.name, _main, context, body, niceness, logs, theirs)
+            self._child = ChildProcess(context.name, _main, context, body, niceness, logs, child_end)
         except OSError:
             self._report.close()
             raise
         finally:
-            theirs.close()
+            child_end.close()
 
     @property
     def pid(self) -> int:
@@ -38,7 +38,7 @@ class StageProcess:
 
     @property
     def sentinel(self) -> int:
-        """Something to wait on with `multiprocessing.connection.wait`."""
+        """Handle for `multiprocessing.connection.wait`."""
         return self._child.sentinel
 
     @property
@@ -54,16 +54,16 @@ class StageProcess:
         """Wait up to `timeout` seconds for the process to end."""
         self._child.join(timeout)
 
-    def last_words(self) -> tuple[str, int]:
-        """Return the error that the process sent before it ended, with its exit status, or "" and 70."""
+    def reported_error(self) -> tuple[str, int]:
+        """Return the error and exit status sent by the process before the end; "" and 70 without an error."""
         if self._report.poll():
-            with contextlib.suppress(EOFError, OSError):  # OSError: the process died in the middle of its words
+            with contextlib.suppress(EOFError, OSError):  # OSError: the process died while sending
                 message, exit_code = self._report.recv()
                 return str(message), int(exit_code)
         return "", 70
 
     def close(self) -> None:
-        """Let go of the process, which must have ended or been killed."""
+        """Release the process; the process must have ended or been killed."""
         self._report.close()
         self._child.close()
 
@@ -71,19 +71,19 @@ class StageProcess:
 def _main(
     context: Context, body: Callable[[Context], None], niceness: int, logs: LogChoice, report: Connection
 ) -> None:
-    """Run a body in its process: the first of the two places that may catch everything."""
+    """Run a body in a stage's process: the first of the two places with a broad `except`."""
     if hasattr(os, "nice"):  # not on Windows
         os.nice(niceness)
     log.configure(logs.level, json=logs.json)
     log.bind(stage=context.name)
-    context.born()
+    context.begun()
     try:
         body(context)
     except SdstreamError as error:
-        report.send((str(error)[:_LAST_WORDS], error.exit_code))
+        report.send((str(error)[:_MAX_ERROR], error.exit_code))
         os._exit(error.exit_code)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor hears of it and starts another
+    except Exception as error:  # noqa: BLE001 - the supervisor reports any error, and starts a new process
         log.get_logger().exception("stage failed")
-        report.send((f"{type(error).__name__}: {error}"[:_LAST_WORDS], 70))
+        report.send((f"{type(error).__name__}: {error}"[:_MAX_ERROR], 70))
         os._exit(70)
-    os._exit(0)  # no finalisers: a native thread that will not end must not hold up the show
+    os._exit(0)  # no finalisers: a native thread without an end must not hold up the exit

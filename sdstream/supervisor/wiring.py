@@ -1,4 +1,4 @@
-"""Everything of a run that outlives a single process: mailboxes, counters, sockets, and the stages between them."""
+"""The parts of a run with a longer life than a process: mailboxes, counters, sockets, and the stages."""
 
 from dataclasses import dataclass
 
@@ -16,25 +16,26 @@ from sdstream.log import LogChoice
 from sdstream.sinks.registry import early_samples
 from sdstream.sources.rtmp_server import RtmpServer, open_rtmp_server, run_rtmp_server
 from sdstream.stages import engine, sink, source
-from sdstream.stages.on_air import ROOM as ON_AIR_ROOM
+from sdstream.stages.on_air import CAPACITY as ON_AIR_CAPACITY
 from sdstream.supervisor.body import Body
 from sdstream.supervisor.control_desk import Desk
 from sdstream.supervisor.stage import Stage
 
 CONNECTING = 20.0
-"""Seconds that a sink may take to start and to open before its process counts as hung: a connect to a silent server
-may hold the interpreter, so nothing inside that process could give it up."""
+"""Seconds for a sink to start and open before the process counts as hung. A connect to a silent server may hold the
+interpreter, so no code inside the process could give up the attempt."""
 REACHING = 15.0
-"""Seconds that a source may take to reach its server again before its process counts as hung."""
+"""Seconds for a source to reach the server again before the process counts as hung."""
 COMPUTING = 5
-"""Niceness of an engine with a model: on the processor it would otherwise starve the sinks, whose pictures fall due."""
+"""Niceness of an engine with a model: on the CPU, the engine would otherwise starve the sinks, and sinks have due
+times."""
 LOADING = 600.0
-"""Seconds that a model may take to load or to compile before its process counts as hung."""
+"""Seconds for a model to load or compile before the process counts as hung."""
 
 
 @dataclass(frozen=True)
 class SinkParts:
-    """One sink's stage, and the shared memory that it fills."""
+    """A sink's stage, and the latencies in shared memory."""
 
     name: str
     settings: AnySink
@@ -43,7 +44,7 @@ class SinkParts:
 
 
 class Wiring:
-    """The stages of one run, not yet started; `close` frees what they share."""
+    """The stages of a run, not yet started, with shared memory and sockets; `close` closes the sockets."""
 
     def __init__(self, config: Config, logs: LogChoice, epoch: float) -> None:
         """`epoch` is the start of the run (monotonic seconds). Raises Unavailable without a port or memory."""
@@ -51,9 +52,9 @@ class Wiring:
         self.rate = config.canvas.rate
         size, count = config.canvas.width * config.canvas.height * 3, len(config.sinks)
         what = f"pictures of {config.canvas.width}x{config.canvas.height} for {count} outputs"
-        shared_memory.require(Mailbox.room(size, count + 1) + Mailbox.room(size, count), what)
+        shared_memory.require(Mailbox.memory(size, count + 1) + Mailbox.memory(size, count), what)
         self.desk = Desk(config)
-        self.on_air = LiveText(ON_AIR_ROOM)
+        self.on_air = LiveText(ON_AIR_CAPACITY)
         self.ring = AudioRing()
         self.source_latency, self.engine_latency = Histogram(), Histogram()
         self._camera = Mailbox(size, count + 1)
@@ -66,7 +67,7 @@ class Wiring:
 
     @property
     def stages(self) -> list[Stage]:
-        """Every stage, in the order in which they start: the sinks first, so that the show is on air at once."""
+        """Every stage in starting order: the sinks first, so the slate is on air at once."""
         rtmp_server = [self.rtmp_server] if self.rtmp_server else []
         return [*(sink.stage for sink in self.sinks), *rtmp_server, self.source, self.engine]
 
@@ -75,7 +76,7 @@ class Wiring:
         self.sinks = [sink for sink in self.sinks if sink.stage is not stage]
 
     def close(self) -> None:
-        """Close sockets and bells; closing twice is harmless."""
+        """Close all sockets; closing twice is harmless."""
         self._camera.close()
         self._live.close()
         if self._rtmp_server is not None:

@@ -34,7 +34,7 @@ def test_a_text_that_did_not_change_is_the_same_object() -> None:
 
 def test_a_text_that_is_too_long_is_refused_and_the_old_one_stays() -> None:
     cell = LiveText(3, "abc")
-    with pytest.raises(Bug, match="4 bytes does not fit 3"):
+    with pytest.raises(Bug, match="4 bytes does not fit into 3"):
         cell.set("éé")
     assert cell.get() == (1, "abc")
 

@@ -9,17 +9,17 @@ from sdstream.cli import doctor_machine
 from sdstream.config.schema import Config
 from sdstream.errors import Unavailable
 from sdstream.ipc import shared_memory
-from sdstream.ipc.shared_memory import require, room
+from sdstream.ipc.shared_memory import free_bytes, require
 from sdstream.supervisor.pipeline import Pipeline
 
-pytestmark = pytest.mark.skipif(room() is None, reason="only Linux keeps shared memory in a file system")
+pytestmark = pytest.mark.skipif(free_bytes() is None, reason="only Linux keeps shared memory in a file system")
 DOCKER = 64 << 20
 """What a container has if nobody asks for more."""
 
 
 @pytest.fixture
 def free(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> int:
-    monkeypatch.setattr(shared_memory, "room", lambda *place: request.param)
+    monkeypatch.setattr(shared_memory, "free_bytes", lambda *place: request.param)
     return int(request.param)
 
 
@@ -31,7 +31,7 @@ def config(width: int, height: int) -> Config:
 @pytest.mark.parametrize("free", [DOCKER], indirect=True)
 @pytest.mark.usefixtures("free")
 def test_a_run_that_does_not_fit_is_refused_before_it_takes_anything() -> None:
-    said = r"pictures of 3840x2160 for 2 outputs need 224 MB .* has 67 MB free; sudo mount .*--shm-size=1g"
+    said = r"pictures of 3840x2160 for 2 outputs need 224 MB .* has 67 MB free; run sudo mount .*--shm-size=1g"
     before = os.statvfs("/dev/shm").f_bavail
     with pytest.raises(Unavailable, match=said):
         Pipeline(config(3840, 2160))
@@ -59,4 +59,4 @@ def test_a_place_that_is_not_there_has_no_room(tmp_path: Path) -> None:
 
 
 def test_what_is_there_is_measured(tmp_path: Path) -> None:
-    assert room(tmp_path) == pytest.approx(os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize, rel=0.1)
+    assert free_bytes(tmp_path) == pytest.approx(os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize, rel=0.1)

@@ -23,7 +23,7 @@ from sdstream.ipc.live_text import LiveText
 from sdstream.ipc.mailbox import Mailbox, MailboxReader, MailboxWriter
 from sdstream.stages import engine as body
 from sdstream.stages.engine import COUNTERS, EnginePorts, run_engine
-from sdstream.stages.on_air import ROOM, on_air
+from sdstream.stages.on_air import CAPACITY, on_air
 
 CANVAS = Canvas(width=32, height=16, fps=30)
 
@@ -33,7 +33,7 @@ class House:
 
     def __init__(self) -> None:
         self.context = Context.alone(*COUNTERS)
-        self.on_air = LiveText(ROOM)
+        self.on_air = LiveText(CAPACITY)
         self._boxes = Mailbox(32 * 16 * 3, 1), Mailbox(32 * 16 * 3, 1)
         self.camera: MailboxWriter = self._boxes[0].writer()
         self.live: MailboxReader = self._boxes[1].reader(0)

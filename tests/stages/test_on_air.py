@@ -2,23 +2,23 @@
 
 from sdstream.controls import Controls, WeightedPrompt
 from sdstream.ipc.live_text import LiveText
-from sdstream.stages.on_air import LONGEST, ROOM, OnAir, OnAirText, on_air
+from sdstream.stages.on_air import CAPACITY, MAX_PROMPT, OnAir, OnAirText, on_air
 from tests.parts.restyled_frame import restyled
 
 
 def test_before_the_first_picture_nothing_is_on_air() -> None:
-    assert on_air(LiveText(ROOM)) is None
+    assert on_air(LiveText(CAPACITY)) is None
 
 
 def test_the_prompt_of_the_newest_picture_is_told_in_one_line() -> None:
-    cell = LiveText(ROOM)
+    cell = LiveText(CAPACITY)
     prompts = (WeightedPrompt(text="oil", weight=0.7), WeightedPrompt(text="ink", weight=0.3))
     OnAirText(cell).show(restyled(prompts, 0.254), now=5.0)
     assert on_air(cell) == OnAir("oil:0.7 + ink:0.3", 0.25, 0)
 
 
 def test_a_picture_tells_the_version_of_the_controls_that_its_frame_entered_with() -> None:
-    cell, old, new = LiveText(ROOM), Controls(prompt="oil"), Controls(prompt="ink")
+    cell, old, new = LiveText(CAPACITY), Controls(prompt="oil"), Controls(prompt="ink")
     text = OnAirText(cell)
     text.entered(old, 3)
     text.entered(new, 4)
@@ -29,7 +29,7 @@ def test_a_picture_tells_the_version_of_the_controls_that_its_frame_entered_with
 
 
 def test_a_fade_is_told_twice_a_second_and_its_end_is() -> None:
-    cell = LiveText(ROOM)
+    cell = LiveText(CAPACITY)
     text, told = OnAirText(cell), []
     for tick in range(41):
         text.show(restyled("ink", tick / 30 if tick < 30 else None), now=tick / 30)
@@ -39,7 +39,7 @@ def test_a_fade_is_told_twice_a_second_and_its_end_is() -> None:
 
 
 def test_what_did_not_change_is_not_written_again() -> None:
-    cell = LiveText(ROOM)
+    cell = LiveText(CAPACITY)
     text = OnAirText(cell)
     for second in range(5):
         text.show(restyled("ink"), now=float(second))
@@ -47,8 +47,8 @@ def test_what_did_not_change_is_not_written_again() -> None:
 
 
 def test_a_prompt_of_any_length_fits() -> None:
-    cell = LiveText(ROOM)
+    cell = LiveText(CAPACITY)
     OnAirText(cell).show(restyled("\n🎨" * 5000), now=0.0)
     told = on_air(cell)
     assert told is not None
-    assert len(told.prompt) == LONGEST + 1
+    assert len(told.prompt) == MAX_PROMPT + 1

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sdstream.config.schema import Config
-from sdstream.supervisor.control_desk import KEPT, Desk, Refusal
+from sdstream.supervisor.control_desk import MAX_REFUSALS, Desk, Refusal
 
 ENGINE = {
     "loras": {"sketch": {"path": "s.safetensors"}, "v1.5": {"path": "v"}, "lcm": {"path": "l", "fuse": True}},
@@ -163,9 +163,9 @@ def test_a_refused_name_may_be_withdrawn(name: str) -> None:
 
 def test_only_so_many_refusals_are_kept_the_latest_of_each_name() -> None:
     made = desk()
-    made.patch({f"nonsense{number}": 1 for number in range(KEPT + 5)}, "chat")
+    made.patch({f"nonsense{number}": 1 for number in range(MAX_REFUSALS + 5)}, "chat")
     made.refuse([Refusal("nonsense9", "again", "file")])
-    assert len(made.refused) == KEPT
+    assert len(made.refused) == MAX_REFUSALS
     assert made.refused[-1] == Refusal("nonsense9", "again", "file")
 
 

@@ -1,16 +1,16 @@
 import pytest
 
-from sdstream.ipc.context import BEAT, BORN, READY, stage_counters
+from sdstream.ipc.context import BEAT, BEGUN, READY, stage_counters
 from sdstream.supervisor.signs_of_life import SignsOfLife
 
 START = 1000.0
 
 
-def watched(born: float = 0, ready: float = 0) -> SignsOfLife:
+def watched(begun: float = 0, ready: float = 0) -> SignsOfLife:
     """Return the signs of a stage whose last beat was at `START`."""
     counters = stage_counters(())
     counters.set(BEAT, START)
-    counters.set(BORN, born)
+    counters.set(BEGUN, begun)
     counters.set(READY, ready)
     signs = SignsOfLife(counters, hang_after=5.0, open_deadline=30.0)
     signs.started(START)
@@ -22,11 +22,11 @@ def look_every_second(signs: SignsOfLife, seconds: int) -> float | None:
 
 
 @pytest.mark.parametrize(
-    ("born", "ready", "patience"), [(0, 0, 120), (1, 0, 30), (1, START, 5)], ids=["loading", "opening", "ready"]
+    ("begun", "ready", "patience"), [(0, 0, 120), (1, 0, 30), (1, START, 5)], ids=["loading", "opening", "ready"]
 )
-def test_a_process_hangs_when_it_is_silent_for_longer_than_its_state_allows(born, ready, patience) -> None:
-    assert look_every_second(watched(born, ready), patience) is None
-    assert look_every_second(watched(born, ready), patience + 1) == pytest.approx(patience + 1)
+def test_a_process_hangs_when_it_is_silent_for_longer_than_its_state_allows(begun, ready, patience) -> None:
+    assert look_every_second(watched(begun, ready), patience) is None
+    assert look_every_second(watched(begun, ready), patience + 1) == pytest.approx(patience + 1)
 
 
 def test_silence_while_the_supervisor_was_suspended_proves_nothing() -> None:
