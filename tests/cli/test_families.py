@@ -97,7 +97,7 @@ def test_a_camera_that_refuses_is_listed_with_its_reason(monkeypatch: pytest.Mon
         raise Forbidden("not in the group video")
 
     monkeypatch.setattr(v4l2, "labels", lambda: {"/dev/video0": "Desk"})
-    monkeypatch.setattr(v4l2, "look", refuse)
+    monkeypatch.setattr(v4l2, "query", refuse)
     settings = {"kind": "ffmpeg", "url": "/dev/video0", "format": "v4l2"}
     assert cameras.listing(Search()) == [Endpoint("Desk", "/dev/video0", settings, "not in the group video")]
 
