@@ -1,10 +1,10 @@
-"""Every error that leaves a room of sdstream, and the exit status that each error means.
+"""Every error that leaves a room of sdstream, with the exit status.
 
     SdstreamError            70  (never raised itself)
     ├── ConfigError          78  the configuration is wrong: the user edits it
     ├── Unavailable          69  a device, runtime, model or stream is missing: the user installs or starts it
-    ├── Forbidden            77  it is there, and we may not use it
-    ├── Lost                 75  it was there and went away, or is not there yet: try again
+    ├── Forbidden            77  a device, file or port exists, but this user may not use it
+    ├── Lost                 75  a publisher, server or device went away, or has not come yet: try again
     └── Bug                  70  sdstream itself is wrong
 
 A message says what failed and with which value, what was expected, and the next command to type. Errors outside this
@@ -19,25 +19,25 @@ class SdstreamError(Exception):
 
 
 class ConfigError(SdstreamError):
-    """The configuration is wrong. The message holds every mistake, one a line."""
+    """The configuration is wrong. The message holds every mistake, each on a line."""
 
     exit_code = 78
 
 
 class Unavailable(SdstreamError):
-    """A device, runtime, model or stream that was asked for is missing."""
+    """A device, runtime, model or stream of the configuration is missing."""
 
     exit_code = 69
 
 
 class Forbidden(SdstreamError):
-    """Something that was asked for exists, and this user may not use it."""
+    """A device, file or port exists, but this user may not use it."""
 
     exit_code = 77
 
 
 class Lost(SdstreamError):
-    """A live thing (publisher, server, device) went away, or has not come yet; the stage tries again."""
+    """A publisher, server or device went away, or has not come yet; the stage tries again."""
 
     exit_code = 75
 
@@ -47,9 +47,9 @@ class Bug(SdstreamError):
 
 
 def reason(error: BaseException, *, named: bool = False) -> str:
-    """Return the first line of what another library's error says, or the error's type if it says nothing.
+    """Return the first line of the text of a library's error, or the error's type if the text is empty.
 
-    `named` puts the type in front: for errors that may come from anywhere, and whose text alone tells too little.
+    `named` puts the type in front: for errors of any origin, whose text alone says too little.
     """
     name, text = type(error).__name__, str(error).strip()
     if not text:

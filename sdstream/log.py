@@ -1,6 +1,6 @@
 """Structured logs on standard error: an event is a constant phrase, facts are keywords.
 
-Secrets never get here: settings hold them in types that print themselves as stars.
+Secrets never reach a log: settings hold secrets in types that print as stars.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ class LogChoice:
 
 
 def configure(level: str = "info", *, json: bool = False, out: TextIO | None = None) -> None:
-    """Set up logging for this process; each stage process calls it once, with its parent's choice.
+    """Set up logging for this process; each process of a run calls `configure` once, with the supervisor's choice.
 
-    On a terminal each line first clears the live status line, which has no line end of its own.
+    On a terminal each line first clears the status line, because the status line has no line end.
     """
     out = out or sys.stderr
     on_terminal = out.isatty()
@@ -48,34 +48,34 @@ def configure(level: str = "info", *, json: bool = False, out: TextIO | None = N
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=lambda *_: _Lines(out),
-        cache_logger_on_first_use=False,  # a logger made before must follow too; lines are few
+        cache_logger_on_first_use=False,  # a logger made earlier must follow too; lines are few, so the cost is small
     )
 
 
 class _Lines:
-    """Writes lines for as long as somebody reads them: a reader that is gone must not end the show."""
+    """Writes lines while there is a reader; the end of the reader must not end the run."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
     def write(self, line: str) -> None:
-        """Write one line, as a whole."""
+        """Write a whole line."""
         try:
             self._out.write(line + "\n")
             self._out.flush()
         except OSError:
-            with contextlib.suppress(OSError, ValueError):  # else Python tries again as it ends, and fails
+            with contextlib.suppress(OSError, ValueError):  # else Python flushes again at exit, and fails
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
     debug = info = warning = error = critical = write
 
 
 def bind(**facts: object) -> None:
-    """Add facts to every later line of this process (a stage binds its own name)."""
+    """Add facts to every later line of this process, such as the name of the stage."""
     structlog.contextvars.bind_contextvars(**facts)
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
-    """Return the process's logger; bound late, so that import order does not matter."""
+    """Return the logger of this process; bound late, so the order of imports does not matter."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger

@@ -1,4 +1,4 @@
-"""Takes the secrets of a URL out of texts that FFmpeg or a server wrote: an error may quote what it was given."""
+"""Removes the secrets of a URL from the texts of FFmpeg or a server: an error may quote the URL."""
 
 import re
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -9,7 +9,7 @@ STARS = "***"
 def mask_url(url: str) -> str:
     """Return `url` fit for a log: no password, no query, and of an RTMP path the application only.
 
-    A file name comes back as it is.
+    A file name comes back unchanged.
     """
     parts = _split(url)
     if parts is None:
@@ -23,7 +23,7 @@ def mask_url(url: str) -> str:
 
 
 def redact(text: str, url: str) -> str:
-    """Return `text` with `url` masked, and each of its secrets replaced by stars wherever it stands as a word."""
+    """Return `text` with `url` masked, and with stars for each secret of `url` wherever the secret is a whole word."""
     text = text.replace(url, mask_url(url))
     for secret in sorted(_secrets(url), key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", STARS, text)
@@ -31,22 +31,22 @@ def redact(text: str, url: str) -> str:
 
 
 def _split(url: str) -> SplitResult | None:
-    """Return the parts of a real URL; None for a file name, a device, or something that cannot be parsed."""
+    """Return the parts of a URL; None for text without `://`, such as a file name or a device."""
     if "://" not in url:
         return None
     return urlsplit(url)
 
 
 def _secrets(url: str) -> set[str]:
-    """Return everything in `url` that could be a key: whole, piece by piece, and with its escapes undone."""
+    """Return every part of `url` that could be a key: in full, piece by piece, and with escapes undone."""
     parts = _split(url)
     if parts is None:
         return set()
     found = {parts.query, parts.password or "", parts.username or ""}
     found.update(pair.partition("=")[2] for pair in parts.query.split("&"))
     if parts.scheme.startswith("rtmp"):
-        key = parts.path.split("/", 2)[2:]
-        found.update(key, (f"{piece}?{parts.query}" for piece in key))
-        found.update(piece for whole in key for piece in whole.split("/"))
+        keys = parts.path.split("/", 2)[2:]  # empty, or all behind the application as a single text
+        found.update(keys, (f"{key}?{parts.query}" for key in keys))
+        found.update(piece for key in keys for piece in key.split("/"))
     found |= {unquote(secret) for secret in found}
     return found - {""}
