@@ -1,4 +1,4 @@
-"""Which controls a run's engine can follow, read from the settings alone: no model has to be loaded to know it."""
+"""Finds the controls that a run's engine cannot follow, from the settings alone, without loading a model."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from sdstream.controls import Controls, Region
 
 @dataclass(frozen=True)
 class Obstacle:
-    """One control that the engine cannot follow."""
+    """A control that the engine cannot follow."""
 
     path: tuple[str, ...]
-    """Where it stands in the controls."""
+    """Names from the root of the controls, as ("region", "mode")."""
     reason: str
 
 
 def obstacles(engine: AnyEngine, controls: Controls) -> list[Obstacle]:
-    """Return what of `controls` the engine cannot follow; passthrough follows none of them, and refuses none."""
+    """Return the controls that the engine cannot follow. Passthrough ignores all controls, and refuses none."""
     if isinstance(engine, PassthroughSettings):
         return []
     reasons = {("loras", name): _lora(engine, name) for name in controls.loras}
@@ -31,7 +31,9 @@ def obstacles(engine: AnyEngine, controls: Controls) -> list[Obstacle]:
 
 def _lora(engine: DiffusionSettings, name: str) -> str:
     if name in engine.loras and engine.loras[name].fuse:
-        return f"this LoRA is fused at load (engine.loras.{name}.fuse), and its weight cannot change"
+        return (
+            f"this LoRA is fused at load, so the weight is fixed; to change this, set engine.loras.{name}.fuse: false"
+        )
     return _one_of("loras", name, [known for known, lora in engine.loras.items() if not lora.fuse])
 
 
@@ -39,12 +41,12 @@ def _one_of(section: str, name: str, known: Collection[str]) -> str:
     if name in known:
         return ""
     listed = ", ".join(known) or "none"
-    return f"the engine has none of this name; engine.{section} has: {listed}{suggestion(name, list(known))}"
+    return f"the engine has no such name; engine.{section} has: {listed}{suggestion(name, list(known))}"
 
 
 def _region(engine: DiffusionSettings, region: Region) -> str:
     if region.mode == "mask" and engine.mask is None:
-        return "mask needs engine.mask, a picture that is white where to restyle"
+        return "mask needs engine.mask, a picture with the restyled part in white"
     if region.mode in ("person", "background") and engine.segmentation_model is None:
         return f"{region.mode} needs engine.segmentation_model, a person segmentation model in transformers layout"
     return ""

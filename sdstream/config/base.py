@@ -1,4 +1,4 @@
-"""What every settings type is built on: frozen, strict about unknown keys, documented field by field."""
+"""The base of every settings type: frozen, strict about unknown keys, documented field by field."""
 
 import re
 from ipaddress import ip_address
@@ -31,7 +31,7 @@ Address = Annotated[
 
 
 def is_loopback(address: str) -> bool:
-    """Tell whether `host:port` is on this machine's loopback, which nobody else reaches."""
+    """Tell whether `host:port` is on this machine's loopback, out of reach of all other machines."""
     host = address.rpartition(":")[0].strip("[]")
     try:
         return ip_address(host).is_loopback
@@ -39,7 +39,7 @@ def is_loopback(address: str) -> bool:
         return host == "localhost"
 
 
-def _bits(value: Any) -> Any:  # a validator gets whatever the file holds
+def _bits(value: Any) -> Any:  # the file may hold a value of any type
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kM]?)", value) if isinstance(value, str) else None
     return int(float(match[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[match[2]]) if match else value
 

@@ -1,4 +1,4 @@
-"""The settings on paper: the effective configuration without its secrets, and the JSON schema for editors."""
+"""The settings as text: the effective configuration without secrets, and the JSON schema for editors."""
 
 import json
 from io import StringIO
@@ -15,7 +15,7 @@ _NULL = "tag:yaml.org,2002:null"
 
 
 def effective(config: Config) -> dict[str, Any]:
-    """Return the whole configuration with its defaults as plain data; secrets are stars, URLs lose their keys."""
+    """Return the whole configuration with all defaults as plain data; secrets are stars, and URLs lose keys."""
     plain = _plain(config, "")
     assert isinstance(plain, dict)
     return plain
@@ -37,7 +37,7 @@ def schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """Return the JSON schema as it is kept in configs/schema.json."""
+    """Return the text of configs/schema.json, the JSON schema."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""From a file and the command line's overrides to settings: every mistake in one go, as file:line:column."""
+"""Reads a file and the command line's overrides into settings; reports all mistakes at once, as file:line:column."""
 
 import os
 import re
@@ -12,19 +12,19 @@ from pydantic import ValidationError
 from sdstream.config.abilities import obstacles
 from sdstream.config.mistakes import dotted, explain
 from sdstream.config.schema import Config
-from sdstream.config.schema_paths import Places
+from sdstream.config.schema_paths import SchemaPaths
 from sdstream.config.yaml_tree import MAX_BYTES, Mistake, Node, Plain, Where, YamlError, parse
 from sdstream.errors import ConfigError
 
 MAX_SHOWN = 100
-"""Mistakes printed; a file that holds more is not mended one by one."""
+"""Most mistakes printed; a file with more needs a rewrite, and a longer list would not help."""
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a file says: its values with their places, and all that is wrong with them."""
+    """The content of a file: the values with positions, and all mistakes."""
 
     written: Plain
     """The file's own values, without overrides."""
@@ -38,22 +38,22 @@ class Reading:
 def load(path: Path, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Config:
     """Read the configuration at `path`, with `a.b=c` overrides on top and secrets from the environment.
 
-    Raise ConfigError with every mistake, one a line.
+    Raise ConfigError with every mistake, each on a line.
     """
-    return _flawless(read(path, overrides, environment))
+    return _config(read(path, overrides, environment))
 
 
 def loads(text: str, name: str, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Config:
-    """Read a configuration from its text; `name` stands for the file in the mistakes, else as `load`."""
-    return _flawless(_read(text, name, overrides, environment))
+    """Read a configuration from text, as `load` does from a file; `name` stands for the file in the mistakes."""
+    return _config(_read(text, name, overrides, environment))
 
 
 def read(path: Path, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Reading:
-    """Read the configuration at `path` with its mistakes. Raise ConfigError for a file that is no YAML mapping."""
+    """Read the configuration at `path`, and collect the mistakes. Raise ConfigError for a file without a mapping."""
     return _read(_text(path), str(path), overrides, environment)
 
 
-def _flawless(reading: Reading) -> Config:
+def _config(reading: Reading) -> Config:
     if reading.config is None:
         raise ConfigError(lines(reading.mistakes))
     return reading.config
@@ -65,7 +65,7 @@ def _read(text: str, name: str, overrides: Sequence[str], environment: Mapping[s
     except YamlError as error:
         raise ConfigError(str(error.mistake)) from error
     if tree is None:
-        raise ConfigError(f"{name}: the file is empty; write one to start from: sdstream init")
+        raise ConfigError(f"{name}: the file is empty; write a new file with: sdstream init")
     if not isinstance(tree.value, dict):
         raise ConfigError(f"{tree.where}: should be a mapping (`key: value` lines); see: sdstream init")
     written = tree.plain()
@@ -75,26 +75,26 @@ def _read(text: str, name: str, overrides: Sequence[str], environment: Mapping[s
     config = None
     try:
         config = Config.model_validate(tree.plain())
-        mistakes += _out_of_reach(config, tree)
+        mistakes += _obstacles(config, tree)
     except ValidationError as error:
-        mistakes += explain(error, tree, places())
+        mistakes += explain(error, tree, schema_paths())
     return Reading(written, tree, None if mistakes else config, tuple(mistakes))
 
 
-def _out_of_reach(config: Config, tree: Node) -> list[Mistake]:
-    """Return the controls that this configuration's engine cannot follow."""
+def _obstacles(config: Config, tree: Node) -> list[Mistake]:
+    """Return a mistake for each control that the engine of `config` cannot follow."""
     paths = [(("controls", *obstacle.path), obstacle.reason) for obstacle in obstacles(config.engine, config.controls)]
     return [Mistake(tree.along(path)[-1].key, dotted(path), reason) for path, reason in paths]
 
 
 @cache
-def places() -> Places:
-    """Return what may stand where in a configuration."""
-    return Places(Config.model_json_schema())
+def schema_paths() -> SchemaPaths:
+    """Return the schema of the configuration, for questions about a path."""
+    return SchemaPaths(Config.model_json_schema())
 
 
 def lines(mistakes: Iterable[Mistake]) -> str:
-    """Return mistakes in the order in which they stand, one a line."""
+    """Return mistakes in the order of the file, each on a line; the last line counts the mistakes left out."""
     found = [str(mistake) for mistake in sorted(set(mistakes))]
     more = len(found) - MAX_SHOWN
     return "\n".join([*found[:MAX_SHOWN], *([f"and {more} more"] if more > 0 else [])])
@@ -105,13 +105,13 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; write one to start from: sdstream init {path}") from error
+        raise ConfigError(f"{path}: no such file; write a new file with: sdstream init {path}") from error
     except IsADirectoryError as error:
-        raise ConfigError(f"{path}: is a directory; name the YAML file in it") from error
+        raise ConfigError(f"{path}: is a directory; name a YAML file inside") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     if len(data) > MAX_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} kB; this is no configuration")
+        raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} kB; a configuration is smaller: name another file")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -121,7 +121,7 @@ def _text(path: Path) -> str:
 
 
 def _override(tree: Node, override: str) -> list[Mistake]:
-    """Put one `a.b=c` into the tree. What is put under a scalar is a mistake; a missing mapping is made."""
+    """Put an override `a.b=c` into the tree; missing mappings are made. A path through a scalar is a mistake."""
     key, equals, text = override.partition("=")
     key = key.strip()
     where = Where(f"--set {key}")
@@ -131,12 +131,12 @@ def _override(tree: Node, override: str) -> list[Mistake]:
         value, mistakes = parse(text, where.name, option=True)
     except YamlError as error:
         return [error.mistake]
-    in_the_way = tree.put(key.split("."), value or Node(None, where, where))
-    return [*mistakes, Mistake(where, "", in_the_way)] if in_the_way else mistakes
+    refusal = tree.put(key.split("."), value or Node(None, where, where))
+    return [*mistakes, Mistake(where, "", refusal)] if refusal else mistakes
 
 
 def _expand(tree: Node, environment: Mapping[str, str]) -> list[Mistake]:
-    """Replace ${NAME} in secrets by the environment's value; anywhere else it is a mistake."""
+    """Replace ${NAME} in secrets by the environment's value; ${NAME} anywhere else is a mistake."""
     data = tree.plain()
     mistakes = []
 
@@ -148,8 +148,8 @@ def _expand(tree: Node, environment: Mapping[str, str]) -> list[Mistake]:
             for index, child in enumerate(node.value):
                 visit(child, (*path, index))
         elif isinstance(node.value, str) and (names := _VARIABLE.findall(node.value)):
-            if not places().is_secret(path, data):
-                message = f"${{{names[0]}}}: the environment is read in secrets only; write the value itself"
+            if not schema_paths().is_secret(path, data):
+                message = f"${{{names[0]}}}: the environment is read for secrets only; write the value here"
                 mistakes.append(Mistake(node.where, dotted(path), message))
                 return
             for name in dict.fromkeys(names):

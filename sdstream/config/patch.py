@@ -1,4 +1,4 @@
-"""A change of some controls by name: what is valid is taken over together, and each other name is refused by itself."""
+"""Changes some controls by name: all valid changes apply together, and each invalid name is refused with a reason."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -8,21 +8,21 @@ from pydantic import ValidationError
 
 from sdstream.config.abilities import Obstacle
 from sdstream.config.mistakes import explain
-from sdstream.config.schema_paths import Places
+from sdstream.config.schema_paths import SchemaPaths
 from sdstream.config.yaml_tree import Node, Plain, Where
 from sdstream.controls import Controls
 
 Path = tuple[str, ...]
 Check = Callable[[Controls], Sequence[Obstacle]]
-"""Tells what of valid controls cannot be had in this run; a path of () concerns them as a whole."""
+"""Returns the obstacles to valid controls in this run; an obstacle with path () concerns the controls as a whole."""
 
 _FREE = tuple(name for name, field in Controls.model_fields.items() if get_origin(field.annotation) is dict)
-"""Sections whose keys are the user's own names, and may hold dots."""
+"""Sections with the user's own names as keys; such names may hold dots."""
 _HERE = Where("")
 
 
 def names(changes: Mapping[str, Plain]) -> dict[str, Plain]:
-    """Return sections as single names: {"guidance": {"scale": 2}} is {"guidance.scale": 2}. Lists stay whole."""
+    """Return sections as dotted names: {"guidance": {"scale": 2}} is {"guidance.scale": 2}. Lists stay whole."""
     flat: dict[str, Plain] = {}
     for name, value in changes.items():
         if isinstance(value, dict) and value:
@@ -38,16 +38,16 @@ def path_of(name: str) -> Path:
     return (section, rest) if rest and section in _FREE else tuple(name.split("."))
 
 
-def related(one: str, other: str) -> bool:
-    """Tell whether two names are the same, or one stands within the other."""
-    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+def related(left: str, right: str) -> bool:
+    """Tell whether two names are equal, or either name is inside the section of the other."""
+    return left == right or left.startswith(f"{right}.") or right.startswith(f"{left}.")
 
 
 def patched(controls: Controls, changes: Mapping[str, Plain], check: Check) -> tuple[Controls, dict[str, str]]:
-    """Return `controls` with the changes that can be had, and why the other names cannot, by name.
+    """Return `controls` with all possible changes, and the reason for each refused name.
 
-    `changes` maps dotted names to JSON values; None puts a name back to its default. Changes that are valid one by
-    one and not together lose the last one that is in the way of the others.
+    `changes` maps dotted names to JSON values; None puts a name back to the default. Where changes are valid alone but
+    not together, the last change in conflict with the rest is refused.
     """
     wanted = names(changes)
     refused: dict[str, str] = {}
@@ -55,16 +55,19 @@ def patched(controls: Controls, changes: Mapping[str, Plain], check: Check) -> t
         tried, wrong = _tried(controls, wanted, check)
         if not wrong:
             return tried, refused
-        found = {name: reason for place, reason in wrong.items() if place for name in wanted if related(name, place)}
-        found = found or _in_the_way(controls, wanted, check, wrong.get("", ""))
+        found = {name: reason for path, reason in wrong.items() if path for name in wanted if related(name, path)}
+        found = found or _conflicts(controls, wanted, check, wrong.get("", ""))
         refused |= found
         wanted = {name: value for name, value in wanted.items() if name not in found}
 
 
-def _in_the_way(controls: Controls, wanted: Mapping[str, Plain], check: Check, reason: str) -> dict[str, str]:
-    """Return the name without which the others fit together; if no single one does, those that fit one by one stay."""
+def _conflicts(controls: Controls, wanted: Mapping[str, Plain], check: Check, reason: str) -> dict[str, str]:
+    """Return the last name without which the rest fits together.
+
+    Where no single name is enough, keep each change that fits with the changes kept so far, and return the rest.
+    """
     for name in reversed(list(wanted)):
-        if not _tried(controls, {other: wanted[other] for other in wanted if other != name}, check)[1]:
+        if not _tried(controls, {kept: value for kept, value in wanted.items() if kept != name}, check)[1]:
             return {name: reason}
     kept: dict[str, Plain] = {}
     for name, value in wanted.items():
@@ -74,38 +77,40 @@ def _in_the_way(controls: Controls, wanted: Mapping[str, Plain], check: Check, r
 
 
 def _tried(controls: Controls, wanted: Mapping[str, Plain], check: Check) -> tuple[Controls, dict[str, str]]:
-    """Return the changed controls, and what is wrong with them by name; "" concerns all of them."""
+    """Return the changed controls, and the reasons against the change by name; "" concerns the controls as a whole."""
     tree = Node.of(controls.model_dump(mode="json"), _HERE)
-    in_order = sorted(wanted, key=lambda name: wanted[name] is not None)  # first what goes, then what comes
+    in_order = sorted(
+        wanted, key=lambda name: wanted[name] is not None
+    )  # a removed section must not take new values along
     blocked = {name: reason for name in in_order if (reason := _put(tree, path_of(name), wanted[name]))}
     if blocked:
         return controls, blocked
     try:
         changed = Controls.model_validate(tree.plain())
     except ValidationError as error:
-        return controls, {mistake.path: mistake.message for mistake in explain(error, tree, _places())}
+        return controls, {mistake.path: mistake.message for mistake in explain(error, tree, _schema_paths())}
     found = {".".join(obstacle.path): obstacle.reason for obstacle in check(changed)}
-    return changed, {place: reason for place, reason in found.items() if any(_concerns(place, name) for name in wanted)}
+    return changed, {path: reason for path, reason in found.items() if any(_concerns(path, name) for name in wanted)}
 
 
-def _concerns(place: str, name: str) -> bool:
-    return not place or related(place, name)
+def _concerns(path: str, name: str) -> bool:
+    return not path or related(path, name)
 
 
 def _put(tree: Node, path: Path, value: Plain) -> str:
-    """Change one value; None removes it, so that its default holds. Return what is in the way, or ""."""
+    """Change a value; None removes the value, so that the default holds. Return the reason for a refusal, or ""."""
     nodes = tree.along(path)
-    there = len(nodes) > len(path)
-    holder = nodes[-2].value if there else None
+    exists = len(nodes) > len(path)
+    holder = nodes[-2].value if exists else None
     if value is None and isinstance(holder, dict):
         del holder[path[-1]]
-    elif (value is None and path[0] in _FREE) or (value == {} and there and isinstance(nodes[-1].value, dict)):
-        pass  # a user's own name that was not set, or a section of which nothing changes
+    elif (value is None and path[0] in _FREE) or (value == {} and exists and isinstance(nodes[-1].value, dict)):
+        pass  # nothing to do for an unset name of the user's, and for a section without changes
     else:
         return tree.put(path, Node.of(value, _HERE))
     return ""
 
 
 @cache
-def _places() -> Places:
-    return Places(Controls.model_json_schema())
+def _schema_paths() -> SchemaPaths:
+    return SchemaPaths(Controls.model_json_schema())

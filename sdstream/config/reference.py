@@ -12,37 +12,37 @@ _HEAD = """# Configuration
 
 <!-- Written by `sdstream schema --reference`: change the docstrings in sdstream/config/ and run scripts/docs. -->
 
-One YAML 1.2 file describes a run. `sdstream init` writes one to start from, `sdstream check FILE` says everything
-that is wrong with it, as `file:line:column: path: message`, and prints what it comes to.
+A YAML 1.2 file describes a run. `sdstream init` writes a file to start from. `sdstream check FILE` lists every mistake,
+as `file:line:column: path: message`, or prints the configuration with all defaults.
 
-- A key that is not known, or given twice, is an error.
+- An unknown key, or a key given twice, is an error.
 - `${NAME}` takes a value from the environment, in the settings marked *secret* only, and in quotes.
 - `--set a.b=value` on the command line overrides the file; list items go by number: `--set sinks.0.name=studio`.
-- File names are looked up from the folder in which sdstream is started.
-- `controls` may change while on air: save the file, and what changed in it changes the show. Everything else holds for
-  the whole run.
+- Relative file names start at the folder in which sdstream was started.
+- `controls` may change on air: save the file, and the changed controls change the show. All other settings hold for the
+  whole run.
 - Anchors, aliases, tags, more than 32 levels and more than 256 kB are refused.
 """
 
 
 def reference() -> str:
-    """Return the page as it is kept in docs/configuration.md."""
-    whole = schema()
-    sections = [_HEAD, _section("The file", whole, whole)]
-    sections += [_section(name, whole["$defs"][name], whole) for name in _in_order(whole)]
+    """Return the text of docs/configuration.md."""
+    root = schema()
+    sections = [_HEAD, _section("The file", root, root)]
+    sections += [_section(name, root["$defs"][name], root) for name in _in_order(root)]
     return "\n".join(sections)
 
 
-def _in_order(whole: Schema) -> list[str]:
-    """Return the names of all parts in the order in which a reader meets them from the top."""
+def _in_order(root: Schema) -> list[str]:
+    """Return the names of all sections, in the order of the first mention from the top."""
     order: list[str] = []
-    queue: list[Schema] = [whole]
+    queue: list[Schema] = [root]
     while queue:
         part = queue.pop(0)
         for name in _references(part.get("properties", {})):
             if name not in order:
                 order.append(name)
-                queue.append(whole["$defs"][name])
+                queue.append(root["$defs"][name])
     return order
 
 
@@ -57,24 +57,24 @@ def _references(part: object) -> Iterator[str]:
             yield from _references(inner)
 
 
-def _section(title: str, part: Schema, whole: Schema) -> str:
+def _section(title: str, part: Schema, root: Schema) -> str:
     rows = []
     for name, field in part["properties"].items():
         default = "needed" if name in part.get("required", ()) else _default(field.get("default"))
-        cells = (f"`{name}`", _value(field), default, _description(field, whole))
+        cells = (f"`{name}`", _value(field), default, _description(field, root))
         rows.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |")
     table = "\n".join(["| key | value | default | meaning |", "| --- | --- | --- | --- |", *rows])
-    return f"## {_title(title)}\n\n{_description(part, whole)}\n\n{table}\n"
+    return f"## {_title(title)}\n\n{_description(part, root)}\n\n{table}\n"
 
 
 def _title(name: str) -> str:
     return name.removesuffix("Settings")
 
 
-def _description(part: Schema, whole: Schema) -> str:
-    """Return the docstring on one line; pydantic leaves it out where it equals that of the type."""
+def _description(part: Schema, root: Schema) -> str:
+    """Return the docstring as a single line; where pydantic left out a docstring equal to the type's, the type's."""
     if "description" not in part and "$ref" in part:
-        part = whole["$defs"][part["$ref"].rpartition("/")[2]]
+        part = root["$defs"][part["$ref"].rpartition("/")[2]]
     return " ".join(part.get("description", "").split())
 
 
@@ -82,12 +82,12 @@ def _default(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, dict) and value:
-        return "see there"
+        return "see the section"
     return f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def _value(field: Schema) -> str:
-    """Say in a few words what may stand here."""
+    """Describe the accepted values in a few words."""
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
         return f"[{_title(name)}](#{_title(name).lower()})"

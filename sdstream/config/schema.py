@@ -1,6 +1,6 @@
-"""The whole configuration of a run: one tree of frozen settings; YAML, JSON schema and docs come from it.
+"""The configuration of a run, a tree of frozen settings: the origin of the YAML format, the JSON schema and the docs.
 
-`controls` alone may change while on air; everything else is fixed for a run.
+`controls` alone may change on air; all the rest is fixed for a run.
 """
 
 from fractions import Fraction
@@ -16,20 +16,20 @@ from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import Controls
 
 Fit = Literal["cover", "contain", "fill"]
-"""How a picture of another shape comes onto the canvas."""
+"""How a picture with a different aspect ratio is put onto the canvas."""
 
 
 class Canvas(Settings):
-    """The one output size and rate of a run: whatever the source does, the sinks never change."""
+    """Output size and rate of a run, for all sinks; a change of the source never changes the canvas."""
 
     width: int = Field(1280, ge=16, le=8192, multiple_of=2)
-    """Pixels; even, because video formats halve their colour."""
+    """Pixels; even, because video formats halve the resolution of colour."""
     height: int = Field(720, ge=16, le=8192, multiple_of=2)
-    """Pixels; even, because video formats halve their colour."""
+    """Pixels; even, because video formats halve the resolution of colour."""
     fps: float = Field(30.0, ge=1, le=240)
     """Pictures a second; 29.97, 23.976 and 59.94 are taken as the broadcast rates N*1000/1001."""
     fit: Fit = "cover"
-    """A source of another shape: crop it, letterbox it, or stretch it."""
+    """For a source with a different aspect ratio: crop (`cover`), letterbox (`contain`) or stretch (`fill`)."""
 
     @property
     def rate(self) -> Fraction:
@@ -41,18 +41,18 @@ class Canvas(Settings):
 
 
 class Air(Settings):
-    """How a sink goes down and up its ladder: live, held, camera, slate."""
+    """How a sink goes down and up the fallback ladder: live, held, camera, slate."""
 
     hold: float = Field(0.5, ge=0, le=10)
-    """Seconds that the last live picture (or the last camera picture) is held before the next rung."""
+    """Seconds for which the last live picture (or the last camera picture) is held before the next rung."""
     fade: float = Field(0.25, ge=0, le=5)
-    """Seconds of cross-fade between rungs; 0 cuts."""
+    """Seconds of the crossfade between rungs; 0 cuts."""
     slate: FilePath | None = None
-    """Picture to show when there is nothing else; a built-in one by default."""
+    """Picture for the last rung, without a restyled or a camera picture; a built-in picture by default."""
 
 
 class Config(Settings):
-    """One run of sdstream."""
+    """A run of sdstream."""
 
     version: Literal[1]
     """Version of this format."""
@@ -61,13 +61,13 @@ class Config(Settings):
     source: AnySource
     """Where the picture comes from."""
     engine: AnyEngine = DiffusionSettings()
-    """What restyles it."""
+    """How the picture is restyled."""
     stabilise: StabiliseSettings = StabiliseSettings()
     """How the picture is held steady; `controls.steadiness` says how firmly."""
     controls: Controls = Controls()
-    """What may change while on air: prompt, strength, guidance."""
+    """Settings that may change on air, such as prompt, steps and guidance."""
     sinks: tuple[AnySink, ...] = Field(min_length=1, max_length=16)
-    """Where it goes."""
+    """Where the restyled picture goes."""
     air: Air = Air()
     """What the sinks show when the picture stops coming."""
 
@@ -75,5 +75,5 @@ class Config(Settings):
     def _names_differ(self) -> "Config":
         names = [sink.name for sink in self.sinks if sink.kind == "ndi"]
         if len(names) != len(set(names)):
-            raise ValueError("two ndi sinks have the same name: receivers could not tell them apart")
+            raise ValueError("two ndi sinks have the same name; receivers need a different name for each")
         return self

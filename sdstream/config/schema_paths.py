@@ -1,4 +1,4 @@
-"""What may stand where in a configuration: names, and which values are secrets. Read from the JSON schema."""
+"""Reads from the JSON schema which names a path of the configuration may hold, and which values are secrets."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -9,33 +9,33 @@ Schema = Mapping[str, Any]  # JSON schema has no narrower type
 Path = Sequence[str | int]
 
 
-class Places:
-    """Answers questions about places in a tree of settings."""
+class SchemaPaths:
+    """Answers questions about a path in a tree of settings."""
 
     def __init__(self, schema: Schema) -> None:
         self.root = schema
 
     def names(self, path: Path, data: Plain) -> list[str]:
-        """Return the keys that are known in the mapping at `path`."""
+        """Return the known keys of the mapping at `path`, sorted."""
         return sorted({name for schema in self._at(path, data) for name in schema.get("properties", {})})
 
     def kinds(self, path: Path, data: Plain) -> list[str]:
-        """Return the kinds that the thing at `path` may be of."""
+        """Return the known kinds of the settings at `path`."""
         found = (schema.get("properties", {}).get("kind", {}) for schema in self._at(path, data))
         return [kind["const"] for kind in found if "const" in kind]
 
     def description(self, path: Path, data: Plain) -> str:
-        """Return what the documentation says about the setting at `path`; nothing when it has none."""
+        """Return the documentation of the setting at `path`, or ""."""
         owners = self._at(path[:-1], data)
         found = (owner.get("properties", {}).get(path[-1], {}).get("description", "") for owner in owners)
         return " ".join(next(filter(None, found), "").split()).rstrip(".")
 
     def is_secret(self, path: Path, data: Plain) -> bool:
-        """Tell whether the value at `path` must not be shown, and may come from the environment."""
+        """Tell whether the value at `path` is a secret: never shown, and free to come from the environment."""
         return any(schema.get("format") == "password" for schema in self._at(path, data))
 
-    def homes(self, name: str) -> list[str]:
-        """Return the sections at the top of the file that know a key called `name`."""
+    def sections_with(self, name: str) -> list[str]:
+        """Return the top-level sections of the file with a key `name`."""
         sections = self.root.get("properties", {})
         return [section for section, schema in sections.items() if name in self._every_name(schema)]
 
@@ -51,7 +51,7 @@ class Places:
         return schemas
 
     def _variants(self, schema: Schema, data: Plain) -> Iterator[Schema]:
-        """Follow references and alternatives, and leave out those whose `kind` is not the one given."""
+        """Follow references and unions; leave out members of a union with a `kind` different from that of `data`."""
         if reference := schema.get("$ref"):
             schema = self.root["$defs"][reference.rpartition("/")[2]]
         branches: Iterable[Schema] = schema.get("oneOf") or schema.get("anyOf") or ()

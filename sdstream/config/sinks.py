@@ -12,17 +12,18 @@ Encoder = Literal["h264_nvenc", "libx264"]
 
 
 class SinkSettings(Settings):
-    """What all sinks share."""
+    """Settings of every sink."""
 
     optional: bool = False
-    """Go on air without this sink when its device or runtime is missing; by default that ends the run (69)."""
+    """Go on air without this sink when the device or runtime is missing; by default a missing sink ends the run with
+    exit status 69."""
 
 
 class VirtualcamSinkSettings(SinkSettings):
     """A virtual camera: v4l2loopback on Linux, the OBS camera on Windows and macOS."""
 
     kind: Literal["virtualcam"]
-    """A virtual camera that OBS and browsers see."""
+    """A virtual camera for OBS and browsers."""
     device: str | None = Field(None, max_length=256)
     """Card label or path, e.g. "sdstream" or /dev/video10; the first free virtual camera by default."""
 
@@ -33,7 +34,7 @@ class NdiSinkSettings(SinkSettings):
     kind: Literal["ndi"]
     """An NDI source for the network."""
     name: str = Field("sdstream", min_length=1, max_length=128)
-    """Name that receivers see behind this machine's name."""
+    """Name for receivers, shown behind this machine's name."""
 
 
 class FfmpegSinkSettings(SinkSettings):
@@ -42,11 +43,11 @@ class FfmpegSinkSettings(SinkSettings):
     kind: Literal["ffmpeg"]
     """An RTMP server, or a file."""
     url: SecretStr
-    """rtmp:// or rtmps:// URL with its stream key, or a file name; a file is never overwritten."""
+    """rtmp:// or rtmps:// URL with the stream key, or a file name; a file is never overwritten."""
     format: str | None = Field(None, max_length=64)
-    """FFmpeg output format; flv for rtmp, else guessed from the file's name."""
+    """FFmpeg output format; by default flv for rtmp, else guessed from the file name."""
     encoder: Literal["auto", Encoder] = "auto"
-    """H.264 encoder; `auto` takes NVENC where it works."""
+    """H.264 encoder; `auto` takes NVENC where NVENC works."""
     preset: str | None = Field(None, max_length=32)
     """Encoder preset; veryfast for libx264 and p4 for h264_nvenc by default."""
     bitrate: Bitrate = 4_500_000
@@ -56,41 +57,43 @@ class FfmpegSinkSettings(SinkSettings):
     keyframe_interval: float = Field(2.0, gt=0, le=20)
     """Seconds between key frames; Twitch asks for 2."""
     ca_file: FilePath | None = None
-    """PEM file of the authorities that an rtmps server is checked with; the system's own by default."""
+    """PEM file of certificate authorities for the check of an rtmps server; the system's authorities by default."""
     timeout: float = Field(5.0, gt=0, le=60)
-    """Seconds that the server may leave us waiting before we connect anew."""
+    """Seconds to wait for the server; then the connection is made anew."""
 
 
 class PreviewSinkSettings(SinkSettings):
-    """A web page with the restyled picture, the camera's beside it, and what is going on; without sound."""
+    """A web page with the restyled picture, the camera picture and the state of the run; without sound."""
 
     kind: Literal["preview"]
     """A page for browsers."""
     listen: Address = "127.0.0.1:8400"
-    """`host:port` of the page; 127.0.0.1 is this machine only, port 0 takes a free one, which the log tells."""
+    """`host:port` of the page; 127.0.0.1 is this machine only, port 0 takes a free port, and the log names the port."""
     key: SecretStr | None = None
     """Part of the page's address: http://HOST:PORT/KEY/. Needed when `listen` is not on this machine's loopback."""
     fps: float = Field(10.0, gt=0, le=60)
-    """Pictures a second at most. They are made while somebody watches, once for all who do."""
+    """Pictures a second at most. Pictures are made while a viewer is there, once for all viewers."""
     width: int = Field(640, ge=64, le=3840)
     """Pixels at most; a smaller canvas is not enlarged."""
     clients: int = Field(16, ge=1, le=256)
-    """Connections at once; a page that is open has two, and now and then a third."""
+    """Connections at once; an open page has two, and now and then a third."""
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
         if self.key is None and not is_loopback(self.listen):
-            raise ValueError(f"needs a `key`, for others than this machine can reach {self.listen}")
+            raise ValueError(f"needs a `key`, because other machines can reach {self.listen}")
         if self.key is not None and not re.fullmatch(r"[A-Za-z0-9_-]{8,128}", self.key.get_secret_value()):
-            raise ValueError("needs a `key` of 8 to 128 letters, digits, - and _: it is part of an address")
+            raise ValueError(
+                "needs a `key` of 8 to 128 letters, digits, - and _: the key is part of the page's address"
+            )
         return self
 
 
 class DiscardSinkSettings(SinkSettings):
-    """Takes every picture and shows it to nobody: for measuring."""
+    """Takes every picture and sends nothing: for measuring."""
 
     kind: Literal["discard"]
-    """Nobody."""
+    """No output."""
 
 
 AnySink = Annotated[

@@ -1,7 +1,7 @@
-"""YAML text as a tree that remembers where each value stands.
+"""Reads YAML text into a tree with the position of each value.
 
-Knows the file format and its hazards: duplicate keys, aliases, tags, depth and size are refused. Knows nothing
-of what the settings mean.
+Knows the file format and the hazards: duplicate keys, aliases, tags, depth and size are refused. Knows nothing of the
+meaning of the settings.
 """
 
 import re
@@ -23,10 +23,10 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 MAX_BYTES = 256 * 1024
-"""A run is described in some hundred bytes; whatever is a thousand times that is an attack or the wrong file."""
+"""Largest file. A few hundred bytes describe a run; a file of a thousand times the size is an attack or a mix-up."""
 
 MAX_DEPTH = 32
-"""The settings are five levels deep."""
+"""Levels of nesting; the settings have five."""
 
 Scalar = str | int | float | bool | None
 Plain = Scalar | dict[str, "Plain"] | list["Plain"]
@@ -34,7 +34,7 @@ Plain = Scalar | dict[str, "Plain"] | list["Plain"]
 
 @dataclass(frozen=True, order=True, slots=True)
 class Where:
-    """A place in a file, counted from 1; or the option of the command line that gave the value."""
+    """A position in a file, counted from 1; or the command-line option that gave the value."""
 
     name: str
     line: int = 0
@@ -46,7 +46,7 @@ class Where:
 
 @dataclass(frozen=True, order=True, slots=True)
 class Mistake:
-    """One thing that the user has to change."""
+    """A mistake for the user to mend: the position, the path of the setting, and the reason."""
 
     where: Where
     path: str
@@ -58,7 +58,7 @@ class Mistake:
 
 @dataclass(slots=True)
 class Node:
-    """A value, where it stands, and where its key does."""
+    """A value, with the positions of the value and of the key."""
 
     value: "Scalar | dict[str, Node] | list[Node]"
     where: Where
@@ -66,7 +66,7 @@ class Node:
 
     @classmethod
     def of(cls, value: Plain, where: Where) -> "Node":
-        """Return plain data as a tree; all of it stands at `where`."""
+        """Return plain data as a tree; every value gets the position `where`."""
         if isinstance(value, dict):
             return cls({key: cls.of(inner, where) for key, inner in value.items()}, where, where)
         if isinstance(value, list):
@@ -82,7 +82,7 @@ class Node:
         return self.value
 
     def child(self, part: str | int) -> "Node | None":
-        """Return the value under a key or at an index; None when there is none."""
+        """Return the node under a key or at an index; None when there is no such node."""
         if isinstance(self.value, dict):
             return self.value.get(str(part))
         if isinstance(self.value, list) and isinstance(part, int) and 0 <= part < len(self.value):
@@ -90,7 +90,7 @@ class Node:
         return None
 
     def along(self, path: Sequence[str]) -> "list[Node]":
-        """Return this value and those on the way along a path of keys and numbers, as far as there are any."""
+        """Return this node and the nodes along a path of keys and indices, as far as the path exists."""
         nodes = [self]
         for part in path:
             child = nodes[-1].child(nodes[-1]._index(part))
@@ -100,7 +100,7 @@ class Node:
         return nodes
 
     def put(self, path: Sequence[str], value: "Node") -> str:
-        """Put `value` at a path of keys and numbers; missing mappings are made. Return what is in the way, or ""."""
+        """Put `value` at a path of keys and indices; missing mappings are made. Return the reason if refused, or ""."""
         node = self
         for depth, part in enumerate(path[:-1], 1):
             child = node.child(node._index(part))
@@ -124,11 +124,11 @@ class Node:
         parent = ".".join(path[:-1])
         if isinstance(self.value, list):
             return f"{parent} is a list of {len(self.value)}, counted from 0; there is no {path[-1]}"
-        return f"{parent} is no mapping, and cannot hold {path[-1]}"
+        return f"{parent} is not a mapping, and cannot hold {path[-1]}"
 
 
 class YamlError(Exception):
-    """The text is no YAML that we read; carries the mistake."""
+    """The text is not YAML, or uses a refused part of YAML; carries the mistake."""
 
     def __init__(self, mistake: Mistake) -> None:
         super().__init__(str(mistake))
@@ -136,10 +136,10 @@ class YamlError(Exception):
 
 
 def parse(text: str, name: str, *, option: bool = False) -> tuple[Node | None, list[Mistake]]:
-    """Read one YAML 1.2 document into a tree, None when it is empty, and the duplicate keys found on the way.
+    """Read a YAML 1.2 document. Return the tree, None for an empty document, and a mistake for each duplicate key.
 
-    `name` is what the mistakes are reported under: a file, or (with `option`) a command-line option, in which
-    lines and columns say nothing. Raise YamlError at the first thing after which reading on makes no sense.
+    `name` begins each mistake: a file, or (with `option`) a command-line option, without line and column. Raise
+    YamlError at the first mistake after which reading on makes no sense.
     """
     reader = _Reader(name, option)
     try:
@@ -149,12 +149,12 @@ def parse(text: str, name: str, *, option: bool = False) -> tuple[Node | None, l
         where = reader.where(mark.line, mark.column) if mark else Where(name)
         wrong = ", ".join(part for part in (error.problem, error.context) if part)
         lines = text.splitlines()
-        line = lines[mark.line] if mark and mark.line < len(lines) else ""  # it may be the end of the text
+        line = lines[mark.line] if mark and mark.line < len(lines) else ""  # the mark may be at the end of the text
         raise YamlError(Mistake(where, "", f"not YAML: {wrong}{_hint(line)}")) from error
     except ReaderError as error:
         before = text[: error.position]
         where = reader.where(before.count("\n"), error.position - before.rfind("\n") - 1)
-        message = f"control character U+{error.character:04X} cannot stand in YAML; remove it"
+        message = f"control character U+{error.character:04X} cannot stand in YAML; remove the character"
         raise YamlError(Mistake(where, "", message)) from error
 
 
@@ -163,7 +163,7 @@ def _hint(line: str) -> str:
         return "; indent with spaces, not tabs"
     if re.search(r"(^|[^\"'\w])\$\{", line):
         return '; write "${NAME}" in quotes'
-    return "; a value that holds : # { [ @ or ` goes in quotes" if re.search(r"[:#{\[@`]", line) else ""
+    return "; write a value with : # { [ @ or ` in quotes" if re.search(r"[:#{\[@`]", line) else ""
 
 
 class _Reader:
@@ -179,16 +179,16 @@ class _Reader:
         root = None
         for event in events:
             if isinstance(event, DocumentStartEvent) and root is not None:
-                raise self.refuse(event, "", "a second document starts here; one file describes one run")
+                raise self.refuse(event, "", "a second document starts here; a file describes a single run")
             if isinstance(event, (ScalarEvent, CollectionStartEvent, AliasEvent)):
                 root = self.node(event, events, self.at(event), ())
         return root
 
     def node(self, event: Event, events: Iterator[Event], key: Where, path: tuple[str, ...]) -> Node:
         dotted = ".".join(path)
-        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):  # not every event has one
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):  # not every event has an anchor
             raise self.refuse(event, dotted, "anchors and aliases (& and *) are not read here; repeat the value")
-        if tag := getattr(event, "ctag", None):  # not every event has one
+        if tag := getattr(event, "ctag", None):  # not every event has a tag
             raise self.refuse(event, dotted, f"tags are not read here; remove {str(tag)[:60]!r}")
         if len(path) > MAX_DEPTH:
             raise self.refuse(event, "", f"nested deeper than {MAX_DEPTH} levels")

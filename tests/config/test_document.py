@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sdstream.config.document import effective_yaml, schema, schema_text
-from sdstream.config.load import loads, places
+from sdstream.config.load import loads, schema_paths
 from sdstream.config.reference import reference
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def test_the_effective_configuration_is_plain_data():
     ],
 )
 def test_secrets_are_known_by_their_place(path: tuple[str | int, ...], data: object, secret: bool):
-    assert places().is_secret(path, data) is secret
+    assert schema_paths().is_secret(path, data) is secret
 
 
 def test_the_schema_is_json_of_a_fixed_order():

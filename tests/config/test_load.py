@@ -30,8 +30,8 @@ def test_a_good_file_gives_its_values_and_the_defaults_of_the_rest():
 
 def test_all_mistakes_come_at_once_each_at_its_own_place_in_order():
     text = "version: 1\nsource: {kind: testsrc}\ncanvas: {width: 1281, fps: x}\nsinks:\n  - {kind: discard, n: 1}\n"
-    places = [line.split(": ")[:2] for line in mistakes(text)]
-    assert places == [["f:3:17", "canvas.width"], ["f:3:28", "canvas.fps"], ["f:5:21", "sinks.0.n"]]
+    positions = [line.split(": ")[:2] for line in mistakes(text)]
+    assert positions == [["f:3:17", "canvas.width"], ["f:3:28", "canvas.fps"], ["f:5:21", "sinks.0.n"]]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_all_mistakes_come_at_once_each_at_its_own_place_in_order():
     [
         ("canvas: {widht: 8}", 'canvas.widht: unknown key; did you mean "width"?'),
         ("promt: x", "promt: unknown key"),
-        ("prompt: x", "prompt: unknown key; it belongs under controls"),
+        ("prompt: x", "prompt: unknown key; this key belongs under controls"),
         ("controls: {guidance: {mode: self-negative}}", "not 'self-negative'; did you mean \"self_negative\"?"),
         ("controls: {steps: [45, 32]}", "controls.steps: steps [45, 32] must increase"),
         ("controls: {steps: []}", "controls.steps: should have at least 1 item"),
@@ -63,13 +63,13 @@ def test_a_mistake_says_what_was_expected(extra: str, said: str):
     [
         ("{}", "source: needs a `kind`: rtmp, ndi, ffmpeg or testsrc"),
         ("{kind: rtmpp}", "source.kind: should be rtmp, ndi, ffmpeg or testsrc, not 'rtmpp'; did you mean \"rtmp\"?"),
-        ("{kind: rtmp}", "source: needs `listen`"),
-        ("{kind: rtmp, listen: 'a:1', url: x}", "source: needs `listen`"),
+        ("{kind: rtmp}", "source: needs either `listen`"),
+        ("{kind: rtmp, listen: 'a:1', url: x}", "source: needs either `listen`"),
         ("{kind: rtmp, listen: '0.0.0.0:1935'}", "source: needs a `key`"),
         ("{kind: rtmp, listen: '[::]:1935'}", "source: needs a `key`"),
         ("{kind: rtmp, listen: '127.0.0.1'}", "source.listen: should be: `host:port`"),
         ("{kind: rtmp, listen: '127.0.0.1:99999'}", "source.listen: port 99999"),
-        ("{kind: ndi}", "source: needs `name`"),
+        ("{kind: ndi}", "source: needs either `name`"),
         ("{kind: ffmpeg}", "source.url: is missing, and needed"),
         ("{kind: testsrc, listen: '127.0.0.1:1'}", "source.listen: unknown key; known here: audio"),
     ],
@@ -116,7 +116,7 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, name: str, c
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path):
-    with pytest.raises(ConfigError, match="no such file; write one to start from: sdstream init"):
+    with pytest.raises(ConfigError, match="no such file; write a new file with: sdstream init"):
         load(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match="is a directory"):
         load(tmp_path)
@@ -140,9 +140,9 @@ MODEL = GOOD.replace("{kind: passthrough}", "{loras: {sketch: {path: s}, lcm: {p
 @pytest.mark.parametrize(
     ("controls", "said"),
     [
-        ("loras: {skech: 1}", "f:6:20: controls.loras.skech: the engine has none of this name; engine.loras has: sk"),
+        ("loras: {skech: 1}", "f:6:20: controls.loras.skech: the engine has no such name; engine.loras has: sk"),
         ("loras: {lcm: 1}", "f:6:20: controls.loras.lcm: this LoRA is fused at load"),
-        ("controlnets: {edges: 1}", "f:6:26: controls.controlnets.edges: the engine has none of this name"),
+        ("controlnets: {edges: 1}", "f:6:26: controls.controlnets.edges: the engine has no such name"),
         ("region: {mode: mask}", "f:6:21: controls.region.mode: mask needs engine.mask"),
         ("region: {mode: background}", "f:6:21: controls.region.mode: background needs engine.segmentation_model"),
     ],
@@ -161,4 +161,4 @@ def test_passthrough_ignores_what_a_model_would_be_asked_for():
 
 def test_a_control_of_the_command_line_that_cannot_be_followed_is_told_by_its_option():
     said = mistakes(MODEL, "controls.loras.bogus=1")
-    assert said[0].startswith("--set controls.loras.bogus: controls.loras.bogus: the engine has none")
+    assert said[0].startswith("--set controls.loras.bogus: controls.loras.bogus: the engine has no such name")

@@ -44,7 +44,7 @@ def test_an_override_sets_one_value(override: str, path: tuple[str | int, ...], 
         ("canvs.fps=1", '--set canvs.fps: canvs: unknown key; did you mean "canvas"?'),
         ("sinks.1.kind=ndi", "--set sinks.1.kind: sinks is a list of 1, counted from 0; there is no 1"),
         ("sinks.x=1", "there is no x"),
-        ("version.x=1", "--set version.x: version is no mapping, and cannot hold x"),
+        ("version.x=1", "--set version.x: version is not a mapping, and cannot hold x"),
         ("canvas.fps=[", "--set canvas.fps: not YAML"),
         ("controls.prompt=a: b", "controls.prompt: should be text; or should be a list"),
         ("canvas.fps=*a", "--set canvas.fps: anchors and aliases"),
@@ -70,7 +70,7 @@ def test_an_unset_variable_is_named_along_with_all_other_mistakes():
 
 def test_the_environment_is_read_in_secrets_only():
     said = mistakes(GOOD + 'controls: {prompt: "${HOME}"}\n', environment={"HOME": "/home/me"})
-    assert said == ["f:6:20: controls.prompt: ${HOME}: the environment is read in secrets only; write the value itself"]
+    assert said == ["f:6:20: controls.prompt: ${HOME}: the environment is read for secrets only; write the value here"]
 
 
 def test_an_environment_value_is_text_and_is_not_read_again():

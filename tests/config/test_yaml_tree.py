@@ -69,7 +69,7 @@ def test_plain_scalars_follow_the_core_schema(text: str, value: object):
         ("a: 1\n---\nb: 2\n", "f:2:1: a second document starts here"),
         ('a: "${X}', "not YAML"),
         ("a: {b: ${X}}", 'write "${NAME}" in quotes'),
-        ("a: b: c", "a value that holds"),
+        ("a: b: c", "write a value with"),
     ],
 )
 def test_what_is_refused_is_named_with_its_place(text: str, said: str):
