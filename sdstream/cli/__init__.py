@@ -1,7 +1,7 @@
-"""The command line: a file for each verb. Only here may anything be printed, and results alone go to standard output.
+"""The command line, with a file for each verb. Only this room prints, and only results go to standard output.
 
-The room knows arguments, exit statuses and how results look. The work of a verb is done in the rooms below, and heavy
-libraries load inside the verb, so `--help` is quick. Start reading at `app`, the tree of verbs, then `run`.
+The room knows arguments, exit statuses and the look of results. The rooms below do the work of a verb. Heavy libraries
+load inside the verb, so `--help` is quick. Start reading at `app`, the tree of verbs, then `run`.
 """
 
 import os
@@ -11,13 +11,13 @@ import traceback
 from sdstream.errors import Bug, Lost, SdstreamError, Unavailable
 
 INTERRUPTED = 130
-"""Exit status when Ctrl-C ends a verb other than `run`, as shells have it: 128 + SIGINT."""
+"""Exit status when Ctrl-C ends any verb but `run`, as in shells: 128 + SIGINT."""
 
 
 def main() -> None:
-    """Run the command line; end with 0, 2, 69, 70, 77 or 78, and for an error with one message and no traceback."""
+    """Run the command line; exit with 0, 2, 69, 70, 77, 78 or 130. An error prints a message without a traceback."""
     _open_missing_files()
-    # Stage processes import this module too, through the entry script: what is heavy stays inside.
+    # Inside, because the processes of stages import this module too, through the entry script.
     from sdstream.cli.app import app
 
     try:
@@ -26,16 +26,17 @@ def main() -> None:
         _end(str(error), _status(error))
     except KeyboardInterrupt:
         _end("interrupted", INTERRUPTED)
-    except Exception as error:  # noqa: BLE001 - the last line: whatever gets here is a bug of ours
+    except Exception as error:  # noqa: BLE001 - the last line: any error here is a bug of ours
         if {"-v", "--verbose"} & set(sys.argv):
             traceback.print_exc()
         _end(f"a bug in sdstream: {type(error).__name__}: {error}; run again with -v for the trace", Bug.exit_code)
 
 
 def _open_missing_files() -> None:
-    """Open the standard files that the caller closed (`2>&-`), for nobody.
+    """Open /dev/null for each standard file that the caller closed (`2>&-`).
 
-    Else the next sockets and shared memories get their numbers, and what a library prints is written into those.
+    Otherwise the next socket or shared memory gets the number of a standard file, and a library prints into the socket
+    or the shared memory.
     """
     while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(spare, True)
@@ -45,7 +46,7 @@ def _open_missing_files() -> None:
 
 
 def _status(error: SdstreamError) -> int:
-    """A thing that may come back is, for a command that is over, a thing that is missing."""
+    """Return the exit status of an error. `Lost` counts as missing: the command is over, and does not try again."""
     return Unavailable.exit_code if isinstance(error, Lost) else error.exit_code
 
 

@@ -1,4 +1,4 @@
-"""The tree of verbs. Reads no library but typer, so that `--help` is quick."""
+"""The tree of verbs. Imports no library but typer, so `--help` is quick."""
 
 from collections.abc import Callable
 from typing import Annotated

@@ -1,14 +1,14 @@
-"""`sdstream bench …`: measures this machine; each module `bench_*` of this package brings its own verbs."""
+"""`sdstream bench …`: measures this machine; each module `bench_*` of this package adds verbs."""
 
 import typer
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-"""Settings of a verb that hands everything behind it, `--help` too, to verbs of its own."""
+"""Settings of a verb that passes all further arguments, `--help` too, to a tree of verbs below."""
 
 
 def bench(context: typer.Context) -> None:
-    """Measure this machine; sdstream bench --help lists what can be measured."""
-    # Imported here: these load the settings and more, which `sdstream --help` can do without.
+    """Measure this machine; sdstream bench --help lists the measurements."""
+    # Inside, because the modules load the settings and more, and `sdstream --help` needs no settings.
     from sdstream.cli import bench_constants, bench_engine, bench_path, bench_picture, bench_relax
 
     verbs = typer.Typer(

@@ -1,4 +1,4 @@
-"""`sdstream bench constants`: the product's measured constants, measured again and set beside what they rest on."""
+"""`sdstream bench constants`: measures the basis of the product's constants again, and checks each constant."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,7 +18,7 @@ FOOTAGE = ("cut", "shots", "untrusted")
 """Measurements that need clips."""
 
 LIVE = ("early", "lag")
-"""Measurements that make their own input."""
+"""Measurements on generated input."""
 
 
 def register(app: typer.Typer) -> None:
@@ -30,17 +30,17 @@ def constants(
     clips: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", exists=True, file_okay=False, help="A folder with clips, for cut, shots, untrusted."
+            metavar="FOLDER", exists=True, file_okay=False, help="A folder of clips, for cut, shots and untrusted."
         ),
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help=f"Of {', '.join(FOOTAGE + LIVE)}. Repeatable; all by default."),
+        typer.Option(metavar="NAME", help=f"A measurement: {', '.join(FOOTAGE + LIVE)}. Repeatable; all by default."),
     ] = None,
-    pictures: Annotated[int, typer.Option(min=20, help="Pictures of each clip at most.")] = 2000,
+    pictures: Annotated[int, typer.Option(min=20, help="Most pictures of each clip.")] = 2000,
     as_json: Json = False,
 ) -> None:
-    """Measure what the product's measured constants rest on, and say whether each of them still holds."""
+    """Measure the basis of the product's measured constants, and say whether each constant still holds."""
     names = _wanted(only, clips)
     log.configure("error")
     findings = []
@@ -48,19 +48,19 @@ def constants(
         found = _measurement(name, clips, pictures)()
         findings += found
         if not as_json:
-            say("\n".join(_lines(one) for one in found))
+            say("\n".join(_lines(finding) for finding in found))
     if as_json:
-        say_json([asdict(one) for one in findings])
+        say_json([asdict(finding) for finding in findings])
 
 
 def _wanted(only: list[str] | None, clips: Path | None) -> list[str]:
-    """Return the measurements to make. Raises BadParameter for an unknown one, and where clips are missing."""
+    """Return the measurements to make. Raises BadParameter for an unknown name, and where clips are missing."""
     names = only or [*FOOTAGE, *LIVE]
     if unknown := set(names) - {*FOOTAGE, *LIVE}:
         raise typer.BadParameter(f"--only {', '.join(sorted(unknown))}: expected {', '.join(FOOTAGE + LIVE)}")
-    if clips is None and (bare := [name for name in names if name in FOOTAGE]):
+    if clips is None and (clipless := [name for name in names if name in FOOTAGE]):
         raise typer.BadParameter(
-            f"{', '.join(bare)} need footage: give --clips FOLDER, or --only {LIVE[0]} --only {LIVE[1]}"
+            f"{', '.join(clipless)} need footage: give --clips FOLDER, or --only {LIVE[0]} --only {LIVE[1]}"
         )
     return names
 
@@ -70,7 +70,7 @@ def _measurement(name: str, clips: Path | None, pictures: int) -> Callable[[], l
 
     from sdstream.bench.constants import arrival, cut, lag, shots, untrusted
 
-    cv2.setNumThreads(1)  # as the engine's process does
+    cv2.setNumThreads(1)  # as in the engine's process
     folder = clips or Path()
     return {
         "cut": lambda: cut.measure(folder, pictures),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Model = Annotated[
     str,
     typer.Option(
-        help="NAME@WIDTHxHEIGHT. Random weights: small (what auto takes on a CPU), sd15, sd-turbo (on a GPU), "
+        help="NAME@WIDTHxHEIGHT. With random weights: small (auto on a CPU), sd15, sd-turbo (auto on a GPU), "
         "sdxl-turbo; or any model."
     ),
 ]
@@ -25,12 +25,12 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="A setting of the engine, e.g. engine.device=cuda:1. Repeatable."),
 ]
 Frames = Annotated[
-    int, typer.Option(min=3, help="Calls of each variant; they take turns, call by call. Fewer after two minutes.")
+    int, typer.Option(min=3, help="Calls of each variant; variants take turns, call by call. Fewer after two minutes.")
 ]
 Plot = Annotated[Path | None, typer.Option(help="Draw a figure here (png, svg or pdf).", show_default=False)]
 
-MOST = 64
-"""Frames a call."""
+MAX_FRAMES = 64
+"""Most frames a call."""
 
 _SETTINGS = """
 version: 1
@@ -56,7 +56,7 @@ def engine(
     ] = "1,2,4",
     overrides: Overrides = None,
     frames: Frames = 40,
-    profile: Annotated[bool, typer.Option("--profile", help="Split a call into its parts instead.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Measure the parts of a call instead.")] = False,
     plot: Plot = None,
     as_json: Json = False,
 ) -> None:
@@ -64,16 +64,16 @@ def engine(
     from sdstream.bench.engine import speed
     from sdstream.engine.weights.component import quiet
 
-    several, one = _steps(steps)
+    core, lone = _steps(steps)
     with quiet():
         bench = _bench(model, overrides, frames)
         tables: dict[str, list[Row]] = {}
         if profile:
-            tables["profile"] = [row for n in one for row in speed.profile(bench, n)]
-        elif one:
-            tables["modes"] = speed.modes(bench, one)
-        if several:
-            tables["per_call"] = [row for n, count in several for row in speed.per_call(bench, n, count)]
+            tables["profile"] = [row for n in lone for row in speed.profile(bench, n)]
+        elif lone:
+            tables["modes"] = speed.modes(bench, lone)
+        if core:
+            tables["per_call"] = [row for n, count in core for row in speed.per_call(bench, n, count)]
     _show(bench, tables, plot, as_json)
 
 
@@ -119,28 +119,28 @@ def _bench(model: str, overrides: Sequence[str] | None, frames: int) -> "Bench":
     name, width, height = sized(model)
     text = _SETTINGS.format(width=width, height=height)
     settings = loads(text, f"--model {model}", overrides or ()).engine
-    assert isinstance(settings, DiffusionSettings), "another kind has no width and height"
+    assert isinstance(settings, DiffusionSettings), "only the diffusion engine has a width and a height"
     if name == "auto":
         name = "sd-turbo" if choose_device(settings.device).type == "cuda" else "small"
     return Bench.of(name, settings, laps=frames)
 
 
 def _steps(text: str) -> tuple[list[tuple[int, int]], list[int]]:
-    """Return the pairs of steps and frames a call in `text`, and the numbers of steps that stand alone."""
+    """Return the pairs (steps, frames a call) of `text`, and the numbers of steps without frames."""
     from sdstream.bench.engine.workbench import STEP_LISTS
 
-    several, one = [], []
+    core, lone = [], []
     for part in text.split(","):
         n, by, count = part.strip().partition("x")
-        fits = n.isdecimal() and int(n) in STEP_LISTS and (not by or (count.isdecimal() and 1 <= int(count) <= MOST))
-        if not fits:
+        counted = not by or (count.isdecimal() and 1 <= int(count) <= MAX_FRAMES)
+        if not (n.isdecimal() and int(n) in STEP_LISTS and counted):
             known = ", ".join(map(str, STEP_LISTS))
             raise typer.BadParameter(f"--steps {text!r}: expected some of {known}, or like 1x4, with commas between")
         if by:
-            several.append((int(n), int(count)))
+            core.append((int(n), int(count)))
         else:
-            one.append(int(n))
-    return several, one
+            lone.append(int(n))
+    return core, lone
 
 
 def _show(bench: "Bench", tables: "dict[str, list[Row]]", plot: Path | None, as_json: bool) -> None:
@@ -158,10 +158,10 @@ def _show(bench: "Bench", tables: "dict[str, list[Row]]", plot: Path | None, as_
 
 
 def _lines(rows: "list[Row]") -> str:
-    """Set rows out as a table: numbers to three figures, to the right."""
+    """Return rows as a table: numbers with three digits, aligned to the right."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = [columns, *([_cell(row.get(column)) for column in columns] for row in rows)]
-    widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
+    widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
 
 

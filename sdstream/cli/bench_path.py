@@ -9,7 +9,7 @@ from sdstream.bench.path import Input, Output, PathResult, Restyling, measure
 from sdstream.cli.options import Overrides, sized
 from sdstream.cli.report_table import table
 
-_OWN = ("source", "sinks", "canvas")
+_FIXED = ("source", "sinks", "canvas")
 
 
 def register(app: typer.Typer) -> None:
@@ -19,21 +19,21 @@ def register(app: typer.Typer) -> None:
 
 def path(
     source: Annotated[Input, typer.Option(help="Where the picture comes from; rtmp starts a publisher.")] = "rtmp",
-    sink: Annotated[Output, typer.Option(help="Where it goes; ndi starts a receiver.")] = "discard",
+    sink: Annotated[Output, typer.Option(help="Where the picture goes; ndi starts a receiver.")] = "discard",
     size: Annotated[str, typer.Option(help="Canvas, WIDTHxHEIGHT@FPS.")] = "1280x720@30",
     model: Annotated[str, typer.Option(help="Restyle with NAME@WIDTHxHEIGHT, such as mini@384x384.")] = "",
     seconds: Annotated[float, typer.Option("--for", min=5, help="Seconds to measure.")] = 60.0,
     overrides: Overrides = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure the whole daemon: rate, latency, processor time; without a model it passes pictures through."""
+    """Measure the whole daemon: rate, latency, CPU time; without a model pictures pass through."""
     for override in overrides or ():
-        if override.startswith(_OWN):
-            raise typer.BadParameter(f"--set {override!r}: use --source, --sink and --size, which both ends go by")
+        if override.startswith(_FIXED):
+            raise typer.BadParameter(f"--set {override!r}: both ends are fixed; use --source, --sink and --size")
     restyling = Restyling(*sized(model)) if model else None
     result = measure(source, sink, _canvas(size), seconds, restyling, overrides or ())
-    whole = {**vars(result), "report": result.report.as_dict()}
-    print(json.dumps(whole) if as_json else _lines(result))
+    facts = {**vars(result), "report": result.report.as_dict()}
+    print(json.dumps(facts) if as_json else _lines(result))
 
 
 def _canvas(size: str) -> dict[str, float]:

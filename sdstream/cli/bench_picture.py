@@ -1,4 +1,4 @@
-"""`sdstream bench picture`: the flicker each method leaves on a clip, its likeness to the style, its cost."""
+"""`sdstream bench picture`: flicker, likeness to the style and cost of each method of steadying, on a clip."""
 
 import math
 from pathlib import Path
@@ -22,14 +22,14 @@ def register(app: typer.Typer) -> None:
 
 def picture(
     clip: Annotated[str, typer.Argument(help="A video file, or `synthetic`: a scene with exactly known motion.")],
-    frames: Annotated[int, typer.Option(min=3, help="Pictures to run at most.")] = 240,
+    frames: Annotated[int, typer.Option(min=3, help="Most pictures to run.")] = 240,
     size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the square cut from the middle.")] = 256,
     sweeps: Annotated[int, typer.Option(min=5, max=256, help="Solver sweeps a frame, at 256 pixels.")] = 16,
     sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet here (png): a row a method.")] = None,
     gpu: Annotated[bool, typer.Option("--gpu", help="Also time the solve on the GPU, 512x512, 24 sweeps.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare raw restyled pictures, running means and our fusion, under a stand-in style that flickers."""
+    """Compare raw restyled pictures, running means and our fusion, under a flickering stand-in style."""
     import cv2
 
     from sdstream.bench.flicker.flicker import clip_shots, compare, contact_sheet, scene_shots
@@ -38,7 +38,7 @@ def picture(
     from sdstream.bench.flicker.synthetic import Scene
 
     on_gpu = gpu_seconds(512, 24) if gpu else None
-    cv2.setNumThreads(1)  # as the engine's process does; and times are of one core
+    cv2.setNumThreads(1)  # as in the engine's process; times are of a single core
     shots = scene_shots(Scene(size), frames) if clip == SYNTHETIC else clip_shots(Path(clip), size, frames)
     bench = compare(shots, StandInStyle(), sweeps, size)
     if sheet is not None:
@@ -75,6 +75,6 @@ def _promises(bench: "PictureBench", size: int, sweeps: int) -> list[tuple[str, 
 
 
 def _as_dict(score: "Score") -> dict[str, object]:
-    """Return the score for JSON, which has no NaN: what a method does not have is null."""
+    """Return the score for JSON. JSON has no NaN, so a value that a method lacks is null."""
     values = {"e_warp": score.e_warp, "psnr": score.psnr, "error": score.error, "seconds": score.cost}
     return {"name": score.name} | {key: None if math.isnan(value) else value for key, value in values.items()}

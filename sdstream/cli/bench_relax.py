@@ -50,11 +50,11 @@ def relax(
         print("\n\n".join(_lines(experiment) for experiment in experiments))
     missed = [bar.what for experiment in experiments for bar in experiment.bars if not bar.met]
     if missed:
-        raise Bug(f"the learners missed their bars: {'; '.join(missed)}")
+        raise Bug(f"the learners missed the bars: {'; '.join(missed)}")
 
 
 class _Progress:
-    """One line on standard error, rewritten; nothing when that is no terminal."""
+    """A line on standard error, written again and again; nothing where standard error is no terminal."""
 
     def __init__(self, name: str) -> None:
         self._name = name

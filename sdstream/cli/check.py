@@ -1,11 +1,11 @@
-"""`sdstream check`: everything that is wrong with a configuration, or what it comes to."""
+"""`sdstream check`: lists every mistake of a configuration, or prints the configuration."""
 
 from sdstream.cli.options import ConfigFile, Json, Overrides
 from sdstream.cli.output import say, say_json
 
 
 def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -> None:
-    """Say everything that is wrong with a configuration (exit 78), or print it with all defaults, without secrets."""
+    """List every mistake of a configuration (exit 78), or print the configuration with defaults, without secrets."""
     from sdstream.config.document import effective, effective_yaml
     from sdstream.config.load import load
 

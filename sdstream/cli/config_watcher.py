@@ -1,4 +1,4 @@
-"""Follows the configuration file of a run: a save changes on air what changed in the `controls` of the file."""
+"""Follows the configuration file of a run: after a save, the changed `controls` of the file change on air."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,14 +15,14 @@ BY = "file"
 _SECTION = "controls"
 
 
-class Watch:
-    """Ask it now and then; it reads the file only when the file has changed."""
+class ConfigWatcher:
+    """Reads the file again after each change. Call `poll` now and then."""
 
     def __init__(self, path: Path, overrides: Sequence[str] = ()) -> None:
-        """Note what the file says now: make the watch before the run's settings are read, so that no save is missed.
+        """Read the file as of now. Make the watcher before the run's settings are read, so that no save is missed.
 
-        `overrides` are the command line's. Those of controls hold until the file changes the same name. Raises
-        ConfigError when the file is no YAML mapping.
+        `overrides` come from the command line. An override of a control holds until the file changes the same name.
+        Raises ConfigError when the file is no YAML mapping.
         """
         self._path = path
         self._overrides = [override for override in overrides if not _of_controls(override)]
@@ -31,11 +31,11 @@ class Watch:
         reading = read(path, self._overrides)
         self._written, self._config = _controls(reading), reading.config
 
-    def look(self, desk: Desk) -> None:
-        """Tell the desk what a save has changed.
+    def poll(self, desk: Desk) -> None:
+        """Pass the changes of a save to the desk.
 
-        A name with a mistake is refused by itself, in the log with its place. A file that is broken elsewhere changes
-        nothing, and a change of anything but controls waits for the next start; both are told in the log.
+        A name with a mistake is refused alone, in the log with the position. A file with a mistake elsewhere changes
+        nothing. A change outside the controls waits for the next start. The log tells of both.
         """
         stamp = self._stamp()
         if stamp == self._seen:
@@ -47,7 +47,7 @@ class Watch:
         except ConfigError as error:
             get_logger().error("configuration not taken over", mistakes=str(error))
             return
-        self._tell_what_is_fixed(reading)
+        self._warn_of_fixed_settings(reading)
         before, self._written = self._written, _controls(reading)
         changes = _difference(before, self._written)
         if changes:
@@ -58,7 +58,7 @@ class Watch:
         version = desk.version
         verdict = desk.patch({name: value for name, value in changes.items() if name not in reasons}, BY)
         reasons |= {
-            refusal.name: f"{self._place(refusal.name, reading)}: {refusal.reason}" for refusal in verdict.refused
+            refusal.name: f"{self._position(refusal.name, reading)}: {refusal.reason}" for refusal in verdict.refused
         }
         refused = [Refusal(name, reason, BY) for name, reason in reasons.items()]
         desk.refuse(refused)
@@ -67,13 +67,13 @@ class Watch:
         for refusal in refused:
             get_logger().error("control refused", name=refusal.name, reason=refusal.reason)
 
-    def _place(self, name: str, reading: Reading) -> str:
-        """Return where the name stands in the file; what is gone from the file has no place but the file."""
+    def _position(self, name: str, reading: Reading) -> str:
+        """Return the position of the name in the file; for a name gone from the file, the file alone."""
         path = (_SECTION, *path_of(name))
         nodes = reading.tree.along(path)
         return str(nodes[-1].key if len(nodes) > len(path) else self._path)
 
-    def _tell_what_is_fixed(self, reading: Reading) -> None:
+    def _warn_of_fixed_settings(self, reading: Reading) -> None:
         before = self._config
         if reading.config is None or before is None:
             return
@@ -84,7 +84,7 @@ class Watch:
             )
 
     def _stamp(self) -> tuple[int, int]:
-        """Return what changes when the file is saved; editors replace it, so for a moment it may be away."""
+        """Return time and size of the file, or the last stamp while the file is away: editors replace a file."""
         try:
             found = self._path.stat()
         except OSError:
@@ -97,14 +97,14 @@ def _of_controls(override: str) -> bool:
 
 
 def _controls(reading: Reading) -> dict[str, Plain]:
-    """Return the controls that the file itself gives, by dotted name."""
+    """Return the controls in the file, by dotted name, without overrides."""
     written = reading.written.get(_SECTION) if isinstance(reading.written, dict) else None
     flat = names(written) if isinstance(written, dict) else {}
     return {name: value for name, value in flat.items() if value != {}}
 
 
 def _check_outside(reading: Reading) -> None:
-    """Raise ConfigError for mistakes that are not about single controls."""
+    """Raise ConfigError for mistakes outside the single controls."""
     mapping = isinstance(reading.tree.along((_SECTION,))[-1].value, dict)
     outside = [mistake for mistake in reading.mistakes if not (mapping and related(mistake.path, _SECTION))]
     if outside:
@@ -112,14 +112,14 @@ def _check_outside(reading: Reading) -> None:
 
 
 def _difference(before: Mapping[str, Plain], after: Mapping[str, Plain]) -> dict[str, Plain]:
-    """Return what a save has changed: new values by name, None for a name that is gone."""
+    """Return the changes of a save: new values by name, None for a removed name."""
     changes = {name: value for name, value in after.items() if name not in before or before[name] != value}
-    gone = [name for name in before if not any(related(name, other) for other in after)]
+    gone = [name for name in before if not any(related(name, kept) for kept in after)]
     return changes | dict.fromkeys(gone)
 
 
 def _mistake(name: str, mistakes: Sequence[Mistake]) -> str:
-    """Return the first mistake of a control, with its place, or ""."""
+    """Return the first mistake of a control, with the position, or ""."""
     full = f"{_SECTION}.{name}"
     found = [mistake for mistake in mistakes if mistake.path != _SECTION and related(full, mistake.path)]
     return str(replace(found[0], path="" if found[0].path == full else found[0].path)) if found else ""

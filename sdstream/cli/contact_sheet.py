@@ -1,4 +1,4 @@
-"""Collects pictures before and after from the demo's preview page, and lays them out on one sheet."""
+"""Collects pictures before and after from the demo's preview page, and draws a contact sheet."""
 
 import http.client
 import io
@@ -11,19 +11,19 @@ ROWS, MOMENTS = 8, 2
 _WIDTH, _LABEL, _GAP = 360, 30, 6
 _PAPER, _INK = (250, 248, 244), (40, 36, 48)
 _TIMEOUT = 0.5
-"""Seconds. The supervisor asks, and its stages wait for nobody."""
+"""Seconds. Short, because the supervisor asks, and must go on watching the stages."""
 
 
 @dataclass
-class Album:
-    """Rows of pairs, one row for each look; kept as JPEG until the sheet is drawn."""
+class ContactSheet:
+    """Rows of pairs, a row for each look; the pairs stay JPEG until the sheet is drawn."""
 
     rows: list[tuple[str, list[bytes]]] = field(default_factory=list)
 
-    def take(self, port: int, look: str) -> None:
-        """Add the pair that the page shows now: to the last row while the look is the same. The middle is left out.
+    def add(self, port: int, look: str) -> None:
+        """Add the present pair of the page, to the last row while the look is the same.
 
-        A page that does not answer is asked again the next time.
+        In a full row the new pair replaces the last. A page without an answer is asked again at the next call.
         """
         if not self.rows or self.rows[-1][0] != look:
             if len(self.rows) == ROWS:
@@ -39,7 +39,7 @@ class Album:
             pairs.append(jpeg)
 
     def write(self, path: Path) -> bool:
-        """Write the sheet as PNG; False when there is no picture to put on it."""
+        """Write the sheet as PNG; return False when there is no picture for the sheet."""
         rows = [(look, [_opened(jpeg) for jpeg in pairs]) for look, pairs in self.rows if pairs]
         if not rows:
             return False
@@ -50,8 +50,8 @@ class Album:
         for number, (look, pairs) in enumerate(rows):
             top = number * (height + _LABEL)
             draw.text((_GAP, top + _LABEL / 2), look, _INK, font, anchor="lm")
-            for place, pair in enumerate(pairs):
-                sheet.paste(pair, (_GAP + place * (2 * _WIDTH + _GAP), top + _LABEL))
+            for column, pair in enumerate(pairs):
+                sheet.paste(pair, (_GAP + column * (2 * _WIDTH + _GAP), top + _LABEL))
         sheet.save(path)
         return True
 

@@ -1,4 +1,4 @@
-"""`sdstream demo`: the main job on this machine alone, from a publisher by RTMP to a page, a recording and a sheet."""
+"""`sdstream demo`: the daemon at work on this machine alone, from a publisher to a page, a recording and a sheet."""
 
 import secrets
 import sys
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sdstream.supervisor.report import Report
 
 CANVAS = "{width: 640, height: 360, fps: 25}"
-"""The clip's own. Small enough for the daemon and its encoder to keep up on two old cores."""
+"""Size and rate of the clip; small enough for the daemon and the encoder to keep up on two old cores."""
 
 _SHOW = f"""
 version: 1
@@ -33,8 +33,8 @@ _CAMERA = "  - {kind: virtualcam, optional: true}\n"
 
 
 def demo(
-    seconds: Annotated[float, typer.Option("--for", metavar="SECONDS", min=2, help="How long the show is.")] = 20.0,
-    output: Annotated[Path | None, typer.Option(help="Where to record it.", show_default="a new file here")] = None,
+    seconds: Annotated[float, typer.Option("--for", metavar="SECONDS", min=2, help="Length of the show.")] = 20.0,
+    output: Annotated[Path | None, typer.Option(help="The file to record to.", show_default="a new file here")] = None,
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -42,11 +42,10 @@ def demo(
     """Show the whole way on this machine: a publisher, RTMP, the bundled model, a page to watch; no network."""
     began = time.monotonic()
     from sdstream import log
-    from sdstream.cli.demo_show import PATIENCE, Show
+    from sdstream.cli.demo_show import Show
     from sdstream.cli.run import finish
     from sdstream.clip import CLIP
     from sdstream.clip.publisher import publisher
-    from sdstream.errors import Unavailable
     from sdstream.log import LogChoice
     from sdstream.supervisor.pipeline import Pipeline
     from sdstream.system.listening import free_port
@@ -54,9 +53,7 @@ def demo(
     logs = LogChoice("debug" if verbose else "error" if quiet else "warning")
     log.configure(logs.level)
     recording = output or Path(time.strftime("sdstream-demo-%Y%m%d-%H%M%S.mkv"))
-    sheet = recording.with_suffix(".png")
-    if sheet.exists():
-        raise Unavailable(f"{sheet} exists and is not overwritten; give the recording another name: --output FILE.mkv")
+    sheet = _sheet_beside(recording)
     key, port = secrets.token_urlsafe(16), str(free_port())
     environment = {"SDSTREAM_DEMO_KEY": key, "SDSTREAM_DEMO_PORT": port}
     show = Show(seconds, quiet)
@@ -64,14 +61,32 @@ def demo(
         pipeline = Pipeline(_config(recording, environment), logs)
         loaded = time.monotonic() - began
         report = pipeline.run(None, show.each_second)
+    _check_restyled(report)
+    finish(report, json, _findings(report, loaded, recording, sheet if show.sheet.write(sheet) else None))
+
+
+def _sheet_beside(recording: Path) -> Path:
+    """Return the path of the contact sheet. Raises Unavailable for an existing file."""
+    from sdstream.errors import Unavailable
+
+    sheet = recording.with_suffix(".png")
+    if sheet.exists():
+        raise Unavailable(f"{sheet} exists and is not overwritten; give the recording a new name: --output FILE.mkv")
+    return sheet
+
+
+def _check_restyled(report: "Report") -> None:
+    """Raise Unavailable when no restyled picture came, though the run ended well."""
+    from sdstream.cli.demo_show import PATIENCE
+    from sdstream.errors import Unavailable
+
     if report.seconds >= PATIENCE and report.engine.first is None and not report.exit_code:
         missing = "restyled picture" if report.source.frames else "picture from the publisher"
         raise Unavailable(f"there was no {missing} within {PATIENCE:.0f} s; see why: sdstream demo -v")
-    finish(report, json, _findings(report, loaded, recording, sheet if show.album.write(sheet) else None))
 
 
 def _findings(report: "Report", loaded: float, recording: Path, sheet: Path | None) -> dict[str, object]:
-    """Return what the demo adds to the report; `loaded` seconds went by before the run began."""
+    """Return the demo's additions to the report; `loaded` seconds went by before the run began."""
     first = report.engine.first
     return {
         "first_picture": None if first is None else round(loaded + first, 1),
@@ -93,22 +108,22 @@ def _config(recording: Path, environment: dict[str, str]) -> "Config":
 
 
 def _more_sinks() -> str:
-    """Return the sinks that this machine has besides; `sdstream doctor` tells how to get the others."""
+    """Return further sinks of this machine; `sdstream doctor` tells how to get the missing sinks."""
     from sdstream.errors import Forbidden, Unavailable
     from sdstream.system.ndi_runtime import load_ndi
 
     found = ""
-    for sink, look in ((_NDI, load_ndi), (_CAMERA, _look_for_camera)):
+    for sink, check in ((_NDI, load_ndi), (_CAMERA, _check_camera)):
         try:
-            look()
+            check()
         except (Forbidden, Unavailable):
             continue
         found += sink
     return found
 
 
-def _look_for_camera() -> None:
-    """Raise Unavailable or Forbidden on a Linux without a virtual camera for us; elsewhere only opening it can tell."""
+def _check_camera() -> None:
+    """Raise Unavailable or Forbidden on Linux without a usable virtual camera; elsewhere only opening can tell."""
     if sys.platform == "linux":
         from sdstream.sinks import loopback
 

@@ -1,4 +1,4 @@
-"""`sdstream doctor`: what is here, what is missing, and the line that mends it."""
+"""`sdstream doctor`: lists the parts found and the parts missing, each with the command to get the part."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -16,7 +16,7 @@ _STYLES = {"ok": "green", "note": "yellow", "missing": "red"}
 
 
 def doctor(json: Json = False) -> None:
-    """Name each thing that is missing, with the line that fixes it; exit 69 when sdstream cannot do without it."""
+    """Name each missing part, with the command to get the part; exit 69 when a necessary part is missing."""
     from sdstream.errors import Unavailable
 
     findings = []
@@ -31,7 +31,7 @@ def doctor(json: Json = False) -> None:
 
 
 def _findings() -> Iterator["Finding"]:
-    """Look at the machine, part by part: a part may take seconds."""
+    """Check the machine part by part; a check may take seconds."""
     from sdstream.cli import doctor_machine
     from sdstream.cli.families import checks
     from sdstream.system.kinds import resolve

@@ -1,4 +1,4 @@
-"""What `doctor` asks about the machine whatever the configuration: Python, shared memory, disk."""
+"""Checks of `doctor` for every configuration: Python, shared memory, disk."""
 
 import shutil
 import sys
@@ -10,12 +10,12 @@ _GB = 1e9
 
 
 def python() -> Finding:
-    """Tell which Python this is; 3.12 and later get the newer av."""
+    """Report version and path of this Python; 3.12 and later get the newer av."""
     return Finding("python", "ok", f"{sys.version.split()[0]} on {sys.platform}, {sys.executable}")
 
 
 def shared_memory() -> Finding:
-    """Look for room for the pictures between processes: 720p at least, 4K at best, for two outputs."""
+    """Check the room for pictures between processes: 720p at least, 4K at best, for two outputs."""
     from sdstream.ipc.mailbox import Mailbox
     from sdstream.ipc.shared_memory import MOUNT, enlarge, free_bytes
 
@@ -25,14 +25,14 @@ def shared_memory() -> Finding:
     small, large = (Mailbox.memory(size * 3, 3) + Mailbox.memory(size * 3, 2) for size in (1280 * 720, 3840 * 2160))
     if free >= large:
         return Finding("shared memory", "ok", f"{free / _GB:.1f} GB free")
-    told = (
+    found = (
         f"{free / 1e6:.0f} MB free in {MOUNT}; two outputs take {small / 1e6:.0f} MB at 720p, {large / 1e6:.0f} at 4K"
     )
-    return Finding("shared memory", "note" if free >= small else "missing", told, enlarge(large))
+    return Finding("shared memory", "note" if free >= small else "missing", found, enlarge(large))
 
 
 def disk() -> Finding:
-    """Look for room for models and recordings."""
+    """Check the room for models and recordings."""
     free = shutil.disk_usage(Path.cwd()).free
     if free < 10 * _GB:
         return Finding("disk", "note", f"{free / _GB:.1f} GB free; a model takes 2 to 7 GB", "make room")

@@ -1,4 +1,4 @@
-"""How `sources` and `sinks` print what they found."""
+"""Lays out the endpoints for `sources` and `sinks`."""
 
 from collections.abc import Sequence
 from json import dumps
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def listed(endpoints: "Sequence[Endpoint]", before: str) -> str:
-    """Return the endpoints as a table: label, address, and `before` with the settings, to copy; below it the state."""
+    """Return the endpoints as a table: label, address, and `before` with the settings, to copy; the state below."""
     from rich.table import Table
     from rich.text import Text
 

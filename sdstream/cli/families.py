@@ -1,4 +1,4 @@
-"""The tables of sources, engines and sinks, side by side: every kind that a configuration can name."""
+"""The tables of sources, engines and sinks, side by side: every kind for a configuration."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from sdstream.sources.registry import KINDS as SOURCES
 from sdstream.system.kinds import Kind
 
 FAMILIES: dict[str, Sequence[Kind]] = {"source": SOURCES, "engine": ENGINES, "sinks": SINKS}
-"""The rows by the key of the configuration, in the order in which a picture passes them."""
+"""The kinds by the key of the configuration, in the order of the pipeline."""
 
 
 def checks() -> list[str]:
-    """Return the checks of all kinds, as "module:name", each once."""
+    """Return the checks of all kinds, as "module:name", without repeats."""
     kinds = [kind for family in FAMILIES.values() for kind in family]
     return list(dict.fromkeys(check for kind in kinds for check in kind.checks))

@@ -1,4 +1,4 @@
-"""`sdstream models …`: what is on this machine, fetch another, check one."""
+"""`sdstream models …`: lists, fetches and checks models."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -25,7 +25,7 @@ def list_(as_json: Json = False) -> None:
     for model in found:
         say(f"{model.name}  {model.origin}  {model.size / 1e6:.0f} MB  {model.path}")
     if not found:
-        say("no models here; fetch one with: sdstream models pull stabilityai/sd-turbo")
+        say("no models here; fetch a model with: sdstream models pull stabilityai/sd-turbo")
 
 
 @models.command()
@@ -35,12 +35,12 @@ def pull(name: Name) -> None:
 
     folder, licence = fetch(name)
     say(licence)
-    say(f"it is in {folder}; use it with: engine: {{model: {name}}}")
+    say(f"the model is in {folder}; use the model with: engine: {{model: {name}}}")
 
 
 @models.command()
 def verify(name: Name, as_json: Json = False) -> None:
-    """Read every file of a model and hold it against its checksum."""
+    """Read every file of a model, and compare the checksum."""
     from sdstream.engine.weights.store import verify as check
 
     files = check(name)
@@ -49,4 +49,4 @@ def verify(name: Name, as_json: Json = False) -> None:
         return
     for file in files:
         say(f"{file.state:9} {file.size:>12} {file.sha256[:16]} {file.file}")
-    say(f"{len(files)} files, whole")
+    say(f"{len(files)} files, all intact")

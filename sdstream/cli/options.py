@@ -1,11 +1,11 @@
-"""Arguments and options that several verbs share."""
+"""Arguments and options of several verbs."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-ConfigFile = Annotated[Path, typer.Argument(help="The YAML file that describes the run.", show_default=False)]
+ConfigFile = Annotated[Path, typer.Argument(help="The YAML file of the run.", show_default=False)]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. canvas.fps=60. May be repeated."),
@@ -16,12 +16,12 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Log errors only.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Log as JSON, one object a line.")]
 Seconds = Annotated[
     float | None,
-    typer.Option("--for", metavar="SECONDS", min=0.1, help="End by itself after so long.", show_default=False),
+    typer.Option("--for", metavar="SECONDS", min=0.1, help="End the run after so many seconds.", show_default=False),
 ]
 
 
 def sized(model: str) -> tuple[str, int, int]:
-    """Split NAME@WIDTHxHEIGHT, the size 512x512 if it is left out; raises BadParameter."""
+    """Split NAME@WIDTHxHEIGHT; the size is 512x512 by default. Raises BadParameter."""
     name, _, size = model.partition("@")
     width, by, height = (size or "512x512").partition("x")
     if not (name and by and width.isdecimal() and height.isdecimal()):

@@ -1,4 +1,4 @@
-"""How results look: JSON for machines, and for people text that rich lays out, with colour on a terminal."""
+"""Prints results: JSON for machines, and for people text laid out by rich, with colour on a terminal."""
 
 import errno
 import json
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _WIDE = 10_000
-"""Columns. Lines are there to be copied and to be found by `grep`: rich must not break them, a terminal wraps them."""
+"""Columns. Lines are for copying and for `grep`, so rich must not break a line; a terminal wraps long lines."""
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print on standard output. A reader that has enough (`| head`), or a terminal that was closed, ends it well."""
+    """Print on standard output. Exit with status 0 when the reader has enough (`| head`) or the terminal is closed."""
     try:
         print(text, end=end, flush=True)
     except OSError as error:
         if error.errno not in {errno.EPIPE, errno.EIO}:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again as it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python flushes again at exit
         raise SystemExit(0) from error
 
 
@@ -29,8 +29,8 @@ def say_json(value: object) -> None:
     say(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def rendered(what: "RenderableType", out: TextIO | None = None) -> str:
-    """Return `what` as rich lays it out for `out`, by default standard output.
+def rendered(content: "RenderableType", out: TextIO | None = None) -> str:
+    """Return `content` as laid out by rich for `out`, by default standard output.
 
     The text has colours where `out` is a terminal and NO_COLOR is not set. Brackets are text, not markup.
     """
@@ -38,12 +38,12 @@ def rendered(what: "RenderableType", out: TextIO | None = None) -> str:
 
     console = Console(file=out or sys.stdout, width=_WIDE, markup=False, emoji=False, highlight=False)
     with console.capture() as captured:
-        console.print(what)
+        console.print(content)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def styled(text: str, style: str) -> str:
-    """Return `text` in a style of rich's, such as `red`, where standard output shows it."""
+    """Return `text` in a style of rich, such as `red`, where standard output shows colours."""
     from rich.text import Text
 
     return rendered(Text(text, style))

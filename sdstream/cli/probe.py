@@ -1,4 +1,4 @@
-"""`sdstream probe`: open one source for some seconds, and say what it is."""
+"""`sdstream probe`: opens a source for some seconds, and prints the facts."""
 
 from collections.abc import Mapping
 from json import dumps
@@ -19,7 +19,7 @@ _MILLISECONDS = ("jitter", "open")
 def probe(
     source: Annotated[str, typer.Argument(help="A configuration file, a URL, a file, a device, ndi:NAME or testsrc.")],
     overrides: Overrides = None,
-    seconds: Annotated[float, typer.Option("--for", metavar="SECONDS", min=0.5, help="How long to watch it.")] = 3.0,
+    seconds: Annotated[float, typer.Option("--for", metavar="SECONDS", min=0.5, help="How long to watch.")] = 3.0,
     json: Json = False,
     verbose: Verbose = False,
     log_json: LogJson = False,
@@ -37,7 +37,7 @@ def probe(
 
 
 def _settings(source: str, overrides: list[str]) -> "AnySource":
-    """Return the settings of what the user named."""
+    """Return the settings of the source named by the user."""
     from sdstream.config.load import load, loads
 
     if source.endswith((".yaml", ".yml")):
@@ -51,7 +51,7 @@ def _guess(source: str) -> Mapping[str, str]:
         return {"kind": "testsrc"}
     if source.startswith("ndi:"):
         name = source.removeprefix("ndi:")
-        # Names read "MACHINE (Source)": what ends in a port is an address.
+        # A name reads "MACHINE (Source)", so text that ends in a port is an address.
         return {"kind": "ndi", "url" if name.rpartition(":")[2].isdecimal() else "name": name}
     if source.startswith(("rtmp://", "rtmps://")):
         return {"kind": "rtmp", "url": source}

@@ -1,4 +1,4 @@
-"""A report for people: the status line while a run is on air, and the table at its end."""
+"""Lays out a report for people: the status line while a run is on air, and the table at the end."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sdstream.supervisor.report import EngineReport, Percentiles, Report, SinkReport
 
 _STYLES = {"live": "green", "held": "yellow", "camera": "yellow", "slate": "red", "stalled": "yellow", "lost": "red"}
-"""Colours of what a source is and of what a sink shows; other words are plain."""
+"""Colours of a source's states and of a sink's rungs; all other words are plain."""
 _PERCENTILES = ("p50", "p95", "p99")
 _HEAD = ("due", "sent", "share", "live", "held", "camera", "slate", "late", "dropped", "restarts")
 
@@ -53,7 +53,7 @@ def _inputs(report: "Report") -> list[tuple[str, str]]:
 
 
 def _times(report: "Report") -> list[tuple[str, str]]:
-    lines = [("air", f"{sink.name}: {told}") for sink in report.sinks if (told := _overridden(sink))]
+    lines = [("air", f"{sink.name}: {counts}") for sink in report.sinks if (counts := _overridden(sink))]
     lines += [("latency", f"{stage}: {_milliseconds(values)}") for stage, values in report.latency.items()]
     if report.audio_offset is not None:
         stamped = "; its timecode is its picture's" if report.sinks[0].kind == "ndi" else ""
@@ -67,7 +67,7 @@ def _times(report: "Report") -> list[tuple[str, str]]:
 
 
 def _printable(text: str) -> str:
-    """Return text from any hand with nothing in it that a terminal would obey."""
+    """Return text of unknown origin, with a sign for each letter that a terminal might obey."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
@@ -88,7 +88,7 @@ def _named(lines: list[tuple[str, str]]) -> "Table":
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(style="bold", min_width=8)
     for name, value in lines:
-        grid.add_row(name, Text(value))  # as it is: square brackets in a prompt are no markup
+        grid.add_row(name, Text(value))  # Text, because square brackets in a prompt are no markup
     return grid
 
 

@@ -1,4 +1,4 @@
-"""`sdstream run`: put a configuration on air."""
+"""`sdstream run`: puts a configuration on air."""
 
 import contextlib
 import shutil
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sdstream.supervisor.report import Report
 
 STATUS_EVERY = 10
-"""Seconds between two status lines in a log; a terminal has one line that changes each second."""
+"""Seconds between two status lines in a log; on a terminal, a single line changes each second."""
 
 
 def run(
@@ -28,28 +28,28 @@ def run(
     quiet: Quiet = False,
     log_json: LogJson = False,
 ) -> None:
-    """Put a configuration on air, until Ctrl-C (a second one leaves at once) or for --for SECONDS."""
+    """Put a configuration on air, until Ctrl-C (a second Ctrl-C leaves at once) or for --for SECONDS."""
     from sdstream import log
-    from sdstream.cli.config_watcher import Watch
+    from sdstream.cli.config_watcher import ConfigWatcher
     from sdstream.config.load import load
     from sdstream.log import LogChoice
     from sdstream.supervisor.pipeline import Pipeline
 
     logs = LogChoice("debug" if verbose else "error" if quiet else "info", log_json)
     log.configure(logs.level, json=logs.json)
-    watch = Watch(config, overrides or ())
-    pipeline = Pipeline(remembering(load(config, overrides or ())), logs)
-    tell = None if quiet else follow(in_log=log_json)
+    watcher = ConfigWatcher(config, overrides or ())
+    pipeline = Pipeline(with_state_folder(load(config, overrides or ())), logs)
+    print_status = None if quiet else status_printer(in_log=log_json)
 
     def each_second(pipeline: Pipeline) -> None:
-        if tell:
-            tell(pipeline.report())
+        if print_status:
+            print_status(pipeline.report())
 
-    finish(pipeline.run(seconds, each_second, lambda: watch.look(pipeline.desk)), json)
+    finish(pipeline.run(seconds, each_second, lambda: watcher.poll(pipeline.desk)), json)
 
 
-def remembering(config: "Config") -> "Config":
-    """Return `config` with a place for what the stabiliser learns: a run begins where the last one ended."""
+def with_state_folder(config: "Config") -> "Config":
+    """Return `config` with a folder for the stabiliser's state, so that a run begins with the state of the last."""
     if config.stabilise.state is not None:
         return config
     from sdstream.system.user_folders import state_folder
@@ -59,7 +59,7 @@ def remembering(config: "Config") -> "Config":
 
 
 def finish(report: "Report", json: bool, more: Mapping[str, object] | None = None) -> None:
-    """Print the report and what there is `more` to say, and exit with its status when it ended otherwise than asked."""
+    """Print the report and `more` facts; exit with the report's status when the run ended against the user's wish."""
     from sdstream.cli.report_table import table
 
     if sys.stderr.isatty():
@@ -78,8 +78,8 @@ def _line(name: str, value: object) -> str:
     return f"{name.replace('_', ' '):<15}{value}{' s' if isinstance(value, float) else ''}"
 
 
-def follow(*, in_log: bool = False) -> "Callable[[Report], None]":
-    """Return what tells how the run goes: one line that changes on a terminal, else a line in the log now and then."""
+def status_printer(*, in_log: bool = False) -> "Callable[[Report], None]":
+    """Return a function to call each second: rewrites a line on a terminal, else logs a line now and then."""
     return _status_line if sys.stderr.isatty() and not in_log else _status_log()
 
 
@@ -87,23 +87,23 @@ def _status_line(report: "Report") -> None:
     from sdstream.cli.report_table import status_line
 
     width = shutil.get_terminal_size().columns - 1
-    with contextlib.suppress(OSError):  # the terminal is gone; the show is not
+    with contextlib.suppress(OSError):  # the run goes on without the terminal
         print(f"\r\x1b[K{status_line(report, width)}", end="", file=sys.stderr, flush=True)
 
 
 def _status_log() -> "Callable[[Report], None]":
     calls = 0
 
-    def tell(report: "Report") -> None:
+    def log_status(report: "Report") -> None:
         nonlocal calls
         calls += 1
         if calls % STATUS_EVERY == 0:
             from sdstream.log import get_logger
 
-            shares = {sink.name: f"{sink.showing} {sink.share:.2%}" for sink in report.sinks}
-            shares |= {"prompt": report.on_air.prompt} if report.on_air else {}
+            facts = {sink.name: f"{sink.showing} {sink.share:.2%}" for sink in report.sinks}
+            facts |= {"prompt": report.on_air.prompt} if report.on_air else {}
             refused = [refusal.name for refusal in report.controls.refused]
-            shares |= {"refused": ", ".join(refused)} if refused else {}
-            get_logger().info("on air", source=report.source.state, engine_fps=round(report.engine.fps, 1), **shares)
+            facts |= {"refused": ", ".join(refused)} if refused else {}
+            get_logger().info("on air", source=report.source.state, engine_fps=round(report.engine.fps, 1), **facts)
 
-    return tell
+    return log_status

@@ -1,4 +1,4 @@
-"""`sdstream sinks`: what there is to write to."""
+"""`sdstream sinks`: lists the outputs of this machine."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def sinks(json: Json = False) -> None:
-    """List virtual cameras, NDI and encoders of this machine, and whether they can be used now."""
+    """List virtual cameras, NDI and encoders of this machine, and whether each can be used now."""
     from sdstream.sinks.registry import KINDS
     from sdstream.system.kinds import resolve
 

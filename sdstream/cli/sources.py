@@ -1,4 +1,4 @@
-"""`sdstream sources`: what there is to read from."""
+"""`sdstream sources`: lists the inputs of this machine and network."""
 
 import sys
 from dataclasses import asdict
@@ -39,4 +39,4 @@ def sources(
     elif found:
         say(listed(found, "source:"))
     else:
-        say("none; a publisher such as OBS needs no entry here: source: {kind: rtmp, listen: 127.0.0.1:1935}")
+        say("none found; a publisher such as OBS needs no entry here: source: {kind: rtmp, listen: 127.0.0.1:1935}")

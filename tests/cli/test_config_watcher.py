@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sdstream.cli.config_watcher import Watch
-from sdstream.cli.run import remembering
+from sdstream.cli.config_watcher import ConfigWatcher
+from sdstream.cli.run import with_state_folder
 from sdstream.config.load import load
 from sdstream.supervisor.control_desk import Desk
 
@@ -21,18 +21,18 @@ controls:
 
 
 class Run:
-    """A file, what watches it, and the desk that is told."""
+    """A file, the watcher, and the desk."""
 
     def __init__(self, path: Path, *overrides: str, more: str = "") -> None:
         self.path = path
         path.write_text(TEXT + more)
-        self.watch = Watch(path, overrides)
+        self.watcher = ConfigWatcher(path, overrides)
         self.desk = Desk(load(path, overrides))
 
     def save(self, text: str) -> None:
-        """Save the file, and let the watch look."""
+        """Save the file, and let the watcher poll."""
         self.path.write_text(text)
-        self.watch.look(self.desk)
+        self.watcher.poll(self.desk)
 
     @property
     def refused(self) -> dict[str, str]:
@@ -46,7 +46,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_file_that_is_not_touched_changes_nothing(file: Path) -> None:
     run = Run(file)
-    run.watch.look(run.desk)
+    run.watcher.poll(run.desk)
     assert run.desk.version == 1
 
 
@@ -55,19 +55,19 @@ def test_saved_controls_are_taken_over_once(file: Path) -> None:
     run.save(TEXT.replace("oil", "watercolour"))
     assert (run.desk.controls.prompt, run.desk.version) == ("watercolour", 2)
     run.desk.patch({"prompt": "ink"}, "chat")
-    run.watch.look(run.desk)
+    run.watcher.poll(run.desk)
     assert run.desk.controls.prompt == "ink"
 
 
 def test_an_editor_that_replaces_the_file_is_followed(file: Path) -> None:
     run = Run(file)
     file.unlink()
-    run.watch.look(run.desk)
+    run.watcher.poll(run.desk)
     assert run.desk.version == 1
     other = file.with_suffix(".new")
     other.write_text(TEXT.replace("oil", "watercolour"))
     other.rename(file)
-    run.watch.look(run.desk)
+    run.watcher.poll(run.desk)
     assert run.desk.controls.prompt == "watercolour"
 
 
@@ -143,7 +143,7 @@ def test_a_bad_lora_name_does_not_refuse_the_prompt_of_the_same_save(
     run.save(TEXT.replace("oil", "ink") + "  loras: {sketch: 0.5, sketsch: 1}\n")
     assert (run.desk.controls.prompt, run.desk.controls.loras) == ("ink", {"sketch": 0.5})
     place = f"{file}:9:24"
-    assert run.refused["loras.sketsch"].startswith(f"{place}: the engine has none of this name")
+    assert run.refused["loras.sketsch"].startswith(f"{place}: the engine has no such name")
     assert place in "".join(capsys.readouterr())
     run.save(TEXT.replace("oil", "ink") + "  loras: {sketch: 0.5}\n")
     assert run.refused == {}
@@ -157,7 +157,7 @@ def test_a_bad_lora_name_does_not_refuse_the_prompt_of_the_same_save(
         ("prompt: y", "prompt", ":9:3: given twice"),
         ("steps: [45, 32]", "steps", ":9:10: steps [45, 32] must increase"),
         ("cues: [{at: 1, prompt: x, pro: y}]", "cues", ":9:29: controls.cues.0.pro: unknown key"),
-        ("negative_prompt: '${HOME}'", "negative_prompt", ":9:20: ${HOME}: the environment is read in secrets only"),
+        ("negative_prompt: '${HOME}'", "negative_prompt", ":9:20: ${HOME}: the environment is read for secrets only"),
     ],
 )
 def test_each_mistake_is_told_with_its_place_and_the_other_names_change(
@@ -180,16 +180,16 @@ def test_what_contradicts_another_hand_is_refused_with_its_place(file: Path) -> 
 
 def test_a_save_before_the_first_look_is_not_missed(file: Path) -> None:
     file.write_text(TEXT)
-    watch = Watch(file)
+    watcher = ConfigWatcher(file)
     desk = Desk(load(file))
     file.write_text(TEXT.replace("oil", "ink"))
-    watch.look(desk)
+    watcher.poll(desk)
     assert desk.controls.prompt == "ink"
 
 
 def test_what_the_stabiliser_learns_has_a_place_of_the_users(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text(TEXT)
     monkeypatch.setenv("XDG_STATE_HOME", "/somewhere")
-    assert remembering(load(file)).stabilise.state == Path("/somewhere/sdstream")
+    assert with_state_folder(load(file)).stabilise.state == Path("/somewhere/sdstream")
     named = load(file, ["stabilise.state=/elsewhere"])
-    assert remembering(named) == named
+    assert with_state_folder(named) == named

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from sdstream.cli import demo
-from sdstream.cli.contact_sheet import MOMENTS, ROWS, Album
+from sdstream.cli.contact_sheet import MOMENTS, ROWS, ContactSheet
 from sdstream.clip import CLIP
 from sdstream.errors import Forbidden, SdstreamError, Unavailable
 from tests.cli.conftest import Sdstream
@@ -100,24 +100,24 @@ def test_a_sheet_is_not_overwritten(sdstream: Sdstream, tmp_path: Path):
     assert (tmp_path / "show.png").read_text() == "precious"
 
 
-def test_an_album_keeps_the_first_and_the_last_pair_of_each_look_and_so_many_looks(tmp_path: Path):
-    album = Album()
+def test_a_contact_sheet_keeps_the_first_and_the_last_pair_of_each_look_and_so_many_looks(tmp_path: Path):
+    sheet = ContactSheet()
     with on_air() as (browser, _):
         for number in range(ROWS + 2):
             for _ in range(3):
-                album.take(browser.port, f"look {number}")
-        first, last = album.rows[0][1]
-    assert [look for look, _ in album.rows] == [f"look {number}" for number in range(ROWS)]
-    assert {len(pairs) for _, pairs in album.rows} == {MOMENTS}
+                sheet.add(browser.port, f"look {number}")
+        first, last = sheet.rows[0][1]
+    assert [look for look, _ in sheet.rows] == [f"look {number}" for number in range(ROWS)]
+    assert {len(pairs) for _, pairs in sheet.rows} == {MOMENTS}
     assert first != last
-    assert album.write(tmp_path / "sheet.png")
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        pair_height = round(sheet.width / MOMENTS / 2 * CANVAS.height / CANVAS.width)
-        assert sheet.height == pytest.approx(ROWS * (pair_height + 30), rel=0.05)
+    assert sheet.write(tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as drawn:
+        pair_height = round(drawn.width / MOMENTS / 2 * CANVAS.height / CANVAS.width)
+        assert drawn.height == pytest.approx(ROWS * (pair_height + 30), rel=0.05)
 
 
-def test_an_album_without_a_page_stays_empty_and_writes_nothing(tmp_path: Path):
-    album = Album()
-    album.take(free_port(), "oil")
-    assert not album.write(tmp_path / "sheet.png")
+def test_a_contact_sheet_without_a_page_stays_empty_and_writes_nothing(tmp_path: Path):
+    sheet = ContactSheet()
+    sheet.add(free_port(), "oil")
+    assert not sheet.write(tmp_path / "sheet.png")
     assert list(tmp_path.iterdir()) == []
