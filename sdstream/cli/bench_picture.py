@@ -52,13 +52,18 @@ def picture(
         say_json({"clip": clip, "frames": bench.frames, "size": size, "scores": scores, "bars": bars})
         return
     print(f"{clip}: {bench.frames} frames of {size}x{size}, {sweeps} sweeps (at 256), stand-in style, one core")
-    print(f"{'':20}{'E_warp':>9}{'PSNR dB':>9}{'solve err':>11}{'CPU ms':>9}")
+    print(_lines(bench, promises))
+
+
+def _lines(bench: "PictureBench", promises: list[tuple[str, float, float]]) -> str:
+    lines = [f"{'':20}{'E_warp':>9}{'PSNR dB':>9}{'solve err':>11}{'CPU ms':>9}"]
     for score in bench.scores:
         error = "" if math.isnan(score.error) else f"{score.error:.3f}"
-        print(f"{score.name:20}{score.e_warp:9.2f}{score.psnr:9.2f}{error:>11}{1e3 * score.cost:9.2f}")
-    for what, value, limit in promises:
+        lines.append(f"{score.name:20}{score.e_warp:9.2f}{score.psnr:9.2f}{error:>11}{1e3 * score.cost:9.2f}")
+    for name, value, limit in promises:
         verdict = styled("met", "green") if value <= limit else styled("NOT MET", "red")
-        print(f"  {what}: {value:.3f} <= {limit:g}: {verdict}")
+        lines.append(f"  {name}: {value:.3f} <= {limit:g}: {verdict}")
+    return "\n".join(lines)
 
 
 def _promises(bench: "PictureBench", size: int, sweeps: int) -> list[tuple[str, float, float]]:
