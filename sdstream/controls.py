@@ -109,11 +109,11 @@ class Guidance(Control):
     delta: float = Field(0.5, ge=0, le=5)
     """Strength of the virtual residual noise, for `self_negative` and `onetime_negative`."""
     distilled: float = Field(8.5, ge=1, le=30)
-    """Guidance built into the model, for checkpoints with the guidance as an input (LCM); the rest ignore the value."""
+    """Guidance built into the model, for checkpoints with the guidance as an input (LCM); other models ignore it."""
 
 
 class Similarity(Control):
-    """When the engine may skip a picture because the last picture was so alike (paper section 3.4)."""
+    """When the engine may skip a picture that is like the last (paper section 3.4)."""
 
     mode: Literal["stochastic", "threshold", "off"] = "stochastic"
     """`stochastic` skips more often the more alike the pictures are (the paper); `threshold` skips at a
