@@ -1,6 +1,7 @@
-"""What every test may ask for."""
+"""The fixtures and the second tries of all tests."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,17 @@ _CLIPS = Path(os.environ.get("SDSTREAM_CLIPS", Path(__file__).parents[2] / "shar
 
 
 _REAL = {"fault", "ndi", "obs", "rtmp", "vm"}
+
+
+def pytest_configure() -> None:
+    """Let the children hear Ctrl-C and hang-up, though nohup or a background job made this process ignore them.
+
+    An ignored signal stays ignored across exec; a handled one is back at its default, so a handler that does nothing
+    is enough.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,3 +1,5 @@
+"""Errors of other libraries, in one line."""
+
 import pytest
 
 from sdstream.errors import reason
@@ -13,5 +15,5 @@ from sdstream.errors import reason
         (RuntimeError("  \n "), "RuntimeError", "RuntimeError"),
     ],
 )
-def test_another_library_s_error_is_told_in_one_line(error: Exception, short: str, named: str) -> None:
+def test_an_error_of_another_library_is_told_in_one_line(error: Exception, short: str, named: str) -> None:
     assert (reason(error), reason(error, named=True)) == (short, named)

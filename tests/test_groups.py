@@ -1,4 +1,4 @@
-"""`scripts/test` runs every group of tests, and tells at its end which of them had faults."""
+"""`scripts/test` runs every group of tests, and names the groups with faults at its end."""
 
 import shutil
 import subprocess

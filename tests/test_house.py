@@ -13,6 +13,7 @@ from sdstream.config.load import loads
 ROOT = Path(__file__).parents[1]
 PYTHON = sorted(file for room in ("sdstream", "tests", "scripts") for file in (ROOT / room).rglob("*.py"))
 SHIPPED = [file for file in PYTHON if file.is_relative_to(ROOT / "sdstream")]
+TESTED = [file for file in PYTHON if file.is_relative_to(ROOT / "tests")]
 KEYS = {"SDSTREAM_KEY": "in", "TWITCH_KEY": "out"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "wrapper", "misc"}
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -59,8 +60,20 @@ def test_rooms_are_small():
 
 
 def test_a_module_opens_with_what_it_knows():
-    openings = {named(file): ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) for file in SHIPPED}
+    opening = [*SHIPPED, *(file for file in TESTED if file.name != "__init__.py")]
+    openings = {named(file): ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) for file in opening}
     assert [name for name, opening in openings.items() if not opening] == []
+
+
+def test_no_test_module_is_imported():
+    imported = re.compile(r"^\s*(from|import) tests\.[\w.]*\b(test_\w+|conftest)\b", re.MULTILINE)
+    assert [named(file) for file in TESTED if imported.search(file.read_text(encoding="utf-8"))] == []
+
+
+def test_a_line_of_the_readme_tells_of_every_module_of_the_harness():
+    folder = ROOT / "tests" / "harness"
+    told = re.findall(r"^\| `(\w+\.py)` \|", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert told == sorted(file.name for file in folder.glob("*.py") if file.name != "__init__.py")
 
 
 def test_a_broad_except_stands_in_two_places_only():

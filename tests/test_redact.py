@@ -1,3 +1,5 @@
+"""Stream keys and passwords are hidden in URLs and in messages."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ def test_a_stream_key_never_stays_in_a_message_of_ffmpeg(key):
     assert all(key not in redact(f"error: {text} !", url) for text in texts)
 
 
-def test_what_is_no_secret_stays_readable():
+def test_text_without_a_secret_stays_readable():
     assert redact("Connection refused: app", "rtmp://h/app/on") == "Connection refused: app"
 
 

@@ -1,3 +1,5 @@
+"""The fallback ladder: which picture goes on air at a tick, and how one picture fades into the next."""
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ def ladder(fade: float = 0.0) -> Ladder:
     return Ladder(SLATE, hold=0.5, fade=fade)
 
 
-def test_before_anything_comes_there_is_the_slate() -> None:
+def test_the_slate_is_shown_before_the_first_picture() -> None:
     choice = ladder().pick(0.0, None, None)
     assert choice.rung is Rung.SLATE
     assert (choice.frame.pixels == 10).all()
@@ -28,7 +30,7 @@ def test_a_live_picture_goes_out_at_once() -> None:
     assert (choice.rung, choice.fresh) == (Rung.LIVE, True)
 
 
-def test_without_a_newer_one_the_last_live_picture_is_held() -> None:
+def test_the_last_live_picture_is_held_until_a_newer_picture_comes() -> None:
     rungs = ladder()
     rungs.pick(1.0, frame(LIVE, 1.0), None)
     choice = rungs.pick(1.4, None, None)
@@ -44,13 +46,13 @@ def test_after_the_hold_the_camera_shows_untouched() -> None:
     assert (choice.frame.pixels == CAMERA).all()
 
 
-def test_without_a_camera_either_there_is_the_slate() -> None:
+def test_the_slate_is_shown_after_the_hold_without_a_camera() -> None:
     rungs = ladder()
     rungs.pick(1.0, frame(LIVE, 1.0), frame(CAMERA, 1.0))
     assert rungs.pick(1.6, None, None).rung is Rung.SLATE
 
 
-def test_it_comes_back_with_the_first_live_picture() -> None:
+def test_the_first_live_picture_ends_the_fallback() -> None:
     rungs = ladder()
     rungs.pick(1.0, None, None)
     assert rungs.pick(9.0, frame(LIVE, 9.0), frame(CAMERA, 9.0)).rung is Rung.LIVE
@@ -61,11 +63,9 @@ def test_an_old_picture_from_before_a_restart_is_not_shown() -> None:
 
 
 def test_a_slow_engine_is_not_a_dead_one() -> None:
-    rungs, shown = ladder(), []
-    for tick in range(300):
-        now = tick / 30
-        live = frame(LIVE, now) if tick % 27 == 0 else None
-        shown.append(rungs.pick(now, live, frame(CAMERA, now)).rung)
+    rungs = ladder()
+    times = [(tick / 30, tick % 27 == 0) for tick in range(300)]
+    shown = [rungs.pick(now, frame(LIVE, now) if live else None, frame(CAMERA, now)).rung for now, live in times]
     assert Rung.CAMERA not in shown[150:]
 
 

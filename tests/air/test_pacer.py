@@ -1,3 +1,5 @@
+"""The pacer: when each picture is due, and what happens to ticks that were missed."""
+
 from fractions import Fraction
 
 import pytest

@@ -60,7 +60,7 @@ def arriving(fps: float, phase: float, jitter: float, seconds: float, seed: int 
 
 @settings(max_examples=30)
 @given(RATES, st.floats(0, 1), st.floats(0, 0.25), st.integers(0, 9))
-def test_each_tick_finds_one_picture_wherever_the_source_began(
+def test_a_tick_finds_one_picture_wherever_the_source_began(
     rate: Fraction, phase: float, jitter: float, seed: int
 ) -> None:
     arrivals = arriving(float(rate), phase, jitter / float(rate), 20, seed)

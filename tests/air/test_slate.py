@@ -1,3 +1,5 @@
+"""The slate: the built-in picture, and a picture of the user."""
+
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +26,14 @@ def test_the_users_picture_fills_the_canvas(tmp_path: Path) -> None:
     assert (slate == (10, 200, 30)).all()
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no picture at all", b"\x89PNG\r\n\x1a\n" + b"\0" * 20])
-def test_a_slate_that_is_no_picture_is_named(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("content", [b"", b"no picture at all", b"\x89PNG\r\n\x1a\n" + b"\0" * 20])
+def test_a_slate_that_is_no_picture_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "mine.png"
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(Unavailable, match=r"mine\.png"):
         make_slate(320, 180, path)
+
+
+def test_a_slate_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"mine\.png"):
+        make_slate(320, 180, tmp_path / "mine.png")

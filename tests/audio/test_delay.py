@@ -1,3 +1,5 @@
+"""The sound delay: sound stays with its picture, without clicks and without jumps."""
+
 import pickle
 
 import numpy as np
@@ -8,17 +10,17 @@ from hypothesis import strategies as st
 from sdstream.audio.delay import Delay
 from sdstream.audio.ring import AudioRing
 from sdstream.frame import SAMPLE_RATE
-from tests.audio.show import TONE, Show, voice
+from tests.audio.simulated_show import TONE, SimulatedShow, voice
 
 STEEPEST = 2 * np.pi * TONE / SAMPLE_RATE * 1.005 + 2 * np.pi / 2 / 192
 """Largest step between two samples of the tone: at 0.5 % more speed, amid a cross-fade of 192 samples of two tones."""
 
 
-def steepest(show: Show) -> float:
+def steepest(show: SimulatedShow) -> float:
     return float(np.abs(np.diff(show.sound[:, 0])).max())
 
 
-def silent_blocks(show: Show, seconds: float) -> int:
+def silent_blocks(show: SimulatedShow, seconds: float) -> int:
     return sum(not block.any() for block in show.heard[-round(seconds * show.fps) :])
 
 
@@ -33,7 +35,7 @@ def silent_blocks(show: Show, seconds: float) -> int:
     lateness=st.lists(st.floats(0.0, 0.2), min_size=1, max_size=9),
 )
 def test_no_click_is_made_whatever_source_pictures_and_clock_do(latency, jitter, drift, burst, fps, gap, lateness):
-    show = Show(latency=latency, jitter=jitter, drift=drift, burst=burst, fps=fps)
+    show = SimulatedShow(latency=latency, jitter=jitter, drift=drift, burst=burst, fps=fps)
     show.run(3, late=lambda tick: lateness[tick % len(lateness)])
     show.latency = 0.7
     show.run(1)
@@ -46,7 +48,7 @@ def test_no_click_is_made_whatever_source_pictures_and_clock_do(latency, jitter,
 @settings(max_examples=8, deadline=None)
 @given(change=st.floats(0.15, 1.5), longer=st.booleans(), fps=st.sampled_from([24, 30, 60]))
 def test_sound_that_is_far_off_jumps_to_its_picture(change, longer, fps):
-    show = Show(latency=0.2 if longer else 0.2 + change, fps=fps)
+    show = SimulatedShow(latency=0.2 if longer else 0.2 + change, fps=fps)
     show.run(4)
     show.latency = 0.2 + change if longer else 0.2
     show.run(change + 2)
@@ -58,7 +60,7 @@ def test_sound_that_is_far_off_jumps_to_its_picture(change, longer, fps):
 
 @pytest.mark.parametrize("change", [-0.09, -0.03, 0.03, 0.09])
 def test_sound_that_is_a_little_off_slides_to_its_picture(change):
-    show = Show(latency=0.3)
+    show = SimulatedShow(latency=0.3)
     show.run(3)
     show.latency += change
     show.run(20)
@@ -69,7 +71,7 @@ def test_sound_that_is_a_little_off_slides_to_its_picture(change):
 @pytest.mark.parametrize("drift", [1e-4, -1e-4])
 @pytest.mark.parametrize("picture_fps", [30.0, 25.0, 8.0])
 def test_a_minute_with_drift_and_jitter_ends_within_20_ms_and_without_holes(drift, picture_fps):
-    show = Show(latency=0.35, jitter=0.01, drift=drift, picture_fps=picture_fps)
+    show = SimulatedShow(latency=0.35, jitter=0.01, drift=drift, picture_fps=picture_fps)
     show.run(60)
     last = show.offsets[-round(5 * picture_fps) :]
     assert abs(float(np.median(last))) <= 0.020
@@ -79,7 +81,7 @@ def test_a_minute_with_drift_and_jitter_ends_within_20_ms_and_without_holes(drif
 
 @pytest.mark.parametrize("gap", [0.05, 0.6, 3.0])
 def test_after_a_restart_with_a_new_timeline_sound_and_picture_meet_again(gap):
-    show = Show(latency=0.3, jitter=0.005, drift=5e-5)
+    show = SimulatedShow(latency=0.3, jitter=0.005, drift=5e-5)
     show.run(20)
     show.run(gap, alive=False)
     show.restart(0.0)
@@ -89,7 +91,7 @@ def test_after_a_restart_with_a_new_timeline_sound_and_picture_meet_again(gap):
 
 
 def test_a_locked_block_is_a_bit_exact_copy_of_the_source():
-    show = Show(latency=0.3)
+    show = SimulatedShow(latency=0.3)
     show.run(5)
     place = show.delay._next
     show.run(2)
@@ -98,7 +100,7 @@ def test_a_locked_block_is_a_bit_exact_copy_of_the_source():
 
 
 def test_no_correction_is_ever_faster_than_half_a_percent():
-    show = Show(latency=0.3)
+    show = SimulatedShow(latency=0.3)
     show.run(3)
     show.latency = 0.36
     before = show.delay._next
@@ -107,7 +109,7 @@ def test_no_correction_is_ever_faster_than_half_a_percent():
 
 
 def test_pictures_that_are_held_do_not_pull_the_sound_back():
-    show = Show(latency=0.3)
+    show = SimulatedShow(latency=0.3)
     show.run(3)
     place = show.delay._next
     show.picture_fps = 0.001  # the engine stops giving pictures; the sound goes on
@@ -117,7 +119,7 @@ def test_pictures_that_are_held_do_not_pull_the_sound_back():
 
 
 def test_a_source_that_falls_silent_fades_out_and_comes_back_by_itself():
-    show = Show(latency=0.3)
+    show = SimulatedShow(latency=0.3)
     show.run(3)
     show.run(2, alive=False)
     assert silent_blocks(show, 1) == show.fps
@@ -127,7 +129,7 @@ def test_a_source_that_falls_silent_fades_out_and_comes_back_by_itself():
 
 
 def test_sound_that_arrives_later_than_the_picture_leaves_late_but_whole():
-    show = Show(latency=0.02, burst=0.2)
+    show = SimulatedShow(latency=0.02, burst=0.2)
     show.run(10)
     assert silent_blocks(show, 8) == 0
     assert float(np.median(show.offsets[-60:])) == pytest.approx(show.delay.offset, abs=0.012)
@@ -135,14 +137,14 @@ def test_sound_that_arrives_later_than_the_picture_leaves_late_but_whole():
 
 @pytest.mark.parametrize("latency", [0.004, 0.02, 0.037, 0.3])
 def test_a_sink_that_stamps_its_sound_gets_it_in_time_for_the_freshest_picture(latency):
-    show = Show(latency=latency, early=0.1)
+    show = SimulatedShow(latency=latency, early=0.1)
     show.run(10)
     assert abs(float(np.median(show.offsets[-60:]))) <= 0.010
     assert silent_blocks(show, 8) == 0
 
 
 def test_sound_without_any_picture_is_sent_too():
-    show = Show(picture_fps=1e-6, latency=1e6)
+    show = SimulatedShow(picture_fps=1e-6, latency=1e6)
     show.run(3)
     assert silent_blocks(show, 1) == 0
 
@@ -154,7 +156,7 @@ def test_a_ring_that_nobody_writes_gives_silence():
 
 
 def test_a_catch_up_burst_of_ticks_does_not_move_the_sound():
-    show = Show(latency=0.3)
+    show = SimulatedShow(latency=0.3)
     show.run(3)
     place = show.delay._next
     show.run(3, late=lambda tick: 0.2 - 0.033 * (tick % 6) if tick % 45 < 6 else 0.0)
@@ -162,7 +164,7 @@ def test_a_catch_up_burst_of_ticks_does_not_move_the_sound():
     assert silent_blocks(show, 3) == 0
 
 
-def test_it_survives_the_way_to_another_process():
+def test_a_delay_survives_the_way_to_another_process():
     fresh = Delay.__new__(Delay)
     state = {key: value for key, value in Delay(AudioRing(0.1)).__dict__.items() if key != "_ring"}
     fresh.__dict__.update(pickle.loads(pickle.dumps(state)))

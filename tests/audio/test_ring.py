@@ -1,3 +1,5 @@
+"""The sound ring: sound is read at the time at which it was written."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ def ramp(begin: int, count: int) -> np.ndarray:
     return np.repeat(np.arange(begin, begin + count, dtype=np.float32)[:, None], 2, axis=1)
 
 
-def test_what_was_written_at_a_time_is_read_at_that_time() -> None:
+def test_sound_is_read_at_the_time_at_which_it_was_written() -> None:
     ring = AudioRing(1.0)
     ring.write(10.0, ramp(0, 4800))
     assert (ring.read(10 * SAMPLE_RATE + 100, 50) == ramp(100, 50)).all()

@@ -1,3 +1,5 @@
+"""The measurements that justify the constants: similarity, the stabiliser's trust, and sound."""
+
 import json
 from pathlib import Path
 
@@ -69,7 +71,7 @@ def test_the_similarity_of_a_cut_lies_between_both_measurements(within: float, b
     assert cut.finding({"clip": [0.99, within]}, [between] * 20).holds is holds
 
 
-def test_one_wild_clip_in_four_is_excused() -> None:
+def test_a_wild_clip_among_four_is_excused() -> None:
     assert footage.most([True, True, True, False])
     assert not footage.most([True, True, False, False])
 
@@ -151,7 +153,7 @@ def test_a_constant_is_its_own_again_after_a_trial() -> None:
 
 
 @pytest.mark.parametrize("name", lag.VARIANTS)
-def test_each_constant_stands_between_the_values_that_it_is_tried_against(name: str) -> None:
+def test_a_constant_stands_between_the_values_of_its_trials(name: str) -> None:
     low, high = lag.VARIANTS[name]
     assert low < getattr(audio_lag, name) < high
 

@@ -1,3 +1,5 @@
+"""The flicker benchmark: its scene, its measure and its command."""
+
 import json
 
 import cv2
@@ -11,18 +13,19 @@ from sdstream.bench.flicker.synthetic import Scene
 from sdstream.cli import bench_picture
 from sdstream.errors import Unavailable
 from sdstream.stabilise.motion import warp
+from tests.harness.requirements import need
 
 
-def test_the_scenes_motion_carries_one_frame_onto_the_next() -> None:
+@pytest.mark.parametrize("t", [1, 17])
+def test_the_scenes_motion_carries_one_frame_onto_the_next(t: int) -> None:
     scene = Scene(128, 3)
-    for t in (1, 17):
-        motion = scene.motion(t)
-        new, moved = scene.frame(t).astype(float), warp(scene.frame(t - 1).astype(np.float32), motion.place)
-        assert motion.seen.mean() > 0.85
-        unmoved = scene.frame(t - 1).astype(float)
-        along, still = (np.abs(new - old)[motion.seen].mean() for old in (moved, unmoved))
-        assert along < 5.0
-        assert along < 0.7 * still
+    motion = scene.motion(t)
+    new, moved = scene.frame(t).astype(float), warp(scene.frame(t - 1).astype(np.float32), motion.place)
+    assert motion.seen.mean() > 0.85
+    unmoved = scene.frame(t - 1).astype(float)
+    along, still = (np.abs(new - old)[motion.seen].mean() for old in (moved, unmoved))
+    assert along < 5.0
+    assert along < 0.7 * still
 
 
 def test_a_scene_is_a_function_of_its_seed() -> None:
@@ -71,7 +74,6 @@ def test_the_command_prints_a_table_or_json_and_draws_a_sheet(tmp_path, capsys) 
 
 def test_the_command_refuses_a_gpu_that_is_not_there() -> None:
     torch = pytest.importorskip("torch", reason="the torch path needs the [diffusion] extra")
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
+    need("a machine without a GPU" if torch.cuda.is_available() else None)
     with pytest.raises(Unavailable, match="CUDA"):
         bench_picture.picture("synthetic", frames=4, size=64, sweeps=16, sheet=None, gpu=True, as_json=False)

@@ -1,3 +1,5 @@
+"""The omega experiments: prices of an omega, comparators, and the command."""
+
 import json
 import math
 from pathlib import Path
@@ -11,7 +13,7 @@ from sdstream.bench.relax.figures import draw_figures
 from sdstream.bench.relax.instances import PriceTable, heat_equation, shifted_laplacians
 from sdstream.bench.relax.play import comparators, learners, play
 from sdstream.bench.relax.stopping import Stop
-from tests.relax.test_solvers import dirichlet
+from tests.relax.matrices import dirichlet
 
 
 def silent(share: float) -> None:

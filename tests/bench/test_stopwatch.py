@@ -50,11 +50,15 @@ def test_a_machine_that_is_busy_now_and_then_does_not_change_the_ratio(busy, rat
     assert laps.ratio("a", "b") == pytest.approx(ratio)
 
 
+def keep_the_processor_busy(seconds: float) -> None:
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+
+
 def test_without_a_gpu_energy_is_the_processors_seconds():
     with Energy(CPU) as energy:
-        until = time.process_time() + 0.02
-        while time.process_time() < until:
-            pass
+        keep_the_processor_busy(0.02)
     assert energy.unit == "cpu_seconds"
     assert energy.used >= 0.02
 

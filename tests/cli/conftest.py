@@ -1,24 +1,11 @@
 """The command line, called as its entry script does it."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
 from sdstream.cli import main
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one command left behind."""
-
-    status: int
-    out: str
-    err: str
-
-
-Sdstream = Callable[..., Answer]
+from tests.cli.command_line import Answer, Sdstream
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A saved configuration changes on air what changed in it; a broken one, or a change of what is fixed, does not."""
+"""A saved configuration changes the controls on air; a broken file or a change of a fixed setting does not."""
 
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def test_a_file_that_is_broken_as_a_whole_changes_nothing_and_a_mended_one_does(
     assert run.desk.controls.prompt == "ink, and more"
 
 
-def test_what_is_fixed_for_a_run_stays_and_is_told(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_setting_that_is_fixed_for_a_run_stays_and_is_told(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = Run(file)
     run.save(TEXT.replace("320", "640").replace("oil", "ink"))
     assert run.desk.controls.prompt == "ink"
@@ -123,7 +123,7 @@ def test_other_overrides_stay_in_force_and_are_no_change(file: Path, capsys: pyt
     assert "only controls" not in "".join(capsys.readouterr())
 
 
-def test_what_is_removed_from_the_file_goes_back_to_its_default(file: Path) -> None:
+def test_a_control_that_is_removed_from_the_file_goes_back_to_its_default(file: Path) -> None:
     run = Run(file, more="  guidance: {scale: 3, delta: 1}\n  loras: {sketch: 1}\n")
     run.save(TEXT + "  guidance: {delta: 1}\n")
     controls = run.desk.controls
@@ -160,7 +160,7 @@ def test_a_bad_lora_name_does_not_refuse_the_prompt_of_the_same_save(
         ("negative_prompt: '${HOME}'", "negative_prompt", ":9:20: ${HOME}: the environment is read for secrets only"),
     ],
 )
-def test_each_mistake_is_told_with_its_place_and_the_other_names_change(
+def test_a_mistake_is_told_with_its_place_and_the_other_names_change(
     file: Path, line: str, name: str, reason: str
 ) -> None:
     run = Run(file)
@@ -171,7 +171,7 @@ def test_each_mistake_is_told_with_its_place_and_the_other_names_change(
     assert run.desk.refused[0].by == "file"
 
 
-def test_what_contradicts_another_hand_is_refused_with_its_place(file: Path) -> None:
+def test_a_change_that_contradicts_another_hand_is_refused_with_its_place(file: Path) -> None:
     run = Run(file)
     run.desk.patch({"cues": [{"at": 30, "prompt": "ink"}]}, "chat")
     run.save(TEXT + "  cues_loop: 20\n")
@@ -187,7 +187,7 @@ def test_a_save_before_the_first_look_is_not_missed(file: Path) -> None:
     assert desk.controls.prompt == "ink"
 
 
-def test_what_the_stabiliser_learns_has_a_place_of_the_users(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_the_stabiliser_lies_where_the_user_says(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text(TEXT)
     monkeypatch.setenv("XDG_STATE_HOME", "/somewhere")
     assert with_state_folder(load(file)).stabilise.state == Path("/somewhere/sdstream")

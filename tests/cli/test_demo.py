@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import av
 import numpy as np
@@ -18,9 +19,9 @@ from sdstream.cli import demo
 from sdstream.cli.contact_sheet import MOMENTS, ROWS, ContactSheet
 from sdstream.clip import CLIP
 from sdstream.errors import Forbidden, SdstreamError, Unavailable
-from tests.cli.conftest import Sdstream
-from tests.parts.show import free_port
-from tests.sinks.previewing import CANVAS, on_air
+from tests.cli.command_line import Sdstream
+from tests.harness.pipeline_run import free_port
+from tests.sinks.preview_stage import CANVAS, on_air
 
 
 def session_of(pid: int) -> int | None:
@@ -82,12 +83,8 @@ def test_the_clip_is_small_and_has_picture_and_sound_and_its_credits():
 def test_a_show_has_the_sinks_that_the_machine_has(
     monkeypatch: pytest.MonkeyPatch, ndi: SdstreamError | None, camera: SdstreamError | None, kinds: list[str]
 ):
-    def found(error: SdstreamError | None) -> None:
-        if error:
-            raise error
-
-    monkeypatch.setattr("sdstream.system.ndi_runtime.load_ndi", lambda: found(ndi))
-    monkeypatch.setattr("sdstream.sinks.loopback.choose", lambda wanted: found(camera))
+    monkeypatch.setattr("sdstream.system.ndi_runtime.load_ndi", Mock(side_effect=ndi))
+    monkeypatch.setattr("sdstream.sinks.loopback.choose", Mock(side_effect=camera))
     config = demo._config(Path('a "show".mkv'), {"SDSTREAM_DEMO_KEY": "k3y-of-a-show", "SDSTREAM_DEMO_PORT": "1936"})
     assert [sink.kind for sink in config.sinks] == kinds
 

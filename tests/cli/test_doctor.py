@@ -11,7 +11,7 @@ from sdstream.engine import checks
 from sdstream.sinks import cameras
 from sdstream.sources.rtmp_server import port_check
 from sdstream.system import fresh_python
-from tests.cli.conftest import Sdstream
+from tests.cli.command_line import Sdstream
 
 THINGS = ["python", "av", "rtmp port", "ndi", "diffusion", "openvino", "gpu", "virtualcam", "shared memory", "disk"]
 

@@ -1,4 +1,4 @@
-"""Each table has a row for each kind of setting, and what a row names is there."""
+"""Each table has a row for each kind of setting, and the names in a row lead to code."""
 
 import inspect
 import sys
@@ -50,7 +50,7 @@ def test_every_settings_class_has_one_row(family: str, union: object):
 
 
 @pytest.mark.parametrize("name", sorted({kind.opener for kind in KINDS} | {kind.listing for kind in KINDS} - {""}))
-def test_what_a_row_names_is_there(name: str):
+def test_the_name_in_a_row_leads_to_a_callable(name: str):
     assert callable(resolve(name))
 
 

@@ -1,4 +1,4 @@
-"""`sinks` and `probe` tell what is really there."""
+"""`sinks` lists every kind of sink, and `probe` tells size, rate and codec of a source."""
 
 import json
 from fractions import Fraction
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sdstream.cli.probe import _guess
-from tests.cli.conftest import Sdstream
+from tests.cli.command_line import Sdstream
 
 
 def test_sinks_names_every_kind_with_settings_that_can_be_copied(sdstream: Sdstream):

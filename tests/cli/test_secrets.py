@@ -1,4 +1,4 @@
-"""A stream key does not get into what a run prints, logs or shows in the list of processes."""
+"""A stream key is neither printed nor logged, and is not in the list of processes."""
 
 import os
 import socket

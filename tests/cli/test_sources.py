@@ -1,4 +1,4 @@
-"""`sdstream sources` sees a sender on the network, and prints what reaches it."""
+"""`sdstream sources` sees a sender on the network, and prints the settings for that sender."""
 
 import json
 import subprocess
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Sdstream
-from tests.parts import network
+from tests.cli.command_line import Sdstream
+from tests.harness import network, programs
+from tests.harness.requirements import need
 
 SENDER = (
     "{version: 1, canvas: {width: 64, height: 48, fps: 10}, source: {kind: testsrc}, "
@@ -20,19 +21,15 @@ SDSTREAM = (sys.executable, "-m", "sdstream")
 @pytest.mark.ndi
 @pytest.mark.slow
 def test_an_ndi_sender_is_listed_with_settings_that_reach_it(tmp_path: Path):
-    if reason := network.missing():
-        pytest.skip(reason)
+    need(network.missing())
     pytest.importorskip("NDIlib")
     file = tmp_path / "sender.yaml"
     file.write_text(SENDER)
     with network.private_network() as place:
         command = place.command(*SDSTREAM, "run", str(file), "--quiet")
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as sender:
-            try:
-                found = look(place)
-                probed = ask(place, "probe", f"ndi:{found['address']}", "--for", "4", "--json")
-            finally:
-                sender.terminate()
+        with programs.running(command, tmp_path / "sender.log"):
+            found = look(place)
+            probed = ask(place, "probe", f"ndi:{found['address']}", "--for", "4", "--json")
     assert found["label"].endswith("(hello)")
     assert found["settings"] == {"kind": "ndi", "name": found["label"]}
     assert probed["size"] == "64x48"

@@ -9,7 +9,7 @@ import pytest
 
 from sdstream import __version__
 from sdstream.errors import Bug, ConfigError, Forbidden, Lost, SdstreamError, Unavailable
-from tests.cli.conftest import Sdstream
+from tests.cli.command_line import Sdstream
 
 GOOD = "version: 1\nsource: {kind: testsrc}\nengine: {kind: passthrough}\nsinks: [{kind: discard}]\n"
 HEAVY = ("torch", "av", "numpy", "pydantic", "structlog", "cv2", "diffusers", "starlette", "psutil", "NDIlib", "rich")

@@ -1,3 +1,5 @@
+"""The arrival of a published clip: sound follows its picture closely."""
+
 from sdstream.bench.constants import arrival
 
 

@@ -12,7 +12,7 @@ from sdstream.clip import CLIP
 from sdstream.clip.footage import write_scaled
 from sdstream.clip.publisher import publisher, stream
 from sdstream.log import LogChoice
-from tests.parts.show import KEY, Show, free_port
+from tests.harness.pipeline_run import KEY, PipelineRun, free_port
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_it_comes_at_the_size_and_rate_asked_for_at_its_own_speed_with_its_sound(small: Path):
+def test_a_clip_comes_at_the_requested_size_and_rate_at_its_own_speed_with_its_sound(small: Path):
     with av.open(str(CLIP)) as clip, av.open(str(small)) as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         assert (video.width, video.height, video.average_rate) == (320, 180, 30)
@@ -34,7 +34,7 @@ def test_it_comes_at_the_size_and_rate_asked_for_at_its_own_speed_with_its_sound
     assert len({picture.tobytes() for picture in pictures}) > 0.6 * len(pictures)
 
 
-def test_it_has_a_key_frame_every_two_seconds_and_says_its_colours(small: Path):
+def test_a_clip_has_a_key_frame_every_two_seconds_and_says_its_colours(small: Path):
     with av.open(str(small)) as container:
         video = container.streams.video[0]
         codec = video.codec_context
@@ -58,17 +58,17 @@ class Clock:
             raise av.FFmpegError(32, "the connection ends")
 
 
-def test_the_clip_goes_round_without_a_gap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+@pytest.mark.parametrize(("kind", "longest"), [("video", 0.040), ("audio", 0.022)])
+def test_the_clip_goes_round_without_a_gap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, longest: float):
     monkeypatch.setattr("sdstream.clip.publisher.time", Clock(35.0))
     with pytest.raises(av.FFmpegError, match="the connection ends"):
         stream(CLIP, str(tmp_path / "sent.flv"))
     with av.open(str(tmp_path / "sent.flv")) as sent:
         packets = [(p.stream.type, float(p.dts * p.time_base)) for p in sent.demux() if p.dts is not None]
-    for kind, longest in (("video", 0.040), ("audio", 0.022)):
-        times = [at for its_kind, at in packets if its_kind == kind]
-        steps = [after - before for before, after in pairwise(times)]
-        assert times[-1] > 34.5
-        assert 0 < min(steps) <= max(steps) <= longest + 1e-6
+    times = [at for its_kind, at in packets if its_kind == kind]
+    steps = [after - before for before, after in pairwise(times)]
+    assert times[-1] > 34.5
+    assert 0 < min(steps) <= max(steps) <= longest + 1e-6
 
 
 def first_seconds(file: Path, seconds: float, target: Path) -> Path:
@@ -82,14 +82,14 @@ def first_seconds(file: Path, seconds: float, target: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_it_is_streamed_again_and_again_in_one_connection_to_whoever_comes_later(small: Path, tmp_path: Path):
+def test_a_clip_is_streamed_in_a_loop_over_one_connection_to_a_late_reader(small: Path, tmp_path: Path):
     small = first_seconds(small, 2.0, tmp_path / "short.mp4")
     port = free_port()
     source = {"kind": "rtmp", "listen": f"127.0.0.1:{port}", "key": KEY}
     with publisher(small, f"rtmp://127.0.0.1:{port}/live/{KEY}", LogChoice("error")):
         (child,) = [psutil.Process(p.pid) for p in multiprocessing.active_children() if p.name == "publisher"]
         assert KEY not in str(child.cmdline())
-        with Show(source, {"kind": "discard"}) as show:
+        with PipelineRun(source, {"kind": "discard"}) as show:
             show.wait(lambda report: report.source.frames > 135, 20)  # the file has 60
             report = show.report
     assert report.source.reopens == 0

@@ -1,4 +1,4 @@
-"""What is written from the settings is current, and what it says holds."""
+"""The pages that are written from the settings are current and true."""
 
 import json
 from pathlib import Path

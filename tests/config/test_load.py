@@ -6,21 +6,7 @@ import pytest
 
 from sdstream.config.load import MAX_SHOWN, load, loads
 from sdstream.errors import ConfigError
-
-GOOD = """\
-version: 1
-source: {kind: testsrc}
-engine: {kind: passthrough}
-sinks:
-  - {kind: discard}
-"""
-
-
-def mistakes(text: str, *overrides: str, environment: dict[str, str] | None = None) -> list[str]:
-    """Return the lines of the error that `text` gives."""
-    with pytest.raises(ConfigError) as caught:
-        loads(text, "f", overrides, environment or {})
-    return str(caught.value).splitlines()
+from tests.config.configuration_text import GOOD, mistakes
 
 
 def test_a_good_file_gives_its_values_and_the_defaults_of_the_rest():
@@ -28,7 +14,7 @@ def test_a_good_file_gives_its_values_and_the_defaults_of_the_rest():
     assert (config.canvas.fps, config.canvas.width, config.sinks[0].kind) == (29.97, 1280, "discard")
 
 
-def test_all_mistakes_come_at_once_each_at_its_own_place_in_order():
+def test_mistakes_come_all_at_once_with_their_places_in_order():
     text = "version: 1\nsource: {kind: testsrc}\ncanvas: {width: 1281, fps: x}\nsinks:\n  - {kind: discard, n: 1}\n"
     positions = [line.split(": ")[:2] for line in mistakes(text)]
     assert positions == [["f:3:17", "canvas.width"], ["f:3:28", "canvas.fps"], ["f:5:21", "sinks.0.n"]]

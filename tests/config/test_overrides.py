@@ -1,10 +1,13 @@
 """`--set` overrides any key; secrets, and nothing else, may come from the environment."""
 
+from functools import reduce
+from operator import getitem
+
 import pytest
 
 from sdstream.config.document import effective_yaml
 from sdstream.config.load import loads
-from tests.config.test_load import GOOD, mistakes
+from tests.config.configuration_text import GOOD, mistakes
 
 KEYED = """\
 version: 1
@@ -28,10 +31,7 @@ sinks:
     ],
 )
 def test_an_override_sets_one_value(override: str, path: tuple[str | int, ...], value: object):
-    found: object = loads(GOOD, "f", [override], {}).model_dump()
-    for part in path:
-        found = found[part]
-    assert found == value
+    assert reduce(getitem, path, loads(GOOD, "f", [override], {}).model_dump()) == value
 
 
 @pytest.mark.parametrize(

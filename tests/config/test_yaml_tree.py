@@ -72,7 +72,7 @@ def test_plain_scalars_follow_the_core_schema(text: str, value: object):
         ("a: b: c", "write a value with"),
     ],
 )
-def test_what_is_refused_is_named_with_its_place(text: str, said: str):
+def test_a_refused_node_is_named_with_its_place(text: str, said: str):
     with pytest.raises(YamlError) as caught:
         parse(text, "f")
     assert said in str(caught.value.mistake)
@@ -102,7 +102,7 @@ _VALUES = st.recursive(
 
 
 @given(_VALUES)
-def test_what_another_writer_wrote_is_read_as_it_was(value: object):
+def test_yaml_of_another_writer_is_read_as_it_was_written(value: object):
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.allow_unicode = False
@@ -126,6 +126,6 @@ def test_any_value_anywhere_is_either_taken_or_a_config_error(path: str, value: 
 
 
 @pytest.mark.parametrize("text", ["a: {b: 1\n", "a: [1,\n", 'a: "b\n', "a: {\n\n"])
-def test_what_is_not_closed_at_the_end_is_a_mistake_and_not_a_bug(text: str):
+def test_a_bracket_or_quote_that_stays_open_is_a_mistake_and_not_a_bug(text: str):
     with pytest.raises(YamlError, match="not YAML"):
         parse(text, "show.yaml")

@@ -7,29 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.engine.playing import Clock, PixelEngine
+from tests.engine.tiny_model_fixtures import one_thread, tiny_model
 
+if TYPE_CHECKING:
+    from tests.engine.pixel_engine import Clock, PixelEngine
+
+__all__ = ["clock", "engine", "one_thread", "tiny_model", "tiny_v_model", "tiny_xl_model"]
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that asks the hub is wrong, and must fail at once
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Run the tiny models on one thread: a second one has nothing to do but wait, for long on a busy machine."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.engine.tiny_model import make_tiny_model
-
-    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="session")
@@ -48,14 +33,14 @@ def tiny_xl_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def clock() -> "Clock":
-    from tests.engine.playing import Clock
+    from tests.engine.pixel_engine import Clock
 
     return Clock()
 
 
 @pytest.fixture
 def engine(tiny_model: Path, clock: "Clock") -> "Iterator[PixelEngine]":
-    from tests.engine.playing import PixelEngine, settings
+    from tests.engine.pixel_engine import PixelEngine, settings
 
     with PixelEngine(settings(tiny_model), clock) as opened:
         yield opened

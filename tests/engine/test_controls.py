@@ -70,7 +70,7 @@ def test_controls_survive_json():
         {"promt": "typo"},
     ],
 )
-def test_what_makes_no_sense_is_refused(change):
+def test_controls_without_sense_are_refused(change):
     with pytest.raises(ValidationError):
         Controls.model_validate(change)
 

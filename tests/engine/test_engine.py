@@ -12,38 +12,52 @@ from sdstream.controls import Controls
 from sdstream.engine import Outcome
 from sdstream.engine.autoencoder import Autoencoder, to_pixels
 from sdstream.errors import Bug, Unavailable
+from sdstream.frame import Pixels
 from sdstream.scaling import fit
-from tests.engine.playing import ALWAYS, PixelEngine, alone, assert_alike, picture, settings
+from tests.engine.pixel_engine import (
+    ALWAYS,
+    Clock,
+    PixelEngine,
+    alone,
+    assert_alike,
+    assert_each_alike,
+    feed,
+    picture,
+    settings,
+)
+
+
+def shown_at(engine: PixelEngine, clock: Clock, now: float, controls: Controls) -> Pixels | None:
+    """Give the engine a picture at the time `now`."""
+    clock.now = now
+    return engine(picture(0), controls)
 
 
 @pytest.mark.parametrize("steps", [(30,), (32, 45), (5, 20, 30, 40)])
-def test_each_picture_comes_out_n_minus_one_calls_later(engine, tiny_model, steps):
+def test_a_picture_comes_out_n_minus_one_calls_later(engine, tiny_model, steps):
     controls = Controls(steps=steps, **ALWAYS)
     late = len(steps) - 1
-    pictures = []
-    for k in range(late + 3):
-        pictures.append(engine(picture(k), controls))
-        assert engine.outcome is (Outcome.FILLING if k < late else Outcome.RENDERED)
-    assert pictures[:late] == [None] * late
+    given = [picture(k) for k in range(late + 3)]
+    pictures, outcomes = zip(*((engine(pixels, controls), engine.outcome) for pixels in given), strict=True)
+    assert outcomes == (Outcome.FILLING,) * late + (Outcome.RENDERED,) * 3
+    assert pictures[:late] == (None,) * late
     assert engine.age == late
-    pictures += engine.flush()
-    for k in range(late + 3):
-        assert_alike(pictures[late + k], alone(tiny_model, picture(k), controls))
+    assert_each_alike([*pictures[late:], *engine.flush()], [alone(tiny_model, pixels, controls) for pixels in given])
 
 
-def test_a_picture_of_any_size_is_taken_and_the_engines_size_comes_out(engine):
-    controls = Controls(steps=(30,), **ALWAYS)
-    for size in ((64, 64), (720, 1280), (33, 17), (1, 1)):
-        result = engine(picture(0, size), controls)
-        assert result.shape == (64, 64, 3)
-        assert result.dtype == np.uint8
-        assert result.flags.c_contiguous
+@pytest.mark.parametrize("size", [(64, 64), (720, 1280), (33, 17), (1, 1)])
+def test_a_picture_of_any_size_is_taken_and_the_engines_size_comes_out(engine, size):
+    result = engine(picture(0, size), Controls(steps=(30,), **ALWAYS))
+    assert result.shape == (64, 64, 3)
+    assert result.dtype == np.uint8
+    assert result.flags.c_contiguous
 
 
-def test_width_and_height_are_not_swapped(tiny_model, tiny_xl_model):
-    for folder in (tiny_model, tiny_xl_model):
-        with PixelEngine(settings(folder).model_copy(update={"width": 96})) as engine:
-            assert engine(picture(0, (720, 1280)), Controls(steps=(30,))).shape == (64, 96, 3)
+@pytest.mark.parametrize("model", ["tiny_model", "tiny_xl_model"])
+def test_width_and_height_are_not_swapped(request, model):
+    wide = settings(request.getfixturevalue(model)).model_copy(update={"width": 96})
+    with PixelEngine(wide) as engine:
+        assert engine(picture(0, (720, 1280)), Controls(steps=(30,))).shape == (64, 96, 3)
 
 
 def test_pictures_handed_out_never_change(engine):
@@ -56,15 +70,10 @@ def test_pictures_handed_out_never_change(engine):
 
 def test_the_last_change_before_a_still_picture_is_shown_and_then_the_engine_rests(engine, tiny_model):
     controls = Controls(steps=(10, 20, 30, 40))
-    for k in range(6):
-        engine(picture(k), controls)
-    shown, outcomes = None, []
-    for _ in range(8):
-        result = engine(picture(5), controls)
-        outcomes.append(engine.outcome)
-        shown = shown if result is None else result
-    assert outcomes == [Outcome.RENDERED] * 3 + [Outcome.SKIPPED] * 5
-    assert_alike(shown, alone(tiny_model, picture(5), controls))
+    feed(engine, map(picture, range(6)), controls)
+    pictures, outcomes = zip(*((engine(picture(5), controls), engine.outcome) for _ in range(8)), strict=True)
+    assert outcomes == (Outcome.RENDERED,) * 3 + (Outcome.SKIPPED,) * 5
+    assert_alike([pixels for pixels in pictures if pixels is not None][-1], alone(tiny_model, picture(5), controls))
     rows = engine.rows
     engine(picture(5), controls)
     assert engine.rows == rows
@@ -74,16 +83,14 @@ def test_the_last_change_before_a_still_picture_is_shown_and_then_the_engine_res
     "more", [{}, {"seed": ({"seed": 1}, {"seed": 2})}, {"prompt": ({"text": "oil"}, {"text": "ink"}), "blend": "slerp"}]
 )
 def test_a_still_clip_costs_less_than_half_the_unet_rows(engine, more):
-    for _ in range(44):
-        engine(picture(1), Controls(steps=(32, 45), **more))
+    feed(engine, [picture(1)] * 44, Controls(steps=(32, 45), **more))
     assert engine.rows * 2.39 <= 44 * 2
 
 
 def test_a_new_prompt_is_rendered_though_the_picture_is_still(engine, tiny_model):
     old, new = Controls(steps=(32, 45), prompt="oil"), Controls(steps=(32, 45), prompt="ink")
-    for _ in range(5):
-        engine(picture(1), old)
-    results = [engine(picture(1), new) for _ in range(2)]
+    feed(engine, [picture(1)] * 5, old)
+    results = feed(engine, [picture(1)] * 2, new)
     assert_alike(results[-1], alone(tiny_model, picture(1), new))
 
 
@@ -96,8 +103,7 @@ def test_an_auto_side_follows_the_shape_of_the_canvas_and_the_log_says_so(tiny_m
 
 def test_a_frame_carries_its_own_times_and_its_own_camera_picture(engine):
     controls = Controls(steps=(10, 25, 40), **ALWAYS)
-    for k in range(4):
-        engine(picture(k), controls)
+    feed(engine, map(picture, range(4)), controls)
     restyled = engine.last
     assert (restyled.seq, restyled.pts) == (2, 2 / 30)
     assert np.array_equal(restyled.camera, picture(1))
@@ -106,19 +112,19 @@ def test_a_frame_carries_its_own_times_and_its_own_camera_picture(engine):
 
 def test_a_frame_tells_the_prompt_that_was_due_when_it_entered(engine, clock):
     controls = Controls(prompt="oil", cues=({"at": 1, "prompt": "ink", "transition": 2},), steps=(30,), **ALWAYS)
-    told = []
-    for now in (0.0, 1.0, 2.0, 4.0):
-        clock.now = now
-        engine(picture(0), controls)
-        told.append((engine.last.due.prompt, engine.last.due.fade))
+
+    def due_at(now: float) -> tuple[object, float | None]:
+        shown_at(engine, clock, now, controls)
+        return engine.last.due.prompt, engine.last.due.fade
+
+    told = [due_at(now) for now in (0.0, 1.0, 2.0, 4.0)]
     assert told == [("oil", None), ("ink", 0.0), ("ink", 0.5), ("ink", None)]
 
 
-def test_each_frame_keeps_the_controls_that_it_entered_with(engine, tiny_model):
+def test_a_frame_keeps_the_controls_of_its_entry(engine, tiny_model):
     shows = [Controls(prompt=f"look {k}", seed=k, steps=(10, 25, 40), **ALWAYS) for k in range(5)]
     pictures = [engine(picture(k), controls) for k, controls in enumerate(shows)] + engine.flush()
-    for k, controls in enumerate(shows):
-        assert_alike(pictures[k + 2], alone(tiny_model, picture(k), controls))
+    assert_each_alike(pictures[2:], [alone(tiny_model, picture(k), controls) for k, controls in enumerate(shows)])
 
 
 def test_frames_in_flight_are_drained_when_the_number_of_steps_changes(engine, tiny_model):
@@ -138,9 +144,8 @@ def test_a_prompt_fades_in_over_its_transition(engine, clock):
         Controls(prompt="ink", steps=(30,), transition=2, **ALWAYS),
     )
     start = engine(picture(0), oil).astype(int)
-    distances = []
-    for clock.now in (0.0, 0.5, 1.0, 1.5, 2.0, 9.0):
-        distances.append(int(np.abs(engine(picture(0), ink).astype(int) - start).sum()))
+    shown = [shown_at(engine, clock, now, ink) for now in (0.0, 0.5, 1.0, 1.5, 2.0, 9.0)]
+    distances = [int(np.abs(pixels.astype(int) - start).sum()) for pixels in shown]
     assert distances[0] == 0
     assert distances == sorted(distances)
     assert distances[-2] == distances[-1] > 0
@@ -150,8 +155,8 @@ def test_cues_change_the_prompt_by_themselves_and_start_again(engine, clock, tin
     controls = Controls(prompt="oil", steps=(30,), cues=({"at": 2, "prompt": "ink"},), cues_loop=4, **ALWAYS)
     oil, ink = (alone(tiny_model, picture(0), Controls(prompt=text, steps=(30,))) for text in ("oil", "ink"))
     assert not np.array_equal(oil, ink)
-    for clock.now, expected in ((0.0, oil), (1.9, oil), (2.0, ink), (3.9, ink), (4.1, oil), (6.0, ink)):
-        assert_alike(engine(picture(0), controls), expected)
+    shown = [shown_at(engine, clock, now, controls) for now in (0.0, 1.9, 2.0, 3.9, 4.1, 6.0)]
+    assert_each_alike(shown, [oil, oil, ink, ink, oil, ink])
 
 
 def test_other_controls_may_change_without_starting_the_cues_anew(engine, clock, tiny_model):
@@ -195,8 +200,7 @@ def test_controls_that_cannot_be_had_end_the_start_but_not_the_show(engine):
 
 def test_a_reset_starts_clean(engine):
     controls = Controls(steps=(32, 45))
-    for k in range(4):
-        engine(picture(k), controls)
+    feed(engine, map(picture, range(4)), controls)
     engine.reset()
     assert engine(picture(3), controls) is None
     assert engine.outcome is Outcome.FILLING
@@ -264,13 +268,11 @@ def test_warming_up_leaves_no_trace(engine, clock, tiny_model):
 @pytest.mark.parametrize("name", ["tiny_model", "tiny_v_model", "tiny_xl_model"])
 def test_every_kind_of_model_runs_in_half_precision_too(request, name, dtype):
     folder = request.getfixturevalue(name)
+    half, full = PixelEngine(settings(folder, dtype=dtype)), PixelEngine(settings(folder))
     controls = Controls(steps=(10, 30), guidance={"mode": "onetime_negative"}, cross_frame_attention=True, **ALWAYS)
-    pictures = []
-    for chosen in (settings(folder, dtype=dtype), settings(folder)):
-        with PixelEngine(chosen) as engine:
-            engine(picture(0), controls)
-            pictures.append(engine(picture(1), controls).astype(int))
-    assert np.abs(pictures[0] - pictures[1]).mean() < 6  # of 255; the tiny model magnifies what it rounds
+    with half, full:
+        rounded, exact = (feed(engine, map(picture, range(2)), controls)[1].astype(int) for engine in (half, full))
+    assert np.abs(rounded - exact).mean() < 6  # of 255; the tiny model magnifies what it rounds
 
 
 @pytest.mark.parametrize("size", [(720, 1280), (1080, 1920), (201, 333), (1000, 64)])

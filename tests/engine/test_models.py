@@ -90,7 +90,7 @@ def test_a_text_encoder_of_another_model_is_refused(broken, tiny_xl_model):
     assert "text_encoder_2" in refusal(broken)
 
 
-def test_what_a_model_is_called_does_not_matter(tiny_model, tmp_path):
+def test_the_name_of_a_model_does_not_matter(tiny_model, tmp_path):
     copy = shutil.copytree(tiny_model, tmp_path / "sdxl-turbo-lcm-v-prediction")
     models = [load(DiffusionSettings(model=str(folder), device="cpu")) for folder in (tiny_model, copy)]
     assert models[0].table == models[1].table

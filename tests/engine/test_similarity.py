@@ -146,14 +146,16 @@ def test_the_live_filter_skips_as_often_as_equation_nine_says():
     assert skips / 2000 == pytest.approx(skip_probability(s, 0.98), abs=0.04)
 
 
+def decisions(frames: list[np.ndarray], seed: int) -> list[bool]:
+    keeper = SimilarityFilter(random.Random(seed))
+    return [keeper.skips(frame, Similarity()) for frame in frames]
+
+
 def test_the_same_dice_give_the_same_decisions():
     frames = [scene(k % 25) for k in range(200)]
-    runs = []
-    for _ in range(2):
-        keeper = SimilarityFilter(random.Random(3))
-        runs.append([keeper.skips(frame, Similarity()) for frame in frames])
-    assert runs[0] == runs[1]
-    assert 0 < sum(runs[0]) < 200
+    first, second = decisions(frames, seed=3), decisions(frames, seed=3)
+    assert first == second
+    assert 0 < sum(first) < 200
 
 
 def test_off_never_skips_and_a_fresh_recipe_is_always_rendered():

@@ -1,6 +1,7 @@
 """A tiny random model in diffusers layout, made in under two seconds: the real loading path without weights."""
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
@@ -48,6 +49,18 @@ def make_tiny_model(
     LCMScheduler(prediction_type=prediction).save_pretrained(folder / "scheduler")
     index = {"_class_name": "StableDiffusionXLPipeline" if xl else "StableDiffusionPipeline"}
     (folder / "model_index.json").write_text(json.dumps(index))
+    return folder
+
+
+def with_full_autoencoder(folder: Path) -> Path:
+    """Replace the small autoencoder of `folder` by a random full autoencoder; return the folder."""
+    from diffusers import AutoencoderKL
+
+    torch.manual_seed(1)
+    shutil.rmtree(folder / "vae")
+    sizes = {"block_out_channels": (8, 16, 16, 16), "norm_num_groups": 4, "layers_per_block": 2}
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
+    AutoencoderKL(**sizes, **blocks).save_pretrained(folder / "vae")
     return folder
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.parts.bystander import Bystander
-from tests.parts.wait import until
+from tests.harness.standstill_watch import StandstillWatch
+from tests.harness.wait import until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
@@ -28,14 +28,10 @@ engine: {kind: passthrough}
 sinks: [{kind: discard}, {kind: discard}]
 """
 
-HEEDING = (
-    "import os, signal, sys; [signal.signal(s, signal.SIG_DFL) for s in (signal.SIGHUP, signal.SIGINT)];"
-    "os.execvp(sys.argv[1], sys.argv[1:])"
+OWN_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 )
-"""Heeds the signals that whoever runs the tests may ignore, as nohup and background jobs do, and their children."""
-
-OWN_TERMINAL = f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {HEEDING}"
-"""Makes standard input the terminal that this session is controlled by, too."""
+"""Makes standard input the controlling terminal of a session, and runs the command behind it."""
 
 
 @pytest.fixture
@@ -46,7 +42,7 @@ def daemon(tmp_path: Path) -> Iterator[Start]:
     def start(text: str, *options: str, before: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
         path, log = tmp_path / "run.yaml", tmp_path / "log"
         path.write_text(text)
-        command = [sys.executable, "-c", HEEDING, *before, sys.executable, "-m", "sdstream", "run", str(path), *options]
+        command = [*before, sys.executable, "-m", "sdstream", "run", str(path), *options]
         with log.open("w") as err:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True, start_new_session=True)
         started.append(process)
@@ -80,7 +76,7 @@ def assert_nothing_left(processes: list[psutil.Process]) -> None:
 def test_a_signal_ends_it_within_three_seconds_and_leaves_nothing(tmp_path: Path, number: int, daemon: Start) -> None:
     shm = "/dev/shm"
     before = set(os.listdir(shm)) if os.path.isdir(shm) else set()
-    with Bystander() as machine:
+    with StandstillWatch() as machine:
         process = daemon(GOOD, "--json")
         until_on_air(tmp_path)
         excused = machine.excused(30)
@@ -132,7 +128,7 @@ def test_a_kill_of_the_supervisor_leaves_nothing(tmp_path: Path, daemon: Start) 
     assert_nothing_left(children)
 
 
-def test_it_ends_by_itself_when_its_time_is_over(tmp_path: Path, daemon: Start) -> None:
+def test_the_daemon_ends_by_itself_when_its_time_is_over(tmp_path: Path, daemon: Start) -> None:
     process = daemon(GOOD, "--for", "5")
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 0, (tmp_path / "log").read_text()

@@ -1,4 +1,4 @@
-"""A server or an NDI sender of somebody else's stops, stalls or moves: the daemon's healthy sinks go on."""
+"""A foreign server or NDI sender stops, stalls or moves: the healthy sinks of the daemon go on."""
 
 import signal
 from collections.abc import Iterator
@@ -8,12 +8,13 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.parts import ndi, network, nginx_rtmp
-from tests.parts.bystander import Bystander
-from tests.parts.daemon import Daemon
-from tests.parts.network import Network
-from tests.parts.wait import until
-from tests.sinks.processes import sender
+from tests.harness import ndi, network, nginx_rtmp
+from tests.harness.daemon import Daemon
+from tests.harness.network import Network
+from tests.harness.requirements import need
+from tests.harness.standstill_watch import StandstillWatch
+from tests.harness.wait import until
+from tests.sinks.sink_process import sender
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 KEY = "k3y-of-a-test"
@@ -21,8 +22,7 @@ KEY = "k3y-of-a-test"
 
 @pytest.fixture
 def private() -> Iterator[Network]:
-    if reason := network.missing():
-        pytest.skip(reason)
+    need(network.missing())
     with network.private_network() as made:
         yield made
 
@@ -38,22 +38,21 @@ def config(source: dict[str, Any], *sinks: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def machine() -> Iterator[Bystander]:
-    with Bystander() as watching:
+def machine() -> Iterator[StandstillWatch]:
+    with StandstillWatch() as watching:
         yield watching
 
 
-def assert_healthy(sink: dict[str, Any], machine: Bystander) -> None:
+def assert_healthy(sink: dict[str, Any], machine: StandstillWatch) -> None:
     assert sink["due"] > 30
     assert sink["sent"] >= 0.99 * (sink["due"] - machine.excused(30))
 
 
 @pytest.mark.rtmp
 def test_a_stalled_server_of_one_output_harms_no_other_and_is_published_to_again(
-    private: Network, machine: Bystander, tmp_path: Path
+    private: Network, machine: StandstillWatch, tmp_path: Path
 ) -> None:
-    if reason := nginx_rtmp.missing():
-        pytest.skip(reason)
+    need(nginx_rtmp.missing())
     with nginx_rtmp.rtmp_server(tmp_path, KEY, private) as server:
         output = {"kind": "ffmpeg", "url": f"{server.keyed}/{KEY}", "bitrate": "20M", "timeout": 2.0}
         daemon = Daemon(tmp_path, config({"kind": "testsrc"}, output), private, "--json")
@@ -79,10 +78,9 @@ def test_a_stalled_server_of_one_output_harms_no_other_and_is_published_to_again
 
 @pytest.mark.ndi
 def test_an_ndi_source_that_comes_back_on_another_port_is_found_again(
-    private: Network, machine: Bystander, tmp_path: Path
+    private: Network, machine: StandstillWatch, tmp_path: Path
 ) -> None:
-    if reason := ndi.missing():
-        pytest.skip(reason)
+    need(ndi.missing())
     source = {"kind": "ndi", "name": "sdstream away", "extra_ips": ["127.0.0.1"]}
     daemon = Daemon(tmp_path, config(source), private, "--json")
     with daemon:
@@ -102,10 +100,9 @@ def test_an_ndi_source_that_comes_back_on_another_port_is_found_again(
 
 @pytest.mark.ndi
 def test_an_ndi_source_that_is_frozen_is_a_stall_and_goes_on_when_it_wakes(
-    private: Network, machine: Bystander, tmp_path: Path
+    private: Network, machine: StandstillWatch, tmp_path: Path
 ) -> None:
-    if reason := ndi.missing():
-        pytest.skip(reason)
+    need(ndi.missing())
     daemon = Daemon(tmp_path, config({"kind": "ndi", "url": "127.0.0.1:5961"}), private, "--json")
     with sender(private, 120.0, kind="ndi", name="sdstream frozen") as sending, daemon:
         until(lambda: daemon.says("source is live"), 30, "it is live")

@@ -1,4 +1,4 @@
-"""Whatever an RTMP publisher, or a stranger on its port, does: every sink goes on sending what is due."""
+"""Every sink goes on at its rate, whatever an RTMP publisher or a stranger does."""
 
 import contextlib
 import os
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pytest
 
 from sdstream.supervisor.report import Report, SinkReport
-from tests.parts.publisher import Publisher
-from tests.parts.show import KEY, Show, free_port, share_since
+from tests.harness.pipeline_run import KEY, PipelineRun, free_port, share_since
+from tests.harness.publisher import Publisher
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.fault, pytest.mark.slow]
 class OnAir:
     """A show that listens for a publisher."""
 
-    show: Show
+    show: PipelineRun
     port: int
 
     def publisher(self, *options: str, key: str = KEY) -> Publisher:
@@ -31,7 +31,7 @@ class OnAir:
 @pytest.fixture
 def on_air() -> Iterator[OnAir]:
     port = free_port()
-    with Show({"kind": "rtmp", "listen": f"127.0.0.1:{port}", "key": KEY, "stall": 1.0}) as show:
+    with PipelineRun({"kind": "rtmp", "listen": f"127.0.0.1:{port}", "key": KEY, "stall": 1.0}) as show:
         before = show.showing("slate").sinks[0]
         yield OnAir(show, port)
         assert_all_sent(before, show.sink())
@@ -124,11 +124,11 @@ def test_strangers_on_the_port_do_not_keep_a_publisher_out(on_air: OnAir) -> Non
 
 
 def test_idle_strangers_do_not_keep_a_publisher_out(on_air: OnAir) -> None:
-    idle = [socket.create_connection(("127.0.0.1", on_air.port), 2) for _ in range(100)]
-    with on_air.publisher():
-        on_air.show.showing("live")
-    for stranger in idle:
-        stranger.close()
+    with contextlib.ExitStack() as strangers:
+        for _ in range(100):
+            strangers.enter_context(socket.create_connection(("127.0.0.1", on_air.port), 2))
+        with on_air.publisher():
+            on_air.show.showing("live")
 
 
 def test_a_wrong_key_stays_outside_and_is_not_logged(on_air: OnAir, capfd: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +154,7 @@ def test_with_takeover_the_second_publisher_is_the_one(on_air: OnAir) -> None:
     """Its own show: the policy is fixed for a run."""
     port = free_port()
     source = {"kind": "rtmp", "listen": f"127.0.0.1:{port}", "key": KEY, "second_publisher": "takeover"}
-    with Show(source) as show:
+    with PipelineRun(source) as show:
         url = f"rtmp://127.0.0.1:{port}/live/{KEY}"
         with Publisher(url) as first:
             show.showing("live")

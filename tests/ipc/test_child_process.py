@@ -1,3 +1,5 @@
+"""A child process: arguments, exit status, signals, and its end with its parent."""
+
 import multiprocessing
 import os
 import signal
@@ -9,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 import pytest
 
 from sdstream.ipc.child_process import ChildProcess
+from tests.harness.wait import until
 
 
 def sleep() -> None:
@@ -85,7 +88,4 @@ def test_a_child_dies_with_its_parent() -> None:
         child = int(parent.stdout.readline())
         time.sleep(1.0)
         parent.kill()
-    deadline = time.monotonic() + 5
-    while alive(child) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not alive(child)
+    until(lambda: not alive(child), 5, "the child dies", every=0.01)

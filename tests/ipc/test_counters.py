@@ -1,3 +1,5 @@
+"""Counters and histograms in shared memory."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -49,7 +49,7 @@ def test_a_writer_that_was_killed_at_work_is_followed_by_one_that_is_read() -> N
     assert version > 1
 
 
-def test_another_process_s_texts_are_never_torn() -> None:
+def test_texts_of_another_process_are_never_torn() -> None:
     cell = LiveText(4096, "[0]")
     writer = SPAWN.Process(target=write_for_ever, args=(cell,), daemon=True)
     writer.start()

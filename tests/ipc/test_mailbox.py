@@ -1,3 +1,5 @@
+"""The mailbox: the newest picture wins, no picture is torn, and a killed process stops no other process."""
+
 import json
 import multiprocessing
 import os
@@ -13,7 +15,8 @@ import pytest
 from sdstream.errors import Bug
 from sdstream.frame import Frame
 from sdstream.ipc.mailbox import Mailbox
-from tests.parts.mailbox_killer import SHAPE, SIZE, picture, read_for_ever, write_for_ever
+from tests.harness.mailbox_killer import SHAPE, SIZE, picture, read_for_ever, write_for_ever
+from tests.harness.wait import until
 
 SPAWN = multiprocessing.get_context("spawn")
 ROOT = Path(__file__).parents[2]
@@ -93,14 +96,14 @@ def test_a_new_writer_goes_on_where_the_last_one_stopped(box: Mailbox) -> None:
 @pytest.mark.slow
 def test_a_thousand_random_kills_tear_no_picture_and_stop_nobody() -> None:
     """In a small process of its own, which forks its victims: a thousand interpreter starts would take minutes."""
-    command = [sys.executable, "-m", "tests.parts.mailbox_killer", "1000"]
+    command = [sys.executable, "-m", "tests.harness.mailbox_killer", "1000"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=True).stdout
     found = json.loads(told)
     assert found["torn"] == [0, 0]
     assert all(late > early for early, late in zip(found["before"], found["after"], strict=True))
 
 
-def test_the_ends_work_in_spawned_processes_and_leave_nothing_behind() -> None:
+def test_readers_and_writers_work_in_spawned_processes_and_leave_no_memory_behind() -> None:
     shm = "/dev/shm"
     before = set(os.listdir(shm)) if os.path.isdir(shm) else set()
     box, marks = Mailbox(SIZE, readers=1), RawArray("q", 2)
@@ -108,13 +111,10 @@ def test_the_ends_work_in_spawned_processes_and_leave_nothing_behind() -> None:
     reader = SPAWN.Process(target=read_for_ever, args=(box.reader(0), marks), daemon=True)
     writer.start()
     reader.start()
-    deadline = time.monotonic() + 20
-    while marks[0] < 10 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: marks[0] >= 10, 20, "ten pictures are read")
     for process in (writer, reader):
         process.kill()
         process.join()
     box.close()
-    assert marks[0] >= 10
     assert marks[1] == 0
     assert (set(os.listdir(shm)) if os.path.isdir(shm) else set()) <= before

@@ -58,5 +58,5 @@ def test_a_place_that_is_not_there_has_no_room(tmp_path: Path) -> None:
         require(1, "pictures", tmp_path / "absent")
 
 
-def test_what_is_there_is_measured(tmp_path: Path) -> None:
+def test_the_free_room_of_a_file_system_is_measured(tmp_path: Path) -> None:
     assert free_bytes(tmp_path) == pytest.approx(os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize, rel=0.1)

@@ -10,7 +10,7 @@ import pytest
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls, Guidance, Similarity, WeightedPrompt
 from sdstream.engine.weights.files import BUNDLED
-from tests.engine.playing import PixelEngine
+from tests.engine.pixel_engine import PixelEngine
 
 MINI = BUNDLED / "mini"
 LIMIT = 25 * 2**20
@@ -88,7 +88,7 @@ def test_a_lower_first_step_strays_further(engine, camera):
     assert distances == sorted(distances)
 
 
-def test_another_name_gives_the_same_look(engine, camera):
+def test_a_synonym_gives_the_same_look(engine, camera):
     starry = paint(engine, camera, "starry")
     synonym = paint(engine, camera, "my cat, in the style of van gogh")
     assert apart(synonym, starry) < 0.5 * apart(paint(engine, camera, "noir"), starry)

@@ -1,11 +1,11 @@
-"""What every test with a real OBS stands on."""
+"""The private network of every test with a real OBS."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.parts import network, obs
-from tests.parts.network import Network
+from tests.harness import network, obs
+from tests.harness.network import Network
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.parts import bars
-from tests.parts.daemon import Daemon
-from tests.parts.network import Network
-from tests.parts.obs import Obs
-from tests.parts.obs_settings import ObsSettings
-from tests.parts.recording import Recording
-from tests.parts.wait import until
+from tests.harness import bars
+from tests.harness.daemon import Daemon
+from tests.harness.network import Network
+from tests.harness.obs import Obs
+from tests.harness.obs_settings import ObsSettings
+from tests.harness.recording import Recording
+from tests.harness.wait import until
 
 pytestmark = [pytest.mark.obs, pytest.mark.slow]
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts import bars, nginx_rtmp
-from tests.parts.daemon import Daemon
-from tests.parts.network import Network
-from tests.parts.nginx_rtmp import RtmpServer
-from tests.parts.obs import Obs
-from tests.parts.obs_settings import ObsSettings
-from tests.parts.recording import Recording
-from tests.parts.wait import until
+from tests.harness import bars, nginx_rtmp
+from tests.harness.daemon import Daemon
+from tests.harness.network import Network
+from tests.harness.nginx_rtmp import RtmpServer
+from tests.harness.obs import Obs
+from tests.harness.obs_settings import ObsSettings
+from tests.harness.recording import Recording
+from tests.harness.wait import until
 
 pytestmark = [pytest.mark.obs, pytest.mark.rtmp, pytest.mark.slow]
 

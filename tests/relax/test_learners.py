@@ -1,3 +1,5 @@
+"""The learners of omega: probabilities, learning from late and absurd costs, and state on disk."""
+
 import math
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,16 @@ EVERY = pytest.mark.parametrize("make", [tsallis, reduced, binned, cheb])
 def cost_of(arm: int, context: float) -> float:
     """A valley whose floor moves with the context from the second arm to the sixth."""
     return 10.0 + 6.0 * abs(arm - (4.0 + 2.0 * context))
+
+
+def play(learner: Any, rounds: int, context: float, true_context: float) -> list[int]:
+    """Let a learner choose and learn, and return its arms; the costs are those of `true_context`."""
+    arms = []
+    for _ in range(rounds):
+        choice = learner.choose(context)
+        learner.learn(choice, cost_of(choice.arm, true_context))
+        arms.append(choice.arm)
+    return arms
 
 
 @given(st.lists(st.floats(0.0, 1e6), min_size=1, max_size=30), st.floats(1e-4, 4.0))
@@ -95,13 +107,9 @@ def test_the_loss_estimate_is_unbiased(make) -> None:
 
 @EVERY
 def test_every_learner_finds_the_cheap_arm(make) -> None:
-    learner = make(1)
-    costs = []
-    for _ in range(3000):
-        choice = learner.choose(0.25)
-        costs.append(cost_of(choice.arm, 0.0))
-        learner.learn(choice, costs[-1])
-    assert np.mean(costs[-500:]) < 0.6 * np.mean([cost_of(arm, 0.0) for arm in range(8)])
+    arms = play(make(1), 3000, 0.25, 0.0)
+    costs = [cost_of(arm, 0.0) for arm in arms[-500:]]
+    assert np.mean(costs) < 0.6 * np.mean([cost_of(arm, 0.0) for arm in range(8)])
 
 
 @EVERY
@@ -170,16 +178,10 @@ def test_an_absurd_cost_is_refused_and_changes_nothing(make, cost: float) -> Non
 @EVERY
 def test_a_restored_learner_goes_on_as_if_nothing_had_happened(make, tmp_path: Path) -> None:
     first, second = make(6), make(99)
-    for _ in range(50):
-        choice = first.choose(0.1)
-        first.learn(choice, cost_of(choice.arm, 0.1))
+    play(first, 50, 0.1, 0.1)
     states.save(tmp_path / "learner.json", "test", first.state())
     second.restore(states.load(tmp_path / "learner.json", "test"))
-    for _ in range(50):
-        ours, theirs = first.choose(-0.3), second.choose(-0.3)
-        assert ours.arm == theirs.arm
-        first.learn(ours, cost_of(ours.arm, -0.3))
-        second.learn(theirs, cost_of(theirs.arm, -0.3))
+    assert play(first, 50, -0.3, -0.3) == play(second, 50, -0.3, -0.3)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""The solvers against textbook loops, direct solutions and the papers' bounds."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,22 +14,10 @@ from sdstream.bench.relax.stopping import Stop
 from sdstream.bench.relax.wavefront import Wavefronts
 from sdstream.relax.red_black import RedBlack
 from sdstream.relax.young import optimal_omega, sor_radius, surrogate_cost
+from tests.relax.matrices import dirichlet, screened
 
 SEEDS = st.integers(0, 2**32 - 1)
 OMEGAS = st.floats(1.0, 1.9)
-
-
-def dirichlet(side: int, shift: float) -> np.ndarray:
-    line = 2.0 * np.eye(side) - np.eye(side, k=1) - np.eye(side, k=-1)
-    return np.kron(line, np.eye(side)) + np.kron(np.eye(side), line) + shift * np.eye(side * side)
-
-
-def screened(c: np.ndarray) -> np.ndarray:
-    """The dense matrix of RedBlack's system: graph Laplacian with a free border, plus c."""
-    height, width = c.shape
-    ends = [np.eye(size, k=1) + np.eye(size, k=-1) for size in (height, width)]
-    adjacent = np.kron(ends[0], np.eye(width)) + np.kron(np.eye(height), ends[1])
-    return np.diag(adjacent.sum(axis=1) + c.ravel()) - adjacent
 
 
 def sweeps_by_hand(a: np.ndarray, b: np.ndarray, omega: float, eps: float) -> int:

@@ -1,3 +1,5 @@
+"""The FFmpeg sink writes files: colours, sound, times, and failures."""
+
 import select
 import socket
 from contextlib import ExitStack
@@ -16,8 +18,8 @@ from sdstream.sinks import STAMPED_EARLY, Due, encoders
 from sdstream.sinks.context import SinkContext
 from sdstream.sinks.ffmpeg import FfmpegSink
 from sdstream.sinks.recording_file import make_recording
-from tests.parts import bars
-from tests.parts.recording import Recording
+from tests.harness import bars
+from tests.harness.recording import Recording
 
 CANVAS = Canvas(width=320, height=180, fps=30)
 KEY = "live_1_s3cret"
@@ -39,6 +41,13 @@ def record(path, canvas=CANVAS, pictures=130, **more):
             picture = Frame(bars.draw(canvas.width, canvas.height, number), number, 0.0, 0.0)
             sink.send(picture, np.stack([tone, tone], 1).astype(np.float32), Due(number))
     return path
+
+
+def send(sink, numbers, loud=None):
+    """Send bars with these numbers and silence; the sound of the number `loud` is loud."""
+    for number in numbers:
+        sound = np.full((1600, 2), 0.5 if number == loud else 0.0, np.float32)
+        sink.send(Frame(bars.draw(320, 180, number), number, 0.0, 0.0), sound, Due(number))
 
 
 @pytest.fixture(scope="module", params=["show.flv", "show.mp4"])
@@ -83,7 +92,7 @@ def test_a_picture_s_time_is_its_number(tmp_path, fps, interval):
 
 
 @pytest.mark.parametrize("fps", [23.976, 25.0, 29.97, 30.0, 50.0, 60.0])
-def test_one_picture_leaves_each_tick(fps):
+def test_a_tick_sends_a_single_picture(fps):
     canvas = Canvas(width=64, height=64, fps=fps)
     with ExitStack() as open_until_the_sink_is_closed:
         server = open_until_the_sink_is_closed.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -165,19 +174,14 @@ def test_a_server_that_never_answers_is_lost_after_the_timeout():
 def test_closing_twice_is_harmless(tmp_path):
     sink = FfmpegSink(settings(tmp_path / "show.mp4"), SinkContext(CANVAS))
     with sink:
-        for number in range(10):
-            sink.send(
-                Frame(bars.draw(320, 180, number), number, 0.0, 0.0), np.zeros((1600, 2), np.float32), Due(number)
-            )
+        send(sink, range(10))
     sink.__exit__(None, None, None)
     assert Recording.read(tmp_path / "show.mp4").pictures
 
 
 def test_sound_is_stamped_as_much_earlier_as_it_comes_later_than_its_picture(tmp_path):
     with FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS)) as sink:
-        for number in range(60):
-            sound = np.full((1600, 2), 0.5 if number == 30 else 0.0, np.float32)
-            sink.send(Frame(bars.draw(320, 180, number), number, 0.0, 0.0), sound, Due(number))
+        send(sink, range(60), loud=30)
     with av.open(str(tmp_path / "show.mkv")) as container:
         blocks = [(frame.time, frame.to_ndarray()[0]) for frame in container.decode(audio=0)]
     loud = [
@@ -198,9 +202,7 @@ def test_an_encoder_that_does_not_exist_is_unavailable_and_says_why():
 def test_pictures_that_the_clock_left_out_are_a_gap_in_time_and_silence(tmp_path):
     left_out = 45
     with FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS)) as sink:
-        for number in [*range(30), *range(30 + left_out, 120)]:
-            sound = np.full((1600, 2), 0.5 if number == 90 else 0.0, np.float32)
-            sink.send(Frame(bars.draw(320, 180, number), number, 0.0, 0.0), sound, Due(number))
+        send(sink, [*range(30), *range(30 + left_out, 120)], loud=90)
     with av.open(str(tmp_path / "show.mkv")) as container:
         times = [frame.time for frame in container.decode(video=0)]
         container.seek(0)
@@ -213,7 +215,7 @@ def test_after_a_restart_a_file_goes_on_under_the_next_number(tmp_path):
     (tmp_path / "show.mkv").write_bytes(b"what the first process wrote")
     for _ in range(2):
         with FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS, reopened=True)) as sink:
-            sink.send(Frame(bars.draw(320, 180, 0), 0, 0.0, 0.0), np.zeros((1600, 2), np.float32), Due(0))
+            send(sink, [0])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["show-2.mkv", "show-3.mkv", "show.mkv"]
     assert (tmp_path / "show.mkv").read_bytes() == b"what the first process wrote"
 
@@ -236,7 +238,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
         FfmpegSink(settings(tmp_path / "away" / "show.mkv"), SinkContext(CANVAS)).__enter__()
 
 
-def test_after_a_long_sleep_it_begins_anew(tmp_path):
+def test_a_sink_begins_anew_after_a_long_sleep(tmp_path):
     """An hour of silence would be 1.4 GB of samples at once."""
     with FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS)) as sink:
         picture, sound = Frame(bars.draw(320, 180, 0), 0, 0.0, 0.0), np.zeros((1600, 2), np.float32)

@@ -1,3 +1,5 @@
+"""The NDI sink, heard by a real receiver in a private network."""
+
 import itertools
 
 import pytest
@@ -7,8 +9,8 @@ from sdstream.config.sinks import NdiSinkSettings
 from sdstream.errors import Unavailable
 from sdstream.sinks.context import SinkContext
 from sdstream.sinks.ndi import NdiSink
-from tests.parts import ndi, network
-from tests.sinks.processes import sender, talker
+from tests.harness import ndi, network
+from tests.sinks.sink_process import sender, talker
 
 pytestmark = pytest.mark.ndi
 
@@ -28,7 +30,7 @@ def both(private):
     """What a sender and a receiver, which are two processes, tell of each other."""
     with (
         sender(private, 4.0, kind="ndi", name="sdstream test") as sending,
-        talker(private, "tests.sinks.receiver", str(ndi.FIRST_SENDER), "60") as receiving,
+        talker(private, "tests.sinks.ndi_receiver", str(ndi.FIRST_SENDER), "60") as receiving,
     ):
         return sending.told(), receiving.told()
 

@@ -1,3 +1,5 @@
+"""Errors of FFmpeg become errors of ours, without the stream key."""
+
 import av
 import pytest
 

@@ -1,4 +1,4 @@
-"""The preview page over real connections: what it shows, and to whom."""
+"""The preview page over real connections: its pictures, its status and its permitted guests."""
 
 import json
 import re
@@ -19,9 +19,9 @@ from sdstream.sinks.context import SinkContext
 from sdstream.sinks.preview.info import PreviewInfo
 from sdstream.sinks.preview.pictures import Pictures
 from sdstream.sinks.preview.sink import PreviewSink
-from tests.parts.wait import until
+from tests.harness.wait import until
 from tests.sinks.browser import decoded
-from tests.sinks.previewing import CANVAS, Stage, connections, on_air
+from tests.sinks.preview_stage import CANVAS, Stage, connections, on_air
 
 
 def test_the_page_asks_for_nothing_that_is_not_served_here():
@@ -35,14 +35,14 @@ def test_the_page_asks_for_nothing_that_is_not_served_here():
         assert browser.status_of("/status") == 200
 
 
-def test_a_picture_is_the_one_that_was_sent_last():
+@pytest.mark.parametrize("view", ["show", "camera"])
+def test_a_picture_is_the_one_that_was_sent_last(view: str):
     stage = Stage()
     with on_air(stage) as (browser, _):
-        for view in ("show", "camera"):
-            before = stage.tick
-            level = browser.picture(f"/{view}.jpg").mean()
-            tick = 255 - level if view == "show" else level
-            assert before - 1 <= tick <= stage.tick + 1
+        before = stage.tick
+        level = browser.picture(f"/{view}.jpg").mean()
+        tick = 255 - level if view == "show" else level
+        assert before - 1 <= tick <= stage.tick + 1
 
 
 @pytest.mark.parametrize("lag", [0, 3, 30])
@@ -83,7 +83,7 @@ def test_a_stream_of_pictures_is_whole_and_goes_on_and_keeps_to_its_rate():
     assert took >= 12 / 10 * 0.9
 
 
-def test_nothing_is_encoded_while_nobody_watches(monkeypatch: pytest.MonkeyPatch):
+def test_no_picture_is_encoded_while_nobody_watches(monkeypatch: pytest.MonkeyPatch):
     from sdstream.sinks.preview import pictures
 
     made = []
@@ -106,11 +106,11 @@ def test_nothing_is_encoded_while_nobody_watches(monkeypatch: pytest.MonkeyPatch
         assert made == []
 
 
-def test_head_is_get_without_the_body():
+@pytest.mark.parametrize("path", ["/", "/status", "/show.jpg", "/show.mjpeg"])
+def test_head_is_get_without_the_body(path: str):
     with on_air() as (browser, _):
-        for path in ("/", "/status", "/show.jpg", "/show.mjpeg"):
-            response, body = browser.ask(path, "HEAD")
-            assert (response.status, body) == (200, b"")
+        response, body = browser.ask(path, "HEAD")
+    assert (response.status, body) == (200, b"")
 
 
 @pytest.mark.parametrize(

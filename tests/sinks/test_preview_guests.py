@@ -1,4 +1,4 @@
-"""Guests of a preview who are slow, rude or too many: nobody holds up anybody else."""
+"""Slow, rude or too many guests of a preview: no guest holds up another guest."""
 
 import socket
 from contextlib import ExitStack, suppress
@@ -11,9 +11,9 @@ import pytest
 from sdstream.config.schema import Canvas
 from sdstream.frame import Frame
 from sdstream.sinks.preview import client
-from tests.parts.wait import until
+from tests.harness.wait import until
 from tests.sinks.browser import rest
-from tests.sinks.previewing import GET, Stage, connections, on_air
+from tests.sinks.preview_stage import GET, Stage, connections, on_air
 
 
 def test_a_client_that_does_not_read_holds_nobody_up_and_is_left(monkeypatch: pytest.MonkeyPatch):
@@ -75,11 +75,11 @@ def test_every_request_gets_the_answer_that_it_deserves(said: bytes, status: byt
         until(lambda: connections(sink) == 0, 5, "nobody stays")
 
 
-def test_who_says_nothing_is_told_so_and_left(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("said", [b"", b"GET / HT"])
+def test_a_silent_guest_is_told_so_and_disconnected(monkeypatch: pytest.MonkeyPatch, said: bytes):
     monkeypatch.setattr(client, "REQUEST_TIMEOUT", 0.2)
     with on_air() as (browser, _):
-        for said in (b"", b"GET / HT"):
-            assert rest(browser.connect(said)).startswith(b"HTTP/1.1 408 ")
+        assert rest(browser.connect(said)).startswith(b"HTTP/1.1 408 ")
 
 
 def test_when_all_places_are_taken_the_idle_make_room_and_the_rest_are_told():

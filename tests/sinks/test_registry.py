@@ -1,3 +1,5 @@
+"""The registry gives each kind of settings its sink, and loads a library late."""
+
 import subprocess
 import sys
 
@@ -26,7 +28,7 @@ CANVAS = Canvas(width=64, height=48, fps=30)
         ({"kind": "ffmpeg", "url": "show.mp4"}, "FfmpegSink"),
     ],
 )
-def test_each_kind_of_setting_gets_its_sink(settings, name):
+def test_every_kind_of_settings_gets_its_sink(settings, name):
     assert type(open_sink(TypeAdapter(AnySink).validate_python(settings), SinkContext(CANVAS))).__name__ == name
 
 

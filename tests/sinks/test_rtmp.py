@@ -1,9 +1,11 @@
+"""The RTMP output, recorded by a real server."""
+
 import numpy as np
 import pytest
 
-from tests.parts import bars, network, nginx_rtmp
-from tests.parts.recording import Recording
-from tests.sinks.processes import sender
+from tests.harness import bars, network, nginx_rtmp
+from tests.harness.recording import Recording
+from tests.sinks.sink_process import sender
 
 pytestmark = pytest.mark.rtmp
 

@@ -1,3 +1,5 @@
+"""The RTMPS output talks to a server only if an authority vouches for the server."""
+
 import contextlib
 import shutil
 import socket

@@ -1,3 +1,5 @@
+"""The sound track of an output: every block has its place behind the last block."""
+
 from fractions import Fraction
 
 import numpy as np
@@ -30,11 +32,11 @@ def encoded(numbers, early=0):
     return encoder.blocks
 
 
-def test_each_block_is_stamped_behind_the_last():
+def test_a_block_is_stamped_behind_the_last_block():
     assert encoded([0, 1, 2]) == [(0, TICK), (TICK, TICK), (2 * TICK, TICK)]
 
 
-def test_what_belongs_before_the_first_picture_is_dropped():
+def test_sound_from_before_the_first_picture_is_dropped():
     assert encoded([0, 1, 2], early=2000) == [(0, 2 * TICK - 2000), (2 * TICK - 2000, TICK)]
 
 

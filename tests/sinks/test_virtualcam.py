@@ -1,3 +1,5 @@
+"""The virtual camera sink, with a driver that records what the sink sends."""
+
 import sys
 from typing import ClassVar
 
@@ -66,7 +68,7 @@ def test_elsewhere_the_driver_gets_size_rate_and_name_and_a_black_picture_at_onc
     assert backend.closed == 1
 
 
-def test_each_picture_is_sent_once_as_i420():
+def test_a_picture_is_sent_once_as_i420():
     with sink() as camera:
         for value in (0, 255, 0):
             camera.send(Frame(np.full((48, 64, 3), value, np.uint8), 1, 0.0, 0.0), SILENCE, Due(0))

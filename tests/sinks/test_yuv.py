@@ -1,3 +1,5 @@
+"""RGB becomes YUV 4:2:0 as BT.709 demands, for every even size."""
+
 import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
@@ -7,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from sdstream.errors import Bug
 from sdstream.sinks.yuv import Yuv420, as_av_frame
-from tests.parts import bars
+from tests.harness import bars
 
 KR, KB = 0.2126, 0.0722
 EVEN = st.integers(1, 24).map(lambda half: 2 * half)
@@ -26,20 +28,22 @@ def blocks(values: np.ndarray) -> np.ndarray:
     return values.reshape(height // 2, 2, width // 2, 2, -1).mean((1, 3))
 
 
+def chroma(rows: np.ndarray, layout: str) -> np.ndarray:
+    """Return Cb and Cr as (height, width, 2); NV12 has them pair by pair, I420 plane by plane."""
+    height, width = rows.shape[0], rows.shape[1] // 2
+    return rows.reshape(height, width, 2) if layout == "nv12" else rows.reshape(2, height, width).transpose(1, 2, 0)
+
+
 @settings(max_examples=40, deadline=None)
 @given(data=st.data(), width=EVEN, height=EVEN, layout=st.sampled_from(["i420", "nv12"]))
-def test_it_is_bt709_limited_for_every_picture_of_every_even_size(data, width, height, layout):
+def test_the_conversion_is_bt709_limited_for_every_picture_of_every_even_size(data, width, height, layout):
     pixels = data.draw(arrays(np.uint8, (height, width, 3)))
     converter = Yuv420(width, height, layout)
     planes = converter.empty()
     converter.convert(pixels, planes)
     wanted = exact(pixels)
     assert np.abs(planes[:height] - wanted[..., 0]).max() <= 0.65
-    chroma = planes[height:]
-    both = chroma.reshape(height // 2, width // 2, 2)
-    if layout == "i420":
-        both = chroma.reshape(2, height // 2, width // 2).transpose(1, 2, 0)
-    assert np.abs(both - blocks(wanted)[..., 1:]).max() <= 1.15
+    assert np.abs(chroma(planes[height:], layout) - blocks(wanted)[..., 1:]).max() <= 1.15
 
 
 @pytest.mark.parametrize("size", [(64, 48), (322, 242), (1286, 722), (854, 486)])

@@ -65,6 +65,15 @@ def beep(out, track, seconds):
     out.mux(track.encode(None))
 
 
+def flv_tags(data):
+    """Yield the kind, the time in milliseconds, and the payload of every tag of an FLV file."""
+    place = 13
+    while place < len(data):
+        kind, size = data[place], int.from_bytes(data[place + 1 : place + 4], "big")
+        yield kind, int.from_bytes(data[place + 4 : place + 7], "big"), data[place + 11 : place + 11 + size]
+        place += size + 15
+
+
 def flip_bits(data, share, seed=1):
     """Return `data` with that share of its bits turned over."""
     dice, damaged = random.Random(seed), bytearray(data)

@@ -1,4 +1,4 @@
-"""Runs the NDI source's stage body in a process of its own, and tells each second how it is.
+"""Runs the NDI source's stage body in a process of its own, and tells the state of the source on request.
 
 Run as `python -m tests.sources.ndi_receiver SETTINGS`; each line that it prints is a JSON object.
 """
@@ -13,10 +13,10 @@ import numpy as np
 from sdstream import log
 from sdstream.config.sources import NdiSourceSettings
 from sdstream.sources import marker
-from tests.sources.running import Running, running
+from tests.sources.source_stage import RunningSource, running_source
 
 
-def tell(source: Running) -> dict[str, Any]:
+def tell(source: RunningSource) -> dict[str, Any]:
     """Return what has come so far."""
     frame = source.reader.take(0.1)
     mark = marker.read(frame.pixels) if frame else None
@@ -40,7 +40,7 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     if "name" in settings:
         settings["name"] = f"{socket.gethostname().upper()} ({settings['name']})"
-    with running(NdiSourceSettings(kind="ndi", **settings)) as source:
+    with running_source(NdiSourceSettings(kind="ndi", **settings)) as source:
         for _ in sys.stdin:
             sys.stdout.write(json.dumps(tell(source)) + "\n")
             sys.stdout.flush()

@@ -1,3 +1,5 @@
+"""The marker: numbers and times that are burnt into a picture and read back."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ def noise(width, height):
 
 
 @given(marks, sizes)
-def test_what_is_burnt_in_is_read_back(mark, size):
+def test_a_burnt_in_mark_is_read_back(mark, size):
     pixels = noise(*size)
     burn(pixels, mark)
     assert read(pixels) == mark

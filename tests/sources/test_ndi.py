@@ -18,9 +18,10 @@ from sdstream.errors import Unavailable
 from sdstream.ipc.counters import Counters
 from sdstream.sources import ndi as ndi_source
 from sdstream.sources.context import COUNTERS, SourceContext
-from tests.parts import ndi, network
-from tests.parts.wait import until
-from tests.sources.running import running
+from tests.harness import ndi, network
+from tests.harness.requirements import need
+from tests.harness.wait import until
+from tests.sources.source_stage import running_source
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +35,7 @@ def test_a_missing_runtime_ends_the_stage_and_says_what_to_install(monkeypatch):
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without_ndi)
-    with running(NdiSourceSettings(kind="ndi", url="127.0.0.1:5961")) as source:
+    with running_source(NdiSourceSettings(kind="ndi", url="127.0.0.1:5961")) as source:
         source.ends()
     assert isinstance(source.failed[0], Unavailable)
     assert "pip install 'sdstream[ndi]'" in str(source.failed[0])
@@ -67,8 +68,7 @@ def test_a_sender_with_sound_alone_does_not_hold_the_source_up(monkeypatch):
 
 @pytest.fixture
 def private():
-    if reason := ndi.missing():
-        pytest.skip(reason)
+    need(ndi.missing())
     with network.private_network() as made:
         yield made
 

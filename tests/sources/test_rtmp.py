@@ -10,13 +10,14 @@ import pytest
 
 from sdstream.config.sources import RtmpSourceSettings
 from sdstream.sources.probe import probe
-from tests.parts import nginx_rtmp, programs
-from tests.parts.publisher import Publisher
-from tests.parts.wait import until
-from tests.sources.media import make
-from tests.sources.rtmp_server.peer import Client, media
-from tests.sources.rtmp_server.test_server import KEY, free_port, listen
-from tests.sources.running import rtmp_server_running, running
+from tests.harness import nginx_rtmp, programs
+from tests.harness.publisher import Publisher
+from tests.harness.requirements import need
+from tests.harness.wait import until
+from tests.sources.media import flv_tags, make
+from tests.sources.rtmp_server.local_settings import KEY, free_port, listen
+from tests.sources.rtmp_server.rtmp_client import Client, media
+from tests.sources.source_stage import running_rtmp_server, running_source
 
 _QUICK = {"libsvtav1": {"preset": "12"}, "libvpx-vp9": {"deadline": "realtime"}}
 _NGINX = """
@@ -38,7 +39,7 @@ def settings():
 
 @pytest.fixture
 def source(settings):
-    with rtmp_server_running(settings) as server, running(settings, server) as source:
+    with running_rtmp_server(settings) as server, running_source(settings, server) as source:
         yield source
 
 
@@ -54,8 +55,7 @@ def test_a_publisher_is_seen_and_heard(settings, source):
 
 def test_picture_and_sound_have_one_timeline(settings, source):
     with Publisher(url(settings)):
-        while not source.next_mark().beep:
-            pass
+        until(lambda: source.next_mark().beep, 15, "a beep", every=0)
         frame = source.next_frame()
         begin = round(frame.pts * 48_000) - 9600
         until(lambda: source.ring.span()[1] > begin + 9600, 5, "the sound of that picture")
@@ -111,17 +111,14 @@ def test_damaged_packets_cost_pictures_only(settings, source):
 
 
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="no ffmpeg: sudo apt install ffmpeg")
-def test_the_ffmpeg_program_can_publish_and_hears_when_its_key_is_wrong(settings, source):
+def test_the_ffmpeg_program_can_publish_and_hears_when_its_key_is_wrong(settings, source, tmp_path):
     command = ["ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=320x180", "-t", "20"]
     codec = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-f", "flv"]
     refused = subprocess.run([*command, *codec, url(settings, "wrong")], capture_output=True, text=True, check=False)
     assert "wrong stream key" in refused.stderr
     assert refused.returncode != 0
-    with subprocess.Popen([*command, *codec, url(settings)], stderr=subprocess.DEVNULL) as publisher:
-        try:
-            assert source.next_frame().pixels.shape == (180, 320, 3)
-        finally:
-            publisher.kill()
+    with programs.running([*command, *codec, url(settings)], tmp_path / "ffmpeg.log"):
+        assert source.next_frame().pixels.shape == (180, 320, 3)
 
 
 @pytest.mark.parametrize("codec", ["libx265", "libsvtav1", "libvpx-vp9"])
@@ -129,12 +126,8 @@ def test_enhanced_rtmp_brings_newer_codecs(settings, source, tmp_path, codec):
     whole = make(tmp_path / "a.flv", codec=codec, size=(128, 96), count=30, options=_QUICK.get(codec, {})).read_bytes()
     with Client(int(settings.listen.rpartition(":")[2])) as client:
         assert client.publish("live", KEY) == "NetStream.Publish.Start"
-        place = 13
-        while place < len(whole):
-            kind, size = whole[place], int.from_bytes(whole[place + 1 : place + 4], "big")
-            stamp = int.from_bytes(whole[place + 4 : place + 7], "big")
-            client.socket.sendall(media(kind, stamp, whole[place + 11 : place + 11 + size]))
-            place += size + 15
+        for tag in flv_tags(whole):  # one by one: the server skips what a slow reader cannot take at once
+            client.socket.sendall(media(*tag))
         until(lambda: source.decoded >= 20, 15, "pictures")
         assert source.count("sound_blocks") > 20
 
@@ -149,7 +142,7 @@ def test_probe_waits_for_a_publisher_and_tells_what_came(settings):
 def test_a_server_that_accepts_and_is_mute_does_not_keep_the_stage(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as mute:
         secret = RtmpSourceSettings(kind="rtmp", url=f"rtmp://127.0.0.1:{mute.getsockname()[1]}/live/{KEY}")
-        with running(secret) as source:
+        with running_source(secret) as source:
             mute.settimeout(10)
             peer, _ = mute.accept()
             began = time.monotonic()
@@ -161,15 +154,14 @@ def test_a_server_that_accepts_and_is_mute_does_not_keep_the_stage(tmp_path):
 
 @pytest.mark.rtmp
 def test_a_publication_is_fetched_from_a_server_and_found_again(tmp_path):
-    if reason := nginx_rtmp.missing():
-        pytest.skip(reason)
+    need(nginx_rtmp.missing())
     port = free_port()
     show = f"rtmp://127.0.0.1:{port}/live/show"
     config = tmp_path / "nginx.conf"
     config.write_text(_NGINX.format(module=nginx_rtmp._MODULE, folder=tmp_path, port=port))
     with programs.running(["nginx", "-c", str(config)], tmp_path / "nginx.out"):
         until((tmp_path / "nginx.pid").exists, 5, "nginx listens")
-        with running(RtmpSourceSettings(kind="rtmp", url=show, read_timeout=2, stall=0.5)) as source:
+        with running_source(RtmpSourceSettings(kind="rtmp", url=show, read_timeout=2, stall=0.5)) as source:
             with Publisher(show) as publisher:
                 source.waits_for("live", 30)
                 publisher.signal(signal.SIGKILL)

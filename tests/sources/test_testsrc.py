@@ -1,3 +1,5 @@
+"""The test source: numbered pictures, exact times, and a beep each second."""
+
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +13,7 @@ from sdstream.ipc.counters import Counters
 from sdstream.sources import marker
 from sdstream.sources.context import COUNTERS, SourceContext
 from sdstream.sources.testsrc import TestSource
-from tests.sources.playing import nobody
+from tests.sources.source_playback import nobody
 
 
 def frames(count, canvas, **settings):
@@ -29,7 +31,7 @@ def frames(count, canvas, **settings):
 SMALL = Canvas(width=160, height=90, fps=60)
 
 
-def test_each_picture_carries_its_number_and_differs_from_the_one_before():
+def test_every_picture_carries_its_number_and_differs_from_the_last_picture():
     taken, _, counters = frames(20, SMALL)
     numbers = [marker.read(pixels).counter for _, pixels in taken]
     missing = counters.count("late_pictures")
@@ -44,10 +46,8 @@ def test_each_picture_carries_its_number_and_differs_from_the_one_before():
 def test_times_are_exact_multiples_of_the_frame_time(fps):
     canvas = Canvas(width=160, height=90, fps=fps)
     taken, _, _ = frames(10, canvas)
-    rate = canvas.rate
-    for frame, pixels in taken:
-        number = marker.read(pixels).counter
-        assert frame.pts - taken[0][0].pts == pytest.approx(float(Fraction(number) / rate), abs=1e-6)
+    exact = [float(Fraction(marker.read(pixels).counter) / canvas.rate) for _, pixels in taken]
+    assert [frame.pts - taken[0][0].pts for frame, _ in taken] == pytest.approx(exact, abs=1e-6)
 
 
 def test_a_beep_starts_with_the_picture_that_says_so():
@@ -63,7 +63,7 @@ def test_a_beep_starts_with_the_picture_that_says_so():
 
 
 @pytest.mark.parametrize("size", [(320, 240), (640, 360), (90, 160)])
-def test_another_size_is_fitted_to_the_canvas(size):
+def test_a_picture_of_another_size_is_fitted_to_the_canvas(size):
     taken, _, counters = frames(2, SMALL, width=size[0], height=size[1])
     assert taken[0][1].shape == (90, 160, 3)
     assert (counters.count("width"), counters.count("height")) == size

@@ -1,3 +1,5 @@
+"""The region: the restyled part meets the camera's picture without a rim."""
+
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +80,7 @@ def test_shapes_that_do_not_belong_together_are_refused() -> None:
         composite(live, styled, np.ones((SIDE, SIDE - 1), bool))
 
 
-def test_what_was_learned_is_kept_apart_from_the_fusions(tmp_path: Path) -> None:
+def test_the_memory_of_a_region_is_kept_apart_from_the_memory_of_the_fusion(tmp_path: Path) -> None:
     live, styled = pictures(1)[0]
     with RegionComposite(StabiliseSettings(state=tmp_path)) as composite:
         composite(live, styled, disc(30))

@@ -1,4 +1,4 @@
-"""A restyled frame is steadied, scaled to the canvas, and keeps the times of the frame that it was made of."""
+"""A restyled frame is steadied, scaled to the canvas, and keeps the times of its camera frame."""
 
 from collections.abc import Iterator, Sequence
 

@@ -3,7 +3,7 @@
 from sdstream.controls import Controls, WeightedPrompt
 from sdstream.ipc.live_text import LiveText
 from sdstream.stages.on_air import CAPACITY, MAX_PROMPT, OnAir, OnAirText, on_air
-from tests.parts.restyled_frame import restyled
+from tests.harness.restyled_frame import restyled
 
 
 def test_before_the_first_picture_nothing_is_on_air() -> None:
@@ -38,7 +38,7 @@ def test_a_fade_is_told_twice_a_second_and_its_end_is() -> None:
     assert on_air(cell) == OnAir("ink", None, 0)
 
 
-def test_what_did_not_change_is_not_written_again() -> None:
+def test_an_unchanged_text_is_not_written_again() -> None:
     cell = LiveText(CAPACITY)
     text = OnAirText(cell)
     for second in range(5):

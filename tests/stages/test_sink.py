@@ -1,4 +1,4 @@
-"""A sink's process, in this one."""
+"""The sink stage, run in the process of the test."""
 
 import random
 import time

@@ -1,3 +1,5 @@
+"""The source stage: from a file or a server into the mailbox and the sound ring."""
+
 import itertools
 import socket
 import time
@@ -8,9 +10,9 @@ from structlog.testing import capture_logs
 from sdstream.config.sources import FfmpegSourceSettings, TestsrcSourceSettings
 from sdstream.errors import Unavailable
 from sdstream.sources.probe import probe
-from tests.parts.wait import until
+from tests.harness.wait import until
 from tests.sources.media import make
-from tests.sources.running import running
+from tests.sources.source_stage import running_source
 
 TESTSRC = TestsrcSourceSettings(kind="testsrc")
 
@@ -20,7 +22,7 @@ def file(path, **more):
 
 
 def test_pictures_go_to_the_mailbox_numbered_and_timed():
-    with running(TESTSRC) as source:
+    with running_source(TESTSRC) as source:
         frames = [source.next_frame() for _ in range(5)]
         seqs = [frame.seq for frame in frames]
         assert seqs == sorted(set(seqs))
@@ -30,22 +32,22 @@ def test_pictures_go_to_the_mailbox_numbered_and_timed():
 
 
 def test_the_first_picture_is_as_of_now():
-    with running(TESTSRC) as source:
+    with running_source(TESTSRC) as source:
         frame = source.next_frame()
         assert frame.pts == pytest.approx(frame.captured, abs=0.5)
 
 
 def test_sound_goes_to_the_ring_unless_it_is_not_wanted():
-    with running(TESTSRC) as source:
+    with running_source(TESTSRC) as source:
         until(lambda: source.count("frames") > 3, 5, "pictures")
         assert source.ring.span()[1] > 0
-    with running(TESTSRC.model_copy(update={"audio": False})) as source:
+    with running_source(TESTSRC.model_copy(update={"audio": False})) as source:
         until(lambda: source.count("frames") > 3, 5, "pictures")
         assert source.ring.span() == (0, 0)
 
 
 def test_a_file_that_is_not_there_ends_the_stage(tmp_path):
-    with running(file(tmp_path / "none.mp4")) as source:
+    with running_source(file(tmp_path / "none.mp4")) as source:
         source.ends()
     (failure,) = source.failed
     assert isinstance(failure, Unavailable)
@@ -53,17 +55,15 @@ def test_a_file_that_is_not_there_ends_the_stage(tmp_path):
 
 
 def test_a_recording_ends_and_is_not_opened_again(tmp_path):
-    with running(file(make(tmp_path / "a.mp4", size=(128, 96)))) as source:
+    with running_source(file(make(tmp_path / "a.mp4", size=(128, 96)))) as source:
         source.waits_for("ended")
         assert source.count("reopens") == 0
         assert source.count("frames") == 12
 
 
 def test_a_loop_goes_on_without_a_seam(tmp_path):
-    with running(file(make(tmp_path / "a.mp4", size=(128, 96)), loop=True)) as source:
-        frames = []
-        while len(frames) < 30:
-            frames.append(source.next_frame())
+    with running_source(file(make(tmp_path / "a.mp4", size=(128, 96)), loop=True)) as source:
+        frames = [source.next_frame() for _ in range(30)]
         steps = {later.seq - earlier.seq: later.pts - earlier.pts for earlier, later in itertools.pairwise(frames)}
         assert steps[1] == pytest.approx(1 / 30, abs=0.01)
         assert source.count("reopens") == 0
@@ -72,7 +72,7 @@ def test_a_loop_goes_on_without_a_seam(tmp_path):
 def test_a_server_that_is_not_there_is_tried_again_and_its_secret_is_not_told():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with capture_logs() as logs, running(file(f"tcp://user:hidden@127.0.0.1:{port}")) as source:
+    with capture_logs() as logs, running_source(file(f"tcp://user:hidden@127.0.0.1:{port}")) as source:
         until(lambda: source.count("reopens") >= 2, 10, "two more tries")
         assert source.state == "lost"
     assert [log["event"] for log in logs] == ["source is not there yet"]
@@ -83,7 +83,7 @@ def test_a_live_input_that_ends_is_opened_again(tmp_path):
     data = make(tmp_path / "a.ts", size=(128, 96)).read_bytes()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
-        with running(file(f"tcp://127.0.0.1:{server.getsockname()[1]}", format="mpegts")) as source:
+        with running_source(file(f"tcp://127.0.0.1:{server.getsockname()[1]}", format="mpegts")) as source:
             for _ in range(2):
                 peer, _ = server.accept()
                 with peer:
@@ -92,11 +92,11 @@ def test_a_live_input_that_ends_is_opened_again(tmp_path):
             until(lambda: source.count("reopens") >= 1, 10, "another opening")
 
 
-def test_of_what_has_piled_up_the_newest_picture_is_shown(tmp_path):
+def test_the_newest_picture_of_a_backlog_is_shown(tmp_path):
     data = make(tmp_path / "a.ts", size=(320, 180), count=60).read_bytes()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
-        with running(file(f"tcp://127.0.0.1:{server.getsockname()[1]}", format="mpegts")) as source:
+        with running_source(file(f"tcp://127.0.0.1:{server.getsockname()[1]}", format="mpegts")) as source:
             peer, _ = server.accept()
             with peer:
                 peer.sendall(data)
@@ -111,7 +111,7 @@ def test_a_live_input_that_falls_silent_has_stalled_and_can_go_on(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
         url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        with running(file(url, format="mpegts", stall=0.3)) as source:
+        with running_source(file(url, format="mpegts", stall=0.3)) as source:
             peer, _ = server.accept()
             with peer:
                 peer.sendall(data[:half])

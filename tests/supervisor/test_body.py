@@ -1,3 +1,5 @@
+"""A stage's body: a function with its arguments, ready for another process."""
+
 import pickle
 import subprocess
 import sys

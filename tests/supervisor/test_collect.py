@@ -1,3 +1,5 @@
+"""The report is collected from counters: what is owed, refused and on air."""
+
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +13,7 @@ from sdstream.stages.on_air import OnAirText
 from sdstream.supervisor import collect
 from sdstream.supervisor.report import SinkReport
 from sdstream.supervisor.wiring import Wiring
-from tests.parts.restyled_frame import restyled
+from tests.harness.restyled_frame import restyled
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The desk: changes by name from several hands, and what comes back to them."""
+"""The desk: changes by name from several clients, and the answers."""
 
 import threading
 from typing import Any
@@ -88,7 +88,7 @@ def test_a_number_names_a_part_of_a_list() -> None:
         ("cues_loop", float("nan"), "finite"),
     ],
 )
-def test_one_bad_name_is_refused_with_its_reason_and_the_others_change(name: str, value: Any, reason: str) -> None:
+def test_a_bad_name_is_refused_with_its_reason_and_the_other_names_change(name: str, value: Any, reason: str) -> None:
     made = desk()
     verdict = made.patch({"seed": 7, name: value, "renoise": False}, "http")
     assert (made.controls.seed, made.controls.renoise, made.version) == (7, False, 2)
@@ -103,7 +103,7 @@ def test_several_bad_names_each_have_their_own_reason() -> None:
 
 
 @pytest.mark.parametrize(("mask", "refused"), [(None, {"region.mode"}), ("white.png", set())])
-def test_what_the_settings_make_possible_may_be_asked_for(mask: str | None, refused: set[str]) -> None:
+def test_a_control_that_the_settings_make_possible_is_accepted(mask: str | None, refused: set[str]) -> None:
     assert reasons(desk(mask=mask), {"region.mode": "mask"}).keys() == refused
 
 

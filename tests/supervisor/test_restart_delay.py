@@ -1,3 +1,5 @@
+"""The delay before a restart grows with each failure in a row."""
+
 import itertools
 
 import pytest

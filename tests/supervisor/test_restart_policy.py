@@ -1,3 +1,5 @@
+"""The restart policy: wait, try again, leave a sink out, or end the run."""
+
 from dataclasses import replace
 
 import pytest
@@ -20,14 +22,14 @@ def facts(failure: Failure, role: Role = Role.SOURCE, **more) -> Facts:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("failure", [CRASH, HANG, error(Lost), error(Unavailable), error(ConfigError), error(Bug)])
-def test_what_has_been_ready_once_is_restarted_whatever_happens(role: Role, failure: Failure) -> None:
+def test_a_stage_that_was_ready_once_is_restarted_after_any_failure(role: Role, failure: Failure) -> None:
     forever = Decision(Action.RESTART, 2)
     assert decide(facts(failure, role, proven=True, tries=2)) == forever
     assert decide(facts(replace(failure, was_ready=True), role, tries=2)) == forever
 
 
 @pytest.mark.parametrize("role", Role)
-def test_what_is_not_there_yet_is_waited_for_and_no_try_is_counted(role: Role) -> None:
+def test_a_server_that_is_not_there_yet_is_waited_for_without_a_counted_try(role: Role) -> None:
     assert decide(facts(error(Lost), role, tries=TRIES)) == Decision(Action.RESTART, TRIES)
 
 
@@ -57,7 +59,7 @@ def test_a_stage_that_was_never_ready_has_three_tries(tries: int, decision: Deci
 
 
 @pytest.mark.parametrize("kind", [Unavailable, Forbidden, ConfigError])
-def test_what_another_try_cannot_mend_ends_the_run_at_once_with_its_exit_status(kind) -> None:
+def test_a_failure_beyond_repair_ends_the_run_at_once_with_its_exit_status(kind) -> None:
     assert decide(facts(error(kind))) == Decision(Action.END, 1, kind.exit_code, "it cannot be had")
 
 

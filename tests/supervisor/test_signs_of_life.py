@@ -1,3 +1,5 @@
+"""Signs of life: when a process counts as hung."""
+
 import pytest
 
 from sdstream.ipc.context import BEAT, BEGUN, READY, stage_counters

@@ -1,3 +1,5 @@
+"""A stage: a process that is started, watched, killed and replaced."""
+
 import os
 import signal
 import subprocess
@@ -5,6 +7,7 @@ import sys
 import time
 from typing import Any
 
+import psutil
 import pytest
 
 from sdstream.errors import Unavailable
@@ -118,7 +121,7 @@ def test_an_error_arrives_with_its_words_and_its_exit_status(started) -> None:
     assert not failure.was_ready
 
 
-def test_a_bug_arrives_as_one(started, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_arrives_as_a_bug(started, capfd: pytest.CaptureFixture[str]) -> None:
     failure = first_failure(started(break_down))
     assert (failure.exit_code, failure.message) == (70, "ZeroDivisionError: a bug")
 
@@ -192,7 +195,7 @@ def test_a_supervisor_that_was_held_up_itself_takes_nobody_for_hung(started) -> 
     assert first_failure(watched).ending is Ending.HANG  # it is still stopped, and now that is its own fault
 
 
-def test_what_went_wrong_at_the_end_is_told(started) -> None:
+def test_a_failure_at_the_end_is_told(started) -> None:
     fine, stuck, broken = started(beat), started(hang), started(refuse)
     for each in (fine, stuck):
         assert wait_for(lambda each=each: each.ready)
@@ -218,15 +221,7 @@ def test_a_stage_dies_with_its_supervisor() -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-
-    def gone() -> bool:
-        try:
-            os.kill(child, 0)
-        except ProcessLookupError:
-            return True
-        return False
-
-    assert wait_for(gone, 5)
+    assert wait_for(lambda: not psutil.pid_exists(child), 5)
 
 
 def test_a_context_can_be_used_without_a_process() -> None:

@@ -1,3 +1,5 @@
+"""An atomic file is whole or is not there."""
+
 import os
 from pathlib import Path
 

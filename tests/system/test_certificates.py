@@ -1,3 +1,5 @@
+"""The certificates of the machine."""
+
 import ssl
 
 from sdstream.system.certificates import default_ca_file

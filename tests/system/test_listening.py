@@ -1,3 +1,5 @@
+"""A port is free or taken."""
+
 import socket
 
 from sdstream.system.listening import LOOPBACK, free_port, listen_at

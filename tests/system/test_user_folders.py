@@ -1,3 +1,5 @@
+"""The folders of the user on each system."""
+
 from pathlib import Path
 
 import pytest

@@ -24,7 +24,7 @@ from sdstream.sinks.yuv import Yuv420
 from sdstream.sources import marker
 from sdstream.sources.testsrc import Card
 from sdstream.system import v4l2
-from tests.parts.wait import until
+from tests.harness.wait import until
 
 CAMERA = "/dev/video10"
 WIDTH, HEIGHT, FPS = 160, 120, 10

@@ -1,4 +1,4 @@
-"""The small virtual machine with a real v4l2loopback: building it once, and running one Python module in it."""
+"""The small virtual machine with a real v4l2loopback: its build, and the run of a Python module in the machine."""
 
 import os
 import platform

@@ -1,3 +1,5 @@
+"""The virtual camera in a virtual machine with a real v4l2loopback device."""
+
 import json
 
 import pytest
@@ -58,7 +60,7 @@ def test_a_writer_that_was_killed_leaves_the_device_to_the_next(facts):
 
 
 @pytest.mark.parametrize("way", ["by_label", "by_path", "none_free"])
-def test_who_has_the_device_is_named_with_what_to_do(facts, way):
+def test_the_holder_of_a_taken_device_is_named_with_what_to_do(facts, way):
     message = facts["fight"][way]
     assert message.startswith("Unavailable")
     assert f"/dev/video10 is held by python (pid {facts['fight']['pid']})" in message
@@ -81,7 +83,7 @@ def test_a_reader_goes_on_when_the_sink_restarts_under_it(facts):
     assert (scene["before"], scene["after"], scene["error"]) == (4, 12, None)
 
 
-def test_another_size_than_a_reader_waits_for_is_refused_and_the_reader_named(facts):
+def test_a_size_that_a_reader_does_not_expect_is_refused_and_the_reader_named(facts):
     scene = facts["another_size_under_a_reader"]
     assert "set to 320x240 YU12 instead of 160x120 YU12" in scene["refused"]
     assert f"close the reader: python (pid {scene['pid']})" in scene["refused"]
@@ -101,7 +103,7 @@ def test_another_size_than_a_reader_waits_for_is_refused_and_the_reader_named(fa
         ),
     ],
 )
-def test_what_cannot_be_opened_is_refused_in_one_line_that_says_what_to_do(facts, what, said):
+def test_a_device_that_cannot_be_opened_is_refused_in_one_line_with_what_to_do(facts, what, said):
     assert facts["refusals"][what].startswith(said)
 
 

@@ -1,3 +1,5 @@
+"""The daemon sends to a real v4l2loopback device in a virtual machine."""
+
 import json
 
 import pytest
@@ -42,6 +44,6 @@ def test_the_report_has_a_picture_for_each_that_was_due(facts):
     assert 40 <= sink["sent"] == sink["due"]
 
 
-def test_sigterm_ends_it_well_and_leaves_the_camera_to_the_next(facts):
+def test_sigterm_ends_the_daemon_cleanly_and_frees_the_camera(facts):
     assert facts["held"]
     assert (facts["status"], facts["free"], facts["again"]) == (0, True, "")

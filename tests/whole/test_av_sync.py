@@ -1,4 +1,4 @@
-"""Sound and picture of a real publisher leave together, measured in what a server or a file receives."""
+"""Sound and picture of a real publisher leave together, measured in the received stream or file."""
 
 import os
 import sys
@@ -11,12 +11,13 @@ import pytest
 
 from sdstream.frame import SAMPLE_RATE
 from sdstream.sources.marker import read
-from tests.parts import ndi, network
-from tests.parts.daemon import Daemon
-from tests.parts.programs import running
-from tests.parts.publisher import Publisher
-from tests.parts.show import KEY, Show, free_port
-from tests.parts.wait import until
+from tests.harness import ndi, network
+from tests.harness.daemon import Daemon
+from tests.harness.pipeline_run import KEY, PipelineRun, free_port
+from tests.harness.programs import running
+from tests.harness.publisher import Publisher
+from tests.harness.requirements import need
+from tests.harness.wait import until
 
 SECONDS = int(os.environ.get("SDSTREAM_AV_SECONDS", "14"))
 """How long each source is on air. That nothing drifts takes a minute to tell: 64, which is too long for every run."""
@@ -70,7 +71,7 @@ def test_sound_leaves_with_its_picture_also_after_the_source_restarted(tmp_path:
     port, out = free_port(), tmp_path / "show.mkv"
     url = f"rtmp://127.0.0.1:{port}/live/{KEY}"
     source = {"kind": "rtmp", "listen": f"127.0.0.1:{port}", "key": KEY}
-    with Show(source, {"kind": "ffmpeg", "url": str(out), "preset": "ultrafast"}) as show:
+    with PipelineRun(source, {"kind": "ffmpeg", "url": str(out), "preset": "ultrafast"}) as show:
         show.showing("slate", "ffmpeg")
         for _ in range(2):
             before = show.report.source.frames
@@ -88,8 +89,7 @@ def test_sound_leaves_with_its_picture_also_after_the_source_restarted(tmp_path:
 @pytest.mark.ndi
 def test_sound_leaves_an_ndi_sender_with_its_picture(tmp_path: Path) -> None:
     """Two daemons in a network of their own: RTMP to NDI, and NDI to a file, by the timecodes that OBS goes by."""
-    if reason := ndi.missing():
-        pytest.skip(reason)
+    need(ndi.missing())
     (tmp_path / "first").mkdir()
     (tmp_path / "second").mkdir()
     out = tmp_path / "show.mkv"
@@ -99,7 +99,9 @@ def test_sound_leaves_an_ndi_sender_with_its_picture(tmp_path: Path) -> None:
     file = {"kind": "ffmpeg", "url": str(out), "preset": "ultrafast"}
     second = {**common, "source": {"kind": "ndi", "url": "127.0.0.1:5961"}, "sinks": [file]}
     with network.private_network() as private:
-        publisher = private.command(sys.executable, "-m", "tests.parts.publisher", f"rtmp://127.0.0.1:1935/live/{KEY}")
+        publisher = private.command(
+            sys.executable, "-m", "tests.harness.publisher", f"rtmp://127.0.0.1:1935/live/{KEY}"
+        )
         with (
             Daemon(tmp_path / "first", first, private) as sent,
             Daemon(tmp_path / "second", second, private) as kept,

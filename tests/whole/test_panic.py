@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.parts.show import Show
-from tests.parts.wait import until
+from tests.harness.pipeline_run import PipelineRun
+from tests.harness.wait import until
 
 pytestmark = pytest.mark.fault
 
@@ -25,7 +26,7 @@ sinks: [{kind: discard}]
 
 
 def test_every_output_obeys_an_override_and_no_picture_is_missing():
-    with Show({"kind": "testsrc"}, {"kind": "discard"}, {"kind": "discard"}) as show:
+    with PipelineRun({"kind": "testsrc"}, {"kind": "discard"}, {"kind": "discard"}) as show:
         show.showing("live", "discard.1")
         for air, rung in (("bypass", "bypass"), ("black", "black"), ("freeze", "frozen"), ("live", "live")):
             show.pipeline.desk.patch({"air": air}, by="test")
@@ -39,7 +40,7 @@ def test_every_output_obeys_an_override_and_no_picture_is_missing():
 
 
 def test_an_engine_that_is_dead_does_not_matter_to_a_bypass_nor_a_sink_that_died_to_black():
-    with Show({"kind": "testsrc"}) as show:
+    with PipelineRun({"kind": "testsrc"}) as show:
         show.showing("live")
         show.pipeline.desk.patch({"air": "bypass"}, by="test")
         show.signal("engine", signal.SIGKILL)
@@ -56,7 +57,11 @@ def test_a_line_in_the_file_is_the_panic_switch(tmp_path: Path):
     file = tmp_path / "show.yaml"
     file.write_text(TEXT)
     command = [sys.executable, "-m", "sdstream", "run", str(file), "--json", "--log-json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+    with ExitStack() as stack:
+        started = stack.enter_context(
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+        stack.callback(started.kill)  # a test that fails must not wait for the daemon
         told = iter(started.stderr)
         until(lambda: "engine loaded" in next(told), 60, "the engine is there")
         file.write_text(TEXT.replace("{air: live}", "{air: black, promt: x}"))

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from tests.parts.show import Show, free_port
-from tests.parts.wait import until
+from tests.harness.pipeline_run import PipelineRun, free_port
+from tests.harness.wait import until
 from tests.sinks.browser import Browser
 
 pytestmark = pytest.mark.fault
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.fault
 
 def test_the_page_tells_of_the_show_and_is_back_at_its_address_after_a_crash():
     listen = {"kind": "preview", "listen": f"127.0.0.1:{free_port()}"}
-    with Show({"kind": "testsrc"}, {"kind": "discard"}, listen) as show:
+    with PipelineRun({"kind": "testsrc"}, {"kind": "discard"}, listen) as show:
         show.showing("live", "preview")
         page = Browser(int(show.sink("preview").facts["port"]))
         assert page.picture("/pair.jpg").shape == (180, 640, 3)
@@ -32,10 +32,10 @@ def test_the_page_tells_of_the_show_and_is_back_at_its_address_after_a_crash():
 def test_a_page_without_its_port_ends_the_run_unless_it_is_optional():
     with Browser.taken() as port:
         listen = {"kind": "preview", "listen": f"127.0.0.1:{port}"}
-        with Show({"kind": "testsrc"}, {"kind": "discard"}, listen) as show:
+        with PipelineRun({"kind": "testsrc"}, {"kind": "discard"}, listen) as show:
             until(lambda: show.final, 15, "the run has ended")
             assert (show.final.exit_code, "another program has it" in show.final.reason) == (69, True)
-        with Show({"kind": "testsrc"}, {"kind": "discard"}, listen | {"optional": True}) as show:
+        with PipelineRun({"kind": "testsrc"}, {"kind": "discard"}, listen | {"optional": True}) as show:
             show.showing("live")
             show.wait(lambda report: len(report.sinks) == 1)
 

@@ -12,11 +12,11 @@ import av
 import numpy as np
 import pytest
 
-from tests.parts import ndi, network, nginx_rtmp
-from tests.parts.bystander import Bystander
-from tests.parts.daemon import Daemon
-from tests.parts.network import Network
-from tests.parts.wait import until
+from tests.harness import ndi, network, nginx_rtmp
+from tests.harness.daemon import Daemon
+from tests.harness.network import Network
+from tests.harness.standstill_watch import StandstillWatch
+from tests.harness.wait import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.ndi, pytest.mark.rtmp]
 KEY = "k3y-of-a-show"
@@ -64,7 +64,7 @@ def test_real_footage_is_restyled_and_every_output_keeps_the_rate(
     for folder in folders.values():
         folder.mkdir()
     with ExitStack() as parts:
-        machine = parts.enter_context(Bystander())
+        machine = parts.enter_context(StandstillWatch())
         server = parts.enter_context(nginx_rtmp.rtmp_server(folders["server"], KEY, private))
         outputs.append({"kind": "ffmpeg", "url": f"{server.keyed}/{KEY}", "preset": "ultrafast"})
         config: dict[str, Any] = {"version": 1, "canvas": CANVAS, "engine": engine, "controls": controls}

@@ -1,4 +1,4 @@
-"""What people install: the wheel holds all that a first show needs, and needs no network for it."""
+"""The wheel holds everything for a first show without a network."""
 
 import json
 import os
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts import network
-from tests.parts.network import Network
+from tests.harness import network
+from tests.harness.network import Network
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]

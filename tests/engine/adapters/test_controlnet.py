@@ -17,7 +17,7 @@ from sdstream.engine.adapters.controlnet_file import load_controlnet
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 from tests.engine.original_layout import controlnet_names
-from tests.engine.playing import PixelEngine, settings
+from tests.engine.pixel_engine import PixelEngine, settings
 
 
 def picture(seed: int) -> Pixels:
@@ -65,7 +65,7 @@ def test_the_scale_turns_a_controlnet_from_nothing_to_much(tiny_model, controlne
     assert np.array_equal(render(tiny_model, nets, {}), whole)
 
 
-def test_one_that_leaves_auto_another_number_format_is_told(tiny_model, controlnet, monkeypatch):
+def test_a_controlnet_that_changes_the_dtype_of_auto_is_told(tiny_model, controlnet, monkeypatch):
     pytest.importorskip("openvino")
     monkeypatch.setattr("sdstream.engine.openvino.runtime.capabilities", lambda: ("FP32", "BF16"))
     chosen = settings(tiny_model, acceleration="auto", dtype="auto", controlnets={"a": net(controlnet)})
@@ -83,7 +83,7 @@ def test_two_controlnets_add_up(tiny_model, controlnet):
 
 
 @pytest.mark.parametrize("mode", ["none", "full", "onetime_negative"])
-def test_each_frame_in_flight_keeps_its_own_condition_and_scale(tiny_model, controlnet, mode):
+def test_a_frame_in_flight_keeps_its_own_condition_and_scale(tiny_model, controlnet, mode):
     shows = [
         Controls(
             steps=(10, 25, 40), controlnets={"a": 1.0 - k / 5}, guidance={"mode": mode}, similarity={"mode": "off"}
@@ -176,8 +176,7 @@ def test_an_xl_controlnet_by_the_original_names_has_all_of_its_weights(tiny_xl_m
     state = {key: tensor.contiguous() for key, tensor in made.state_dict().items()}
     save_file(controlnet_names(state, layers=unet.config.layers_per_block), file)
     loaded = load_controlnet("a", file, unet)
-    for key, tensor in made.state_dict().items():
-        assert torch.equal(loaded.state_dict()[key], tensor), key
+    torch.testing.assert_close(dict(loaded.state_dict()), dict(made.state_dict()), rtol=0, atol=0)
 
 
 def test_an_unknown_name_in_the_controls_is_refused(tiny_model, controlnet):

@@ -1,4 +1,4 @@
-"""Prompts as numbers: what the model was trained with, in bounded time."""
+"""Prompts become the embeddings that the model was trained with, in bounded time."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ import torch
 from sdstream.engine.conditioning.text_encoder import TextEncoder
 from sdstream.engine.models import load
 from sdstream.errors import Unavailable
-from tests.engine.playing import settings
+from tests.engine.pixel_engine import settings
 
 
 @pytest.fixture(scope="module")
@@ -19,18 +19,18 @@ def text(tiny_model: Path) -> TextEncoder:
     return load(settings(tiny_model)).text
 
 
-def test_no_negative_prompt_is_zeros_where_the_model_was_trained_so(tiny_xl_model, tmp_path):
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_no_negative_prompt_is_zeros_where_the_model_was_trained_so(tiny_xl_model, tmp_path, empty):
     folder = Path(shutil.copytree(tiny_xl_model, tmp_path / "xl"))
     index = folder / "model_index.json"
     plain = load(settings(folder)).text
     index.write_text(json.dumps(json.loads(index.read_text()) | {"force_zeros_for_empty_prompt": True}))
     zeroed = load(settings(folder)).text
-    for empty in ("", "  "):
-        assert plain.encode_negative(empty).tokens.abs().max() > 0
-        negative = zeroed.encode_negative(empty)
-        assert negative.tokens.abs().max() == negative.pooled.abs().max() == 0
-        assert negative.tokens.shape == zeroed.encode("oil").tokens.shape
-        assert negative is zeroed.encode_negative(empty)
+    assert plain.encode_negative(empty).tokens.abs().max() > 0
+    negative = zeroed.encode_negative(empty)
+    assert negative.tokens.abs().max() == negative.pooled.abs().max() == 0
+    assert negative.tokens.shape == zeroed.encode("oil").tokens.shape
+    assert negative is zeroed.encode_negative(empty)
     assert zeroed.encode("").tokens.abs().max() > 0
     assert torch.equal(zeroed.encode_negative("day").tokens, plain.encode_negative("day").tokens)
 

@@ -1,4 +1,4 @@
-"""Denoising of one frame as the paper writes it, in float64, one stage after the other: what the engine is held to."""
+"""The reference for the engine: denoising of one frame in float64, stage after stage, as the paper writes it."""
 
 from collections.abc import Callable
 

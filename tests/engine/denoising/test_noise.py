@@ -60,7 +60,7 @@ def test_a_seed_twice_and_a_fade_that_turns_back_keep_unit_variance_too(blend, s
 
 
 @pytest.mark.parametrize("way", [linear, slerp])
-def test_all_the_weight_on_one_part_gives_that_part(way):
+def test_the_whole_weight_on_a_part_gives_that_part(way):
     a, b = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(0)).unbind()
     torch.testing.assert_close(way([(a, 1.0), (b, 0.0)]), a)
     torch.testing.assert_close(way([(a, 0.0), (b, 3.0)]), b)

@@ -17,14 +17,16 @@ def test_constants_are_those_of_the_lcm_scheduler(config):
     steps = (0, 7, 32, 49)
     schedule = Schedule.of(NoiseTable.from_config(config), steps)
     lcm = LCMScheduler(**config)
-    for i, t in enumerate(schedule.timesteps):
-        c_skip, c_out = lcm.get_scalings_for_boundary_condition_discrete(t)
-        assert schedule.a[i] == pytest.approx(float(lcm.alphas_cumprod[t]) ** 0.5, rel=1e-6)
-        assert schedule.b[i] == pytest.approx((1 - float(lcm.alphas_cumprod[t])) ** 0.5, rel=1e-6)
-        assert (schedule.c_skip[i], schedule.c_out[i]) == pytest.approx((c_skip, c_out), rel=1e-9)
+    alphas = [float(lcm.alphas_cumprod[t]) for t in schedule.timesteps]
+    scalings = [lcm.get_scalings_for_boundary_condition_discrete(t) for t in schedule.timesteps]
+    assert len(schedule) == len(steps)
+    assert list(schedule.a) == pytest.approx([alpha**0.5 for alpha in alphas], rel=1e-6)
+    assert list(schedule.b) == pytest.approx([(1 - alpha) ** 0.5 for alpha in alphas], rel=1e-6)
+    assert list(schedule.c_skip) == pytest.approx([c_skip for c_skip, _ in scalings], rel=1e-9)
+    assert list(schedule.c_out) == pytest.approx([c_out for _, c_out in scalings], rel=1e-9)
 
 
-def test_what_the_scheduler_is_called_does_not_matter():
+def test_the_name_of_the_scheduler_does_not_matter():
     euler = {"_class_name": "EulerDiscreteScheduler", "beta_schedule": "scaled_linear", "interpolation_type": "linear"}
     assert NoiseTable.from_config(euler) == NoiseTable.from_config({})
 

@@ -1,8 +1,7 @@
-"""What a step of Stream Batch must not do: wait for the device, move anything to or from it, or keep new memory."""
+"""A step of Stream Batch neither waits for the device, nor moves data to or from the device, nor keeps new memory."""
 
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -19,6 +18,7 @@ from sdstream.engine.denoising.stream_batch import Recipe, StreamBatch
 from sdstream.engine.eager.unet import ConditionedUNet
 from sdstream.engine.models import load
 from tests.engine.denoising.reference import table
+from tests.harness.gpu import no_waiting
 
 SHAPE = (4, 8, 8)
 STEPS = (10, 25, 40)
@@ -103,22 +103,12 @@ def test_a_step_keeps_no_memory_but_the_picture_that_it_hands_out(tiny_model, mo
     assert len(after - before) == len(outputs)
 
 
-@contextmanager
-def no_waiting() -> Iterator[None]:
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        yield
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
 @torch.inference_mode()
 @KINDS
 @EACH_MODE
 def test_on_a_gpu_a_step_never_waits(request, name, mode):
-    if not torch.cuda.is_available():
-        pytest.skip("no NVIDIA GPU")
     step = steady(request.getfixturevalue(name), "cuda", mode, together=True)
     with no_waiting():
         assert step() is not None

@@ -14,7 +14,7 @@ from sdstream.engine.denoising.schedule import Schedule
 from sdstream.engine.denoising.stream_batch import Recipe, StreamBatch
 from sdstream.errors import Bug
 from tests.engine.denoising.reference import ToyUNet, denoise, flush, push, skip, table
-from tests.engine.denoising.test_storm import live_tensors
+from tests.engine.live_tensors import live_tensors
 
 Batch = StreamBatch[tuple[float, float], object]
 MODES = ("none", "full", "self_negative", "onetime_negative")
@@ -47,6 +47,25 @@ def assert_same(output: Tensor | None, z: Tensor, recipe: Recipe[tuple[float, fl
     assert float((output.double() - expected).abs().max()) <= 2e-4 * scale
 
 
+def assert_each(outputs: list[Tensor | None], z: Tensor, recipes: list[Recipe[tuple[float, float]] | None]) -> None:
+    """Hold each output against its frame of `z`, denoised alone; a gap (no recipe) has no output."""
+    for output, frame, recipe in zip(outputs, z, recipes, strict=True):
+        if recipe is None:
+            assert output is None
+        else:
+            assert_same(output, frame, recipe)
+
+
+def push_all(batch: Batch, z: Tensor, recipe: Recipe[tuple[float, float]]) -> list[Tensor | None]:
+    """Push the frames of `z` one after the other, and return what came out of each call."""
+    return [push(batch, frame, recipe) for frame in z]
+
+
+def same_bits(a: Tensor | None, b: Tensor | None) -> bool:
+    """Tell whether two outputs are equal, or both are absent."""
+    return a is b is None or (a is not None and b is not None and torch.equal(a, b))
+
+
 prompts = st.tuples(st.floats(-1, 1), st.floats(-1, 1))
 
 
@@ -73,20 +92,16 @@ def test_every_frame_comes_out_as_if_it_were_denoised_alone_with_the_recipe_it_e
     outputs = [skip(batch) if recipe is None else push(batch, z[k], recipe) for k, recipe in enumerate(recipes)]
     outputs += [skip(batch) for _ in range(stages - 1)]
     assert outputs[: stages - 1] == [None] * (stages - 1)
-    for k, recipe in enumerate(recipes):
-        if recipe is None:
-            assert outputs[k + stages - 1] is None
-        else:
-            assert_same(outputs[k + stages - 1], z[k], recipe)
+    assert_each(outputs[stages - 1 :], z, recipes)
 
 
 @given(shows(), st.integers(1, 3))
 def test_sequential_denoising_gives_the_same_pictures_at_once(show, frames):
     recipes, stages = show
     batch, _ = make(stages, frames, batching=False)
-    for z, recipe in zip(latents(len(recipes), frames), recipes, strict=True):
-        if recipe is not None:
-            assert_same(push(batch, z, recipe), z, recipe)
+    z = latents(len(recipes), frames)
+    outputs = [None if recipe is None else push(batch, z[k], recipe) for k, recipe in enumerate(recipes)]
+    assert_each(outputs, z, recipes)
     assert flush(batch) == []
 
 
@@ -99,9 +114,8 @@ def test_batched_equals_sequential_in_every_mode(mode, steps, frames, renoise, p
     recipe = Recipe(sampling(steps, Guidance(mode, 1.7, 0.6), renoise=renoise, prediction=prediction), (0.3, -0.4))
     batched, alone = make(len(steps), frames)[0], make(len(steps), frames, batching=False)[0]
     z = latents(6, frames)
-    together = [output for k in range(6) if (output := push(batched, z[k], recipe)) is not None] + flush(batched)
-    for k in range(6):
-        torch.testing.assert_close(together[k], push(alone, z[k], recipe), atol=2e-4, rtol=2e-4)
+    together = [output for output in push_all(batched, z, recipe) if output is not None] + flush(batched)
+    torch.testing.assert_close(together, push_all(alone, z, recipe), atol=2e-4, rtol=2e-4)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -111,10 +125,7 @@ def test_the_boundary_condition_weighs_every_term_also_far_from_one(mode):
     recipe = Recipe(replace(chosen, schedule=schedule), (0.3, -0.4))
     batch, _ = make(3)
     z = latents(5)
-    for k in range(5):
-        output = push(batch, z[k], recipe)
-        if k >= 2:
-            assert_same(output, z[k - 2], recipe)
+    assert_each(push_all(batch, z, recipe)[2:], z[:3], [recipe] * 3)
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.5, 1.0])
@@ -122,18 +133,17 @@ def test_the_boundary_condition_weighs_every_term_also_far_from_one(mode):
 def test_guidance_of_one_or_less_is_none_bit_for_bit_and_never_fails(mode, scale):
     plain, guided = make(3)[0], make(3)[0]
     steps = (18, 32, 45)
-    for z in latents(5):
-        a = push(plain, z, Recipe(sampling(steps, Guidance("none", 7.0, 0.2)), (0.3, 0.1)))
-        b = push(guided, z, Recipe(sampling(steps, Guidance(mode, scale, 0.5)), (0.3, 0.1)))
-        assert (a is None and b is None) or (a is not None and b is not None and torch.equal(a, b))
+    a = push_all(plain, latents(5), Recipe(sampling(steps, Guidance("none", 7.0, 0.2)), (0.3, 0.1)))
+    b = push_all(guided, latents(5), Recipe(sampling(steps, Guidance(mode, scale, 0.5)), (0.3, 0.1)))
+    assert all(map(same_bits, a, b))
+    assert a[2:] != [None] * 3
 
 
 @pytest.mark.parametrize(("mode", "rows"), [("none", 4), ("full", 8), ("self_negative", 4), ("onetime_negative", 5)])
 def test_a_full_batch_costs_n_2n_n_and_n_plus_one_unet_rows(mode, rows):
     batch, unet = make(4)
     recipe = Recipe(sampling((10, 20, 30, 40), Guidance(mode, 1.5, 0.5)), (0.1, 0.2))
-    for z in latents(6):
-        push(batch, z, recipe)
+    push_all(batch, latents(6), recipe)
     assert unet.calls[3:] == [rows] * 3
 
 
@@ -153,8 +163,7 @@ def test_flush_gives_the_last_frames_in_order_and_leaves_nothing():
     batch, unet = make(4)
     recipe = Recipe(sampling((10, 20, 30, 40), Guidance("self_negative", 1.5, 0.5)), (0.1, 0.2))
     z = latents(5)
-    for k in range(5):
-        push(batch, z[k], recipe)
+    push_all(batch, z, recipe)
     rest = flush(batch)
     assert len(rest) == 3
     assert_same(rest[0], z[2], recipe)
@@ -215,8 +224,7 @@ def test_frames_that_differ_in_their_seed_alone_keep_their_own_noise():
     recipes = [Recipe(sampling((10, 20, 30), Guidance("none"), seed=seed), (0.1, 0.2)) for seed in (1, 2)]
     z = latents(6)
     outputs = [push(batch, z[k], recipes[k % 2]) for k in range(6)]
-    for k in range(4):
-        assert_same(outputs[k + 2], z[k], recipes[k % 2])
+    assert_each(outputs[2:], z[:4], recipes * 2)
 
 
 @pytest.mark.parametrize("mode", MODES)

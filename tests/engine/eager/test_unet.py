@@ -16,7 +16,7 @@ from sdstream.engine.models import Model, load
 from sdstream.engine.recipes import Recipes
 from sdstream.errors import Unavailable
 from tests.engine.denoising.reference import flush, push, skip
-from tests.engine.playing import PixelEngine, settings
+from tests.engine.pixel_engine import PixelEngine, settings
 from tests.engine.tiny_model import make_tiny_model
 
 SHAPE = (4, 8, 8)

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,41 +24,15 @@ from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.openvino.unet import GraphUNet
 from sdstream.engine.weights.files import BUNDLED
 from sdstream.errors import Unavailable
-from sdstream.frame import Pixels
-from tests.engine.denoising.test_storm import live_tensors, storm
-from tests.engine.playing import ALWAYS, PixelEngine, picture, settings
+from tests.engine.live_tensors import live_tensors
+from tests.engine.openvino.engine_pair import BUILDING, GPU, open_once, pair, psnr, scene, worst
+from tests.engine.pixel_engine import ALWAYS, PixelEngine, picture, settings
+from tests.engine.random_controls import random_controls
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed: the [openvino] extra")
 
 MODES = ("none", "full", "self_negative", "onetime_negative")
 SIZE = {"width": 64, "height": 96}
-BUILDING = ("converting for openvino", "compiling for openvino")
-
-
-def pair(**more: object) -> list[DiffusionSettings]:
-    told = {"device": "cpu", "dtype": "float32", **more}
-    return [DiffusionSettings.model_validate({**told, "acceleration": a}) for a in ("eager", "openvino")]
-
-
-def scene(count: int, side: int) -> list[Pixels]:
-    """Pictures of one scene: a cut would keep the frames from looking at each other."""
-    coarse = np.random.default_rng(0).integers(0, 256, (side // 16, side // 16, 3), dtype=np.uint8)
-    base = coarse.repeat(16, axis=0).repeat(16, axis=1)
-    return [np.roll(base, 2 * k, axis=1) for k in range(count)]
-
-
-def psnr(a: Pixels, b: Pixels) -> float:
-    return float(10 * np.log10(255**2 / max(1e-9, np.mean((a.astype(float) - b.astype(float)) ** 2))))
-
-
-def worst(engines: list[PixelEngine], frames: list[Pixels], shows: list[Controls]) -> float:
-    """The lowest PSNR between what two engines make of the same frames."""
-    for engine in engines:
-        engine.reset()
-    rows = [[engine(*turn) for turn in zip(frames, shows, strict=True)] + engine.flush() for engine in engines]
-    pairs = [(a, b) for a, b in zip(*rows, strict=True) if a is not None]
-    assert len(pairs) == len(frames)
-    return min(psnr(a, b) for a, b in pairs)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +101,7 @@ def test_a_storm_of_changes_compiles_each_number_of_rows_once_and_leaks_nothing(
     counts = []
     with capture_logs() as logs:
         for k in range(300):
-            graphs(picture(k % 7), storm(dice).model_copy(update={"loras": {}}))  # it has none to turn
+            graphs(picture(k % 7), random_controls(dice).model_copy(update={"loras": {}}))  # it has none to turn
             if k % 100 == 99:
                 counts.append(live_tensors())
     said = [(log["network"], log["rows"]) for log in logs if log["event"] == "compiling for openvino"]
@@ -143,13 +116,6 @@ def test_two_steps_in_any_guidance_mode_compile_nothing_on_air(tiny_model):
             engine(picture(k), show)
             engine(picture(k), show)
     assert [log["event"] for log in logs if log["event"] in BUILDING] == []
-
-
-def open_once(model: Path, **more: object) -> tuple[Pixels, list[str]]:
-    with capture_logs() as logs, PixelEngine(settings(model, acceleration="openvino", **more)) as engine:
-        result = engine(picture(0), Controls(steps=(30,), **ALWAYS))
-    assert result is not None
-    return result, [log["event"] for log in logs]
 
 
 @pytest.fixture
@@ -219,7 +185,7 @@ def test_the_full_autoencoder_runs_too(tmp_path):
         assert worst([one, other], scene(3, 64), [Controls(steps=(32, 45), **ALWAYS)] * 3) > 50
 
 
-CPU, GPU = torch.device("cpu"), torch.device("cuda")
+CPU = torch.device("cpu")
 LORA = {"loras": {"ink": {"path": "ink.safetensors"}}}
 NET = {"controlnets": {"edges": {"model": "edges", "condition": "canny"}}}
 

@@ -23,8 +23,8 @@ from sdstream.engine.weights.files import BUNDLED
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame
 from tests.engine.adapters.lora_files import peft, saved
-from tests.engine.openvino.test_openvino import BUILDING, GPU, open_once, pair, scene, worst
-from tests.engine.playing import ALWAYS, PixelEngine, settings
+from tests.engine.openvino.engine_pair import BUILDING, GPU, open_once, pair, scene, worst
+from tests.engine.pixel_engine import ALWAYS, PixelEngine, settings
 from tests.engine.tiny_model import make_tiny_model
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed: the [openvino] extra")

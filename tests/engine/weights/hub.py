@@ -1,4 +1,4 @@
-"""A stand-in for the model hub on the loopback: one repository, served as the real one serves it."""
+"""A stand-in for the model hub on the loopback: one repository, served as by the real hub."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What int8 needs to know of a model is measured, written, and read with suspicion."""
+"""The activation ranges for int8 are measured, written, and checked when they are read."""
 
 import json
 import shutil
@@ -10,8 +10,8 @@ from torch import nn
 from sdstream.engine.models import TINY, load
 from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, Observer, read_ranges
 from sdstream.errors import Unavailable
-from tests.engine.playing import settings
-from tests.engine.test_checkpoint import with_full_autoencoder
+from tests.engine.pixel_engine import settings
+from tests.engine.tiny_model import with_full_autoencoder
 
 
 def network() -> nn.Module:
@@ -29,7 +29,7 @@ def test_the_widest_inputs_of_3x3_convolutions_are_noted_while_watched():
     assert observer.ranges == {"0": (-7.0, 2.5)}
 
 
-def test_nothing_is_always_within():
+def test_zero_always_lies_within_a_range():
     module = network()
     observer = Observer(module, but=("3",))
     with observer.watching():
@@ -37,7 +37,7 @@ def test_nothing_is_always_within():
     assert observer.ranges == {"0": (0.0, 2.5)}
 
 
-def test_what_sees_nothing_has_no_range():
+def test_a_layer_that_saw_only_zeros_has_no_range():
     module = network()
     observer = Observer(module)
     with observer.watching():
@@ -45,7 +45,7 @@ def test_what_sees_nothing_has_no_range():
     assert "0" not in observer.ranges
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_written_ranges_are_read_back(tmp_path):
     written = ModelRanges({"0": (-1.0, 2.0), "3": (0.0, 4.5)}, {"0": (-0.5, 0.5)})
     (tmp_path / FILE).write_text(written.text())
     assert read_ranges(tmp_path, network(), network()) == written
@@ -73,13 +73,13 @@ def test_a_model_without_them_has_none(tmp_path, tiny_model):
         ('{"unet": {}, "vae": {"0": [-1, Infinity]}}', "vae: 0: expected"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(tmp_path, content, complaint):
+def test_impossible_ranges_are_refused_by_name(tmp_path, content, complaint):
     (tmp_path / FILE).write_text(content)
     with pytest.raises(Unavailable, match=complaint):
         read_ranges(tmp_path, network(), network())
 
 
-def test_another_autoencoder_is_not_rounded_by_the_models_ranges(tmp_path, tiny_model):
+def test_a_foreign_autoencoder_is_not_rounded_by_the_ranges_of_the_model(tmp_path, tiny_model):
     model = shutil.copytree(tiny_model, tmp_path / "model")
     (model / FILE).write_text(json.dumps({"unet": {"conv_in": [-1, 1]}, "vae": {"nothing": [0, 1]}}))
     with pytest.raises(Unavailable, match="nothing"):

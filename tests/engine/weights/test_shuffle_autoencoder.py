@@ -26,7 +26,7 @@ def test_the_engine_counts_eight_pixels_a_latent(made):
     assert Autoencoder(made).factor == 8
 
 
-def test_what_was_saved_loads_strictly_and_says_the_same(made, tmp_path):
+def test_a_saved_autoencoder_loads_strictly_and_gives_the_same_pictures(made, tmp_path):
     made.save_pretrained(tmp_path, safe_serialization=True)
     again = component(AutoencoderShuffle, tmp_path, "autoencoder", torch_dtype=torch.float32)
     picture = torch.rand(1, 3, 32, 32) * 2 - 1

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_a_model_that_is_whole_passes(model):
     assert "unet/diffusion_pytorch_model.safetensors" in states
 
 
-def test_one_changed_byte_is_found(model):
+def test_a_single_changed_byte_is_found(model):
     publish(model)
     file = model / "unet" / "diffusion_pytorch_model.safetensors"
     content = bytearray(file.read_bytes())
@@ -98,13 +99,15 @@ def test_bundled_and_fetched_models_are_listed(model, tmp_path, monkeypatch):
         ("---\nlicense: other\n---\n", "the licence other"),
         ("---\ntags: [a]\n---\nlicense: mit\n", "does not name"),
         ("license: mit\n", "does not name"),
-        (None, "does not name"),
     ],
 )
 def test_the_licence_of_a_model_card_is_told(tmp_path, card, told):
-    if card is not None:
-        (tmp_path / "README.md").write_text(card)
+    (tmp_path / "README.md").write_text(card)
     assert told in licence(tmp_path, "some/model")
+
+
+def test_a_model_without_a_card_names_no_licence(tmp_path):
+    assert "does not name" in licence(tmp_path, "some/model")
 
 
 @pytest.fixture
@@ -169,24 +172,31 @@ def test_a_model_that_the_hub_does_not_have_is_refused(models):
 
 
 @pytest.mark.parametrize(("name", "reason"), [("mini", "no hub id"), ("some/thing", "models pull some/thing")])
-def test_what_cannot_be_fetched_is_refused(name, reason):
+def test_a_model_that_cannot_be_fetched_is_refused(name, reason):
     with pytest.raises(Unavailable, match=reason):
         store.pull(name)
 
 
+def transport_error() -> Exception:
+    """Return an error of the HTTP library beneath huggingface_hub, whichever library that is."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return next(base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")("cut")
+
+
 @pytest.mark.parametrize(
-    "error", [AttributeError("no client"), OSError("no space"), RuntimeError("closed"), "transport"]
+    "error",
+    [
+        lambda: AttributeError("no client"),
+        lambda: OSError("no space"),
+        lambda: RuntimeError("closed"),
+        transport_error,
+    ],
+    ids=["attribute", "os", "runtime", "transport"],
 )
 def test_a_fetch_that_breaks_off_is_unavailable_and_no_bug(monkeypatch, error):
     import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError
 
-    if error == "transport":  # the library beneath, whichever it is
-        error = next(base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")("cut")
-
-    def breaks(*args, **kwargs):
-        raise error
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", breaks)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", Mock(side_effect=error()))
     with pytest.raises(Unavailable, match="models pull some/thing"):
         store.pull("some/thing")

@@ -1,3 +1,5 @@
+"""The geometry of cover, contain and fill."""
+
 from fractions import Fraction
 
 import pytest
@@ -14,14 +16,18 @@ aspects = st.fractions(Fraction(1, 4), Fraction(4), max_denominator=100)
 turns = st.integers(-4, 7)
 
 
+def assert_within(part, whole):
+    assert 0 <= part.x <= part.x + part.width <= whole[0]
+    assert 0 <= part.y <= part.y + part.height <= whole[1]
+    assert part.width > 0
+    assert part.height > 0
+
+
 @given(sizes, canvases, fits, aspects, turns)
-def test_what_is_shown_lies_within_the_picture_and_within_the_canvas(size, canvas, fit, aspect, turns):
+def test_the_shown_part_lies_within_the_picture_and_within_the_canvas(size, canvas, fit, aspect, turns):
     layout = lay_out(size, canvas, fit, aspect, turns)
-    for part, whole in ((layout.crop, size), (layout.place, canvas)):
-        assert 0 <= part.x <= part.x + part.width <= whole[0]
-        assert 0 <= part.y <= part.y + part.height <= whole[1]
-        assert part.width > 0
-        assert part.height > 0
+    assert_within(layout.crop, size)
+    assert_within(layout.place, canvas)
 
 
 @given(sizes, canvases, fits, aspects, turns)
@@ -70,7 +76,7 @@ def test_cover_keeps_a_circle_a_circle_to_within_a_pixel(size, canvas, aspect, t
 
 
 @given(sizes, canvases, fits, aspects)
-def test_four_quarter_turns_are_none(size, canvas, fit, aspect):
+def test_four_quarter_turns_are_no_turn(size, canvas, fit, aspect):
     assert lay_out(size, canvas, fit, aspect, 4) == lay_out(size, canvas, fit, aspect, 0)
 
 
@@ -85,6 +91,6 @@ def test_four_quarter_turns_are_none(size, canvas, fit, aspect):
         ((640, 360), "contain", Fraction(1), 3, (0, 0, 640, 360), (218, 0, 202, 360)),
     ],
 )
-def test_known_layouts(size, fit, aspect, turns, crop, place):
+def test_a_known_case_gives_its_known_layout(size, fit, aspect, turns, crop, place):
     layout = lay_out(size, (640, 360), fit, aspect, turns)
     assert (layout.crop, layout.place) == (Rectangle(*crop), Rectangle(*place))

@@ -1,3 +1,5 @@
+"""The RTMP protocol without sockets: any bytes, in any pieces."""
+
 import contextlib
 import itertools
 
@@ -9,7 +11,7 @@ from sdstream.sources.rtmp_server import amf0, chunks
 from sdstream.sources.rtmp_server.amf0 import ProtocolError
 from sdstream.sources.rtmp_server.chunks import ChunkReader, Message, write_message
 from sdstream.sources.rtmp_server.protocol import HANDSHAKE, LONGEST_MEDIA, Finished, Media, PublishRequest, Session
-from tests.sources.rtmp_server.peer import answers, ask, command, connect, hello, media, metadata
+from tests.sources.rtmp_server.rtmp_client import answers, ask, command, connect, hello, media, metadata
 
 MEMORY = 3 * LONGEST_MEDIA
 names = st.text(max_size=20)
@@ -26,6 +28,15 @@ def split(data, cuts):
     return [data[begin:end] for begin, end in itertools.pairwise(places)]
 
 
+def read(reader, pieces):
+    """Feed a reader, and return its messages."""
+    got = []
+    for piece in pieces:
+        reader.feed(piece)
+        got += iter(reader.next_message, None)
+    return got
+
+
 def events(session, *pieces):
     """Feed a session, letting everybody in."""
     found = []
@@ -35,6 +46,12 @@ def events(session, *pieces):
                 session.accept()
             found.append(event)
     return found
+
+
+def greeted():
+    session = Session()
+    events(session, hello(), bytes(HANDSHAKE))
+    return session
 
 
 def publishing():
@@ -75,12 +92,7 @@ def test_messages_come_out_as_they_went_in_however_they_are_cut(sent, chunk_size
     reader = ChunkReader(1000)
     reader.chunk_size = chunk_size
     data = b"".join(write_message(message, 4, chunk_size) for message in sent)
-    got = []
-    for piece in split(data, cuts):
-        reader.feed(piece)
-        while (message := reader.next_message()) is not None:
-            got.append(message)
-    assert got == sent
+    assert read(reader, split(data, cuts)) == sent
     assert reader.held == 0
 
 
@@ -122,9 +134,7 @@ frames = st.builds(
 @settings(max_examples=400)
 @given(st.lists(frames, max_size=12), st.lists(st.integers(0), max_size=10), st.booleans())
 def test_any_messages_in_any_order_are_survived(sent, cuts, let_in):
-    session = publishing() if let_in else Session()
-    if not let_in:
-        events(session, hello(), bytes(HANDSHAKE))
+    session = publishing() if let_in else greeted()
     with contextlib.suppress(ProtocolError):
         events(session, *split(b"".join(sent), cuts))
     assert session.held <= MEMORY
@@ -212,7 +222,7 @@ def test_a_publication_can_be_ended_politely(name):
     ],
     ids=["http", "tls", "rtmpe", "no connect", "viewer", "no header", "16 MB before being let in"],
 )
-def test_who_does_not_come_to_publish_is_turned_away(data):
+def test_a_peer_that_does_not_publish_is_turned_away(data):
     with pytest.raises(ProtocolError):
         events(Session(), data)
 

@@ -1,4 +1,4 @@
-"""The RTMP server at real sockets: who is let in, who is not, and what it costs to be pestered."""
+"""The RTMP server at real sockets: publishers are let in or refused, and strangers cost little."""
 
 import contextlib
 import gc
@@ -15,30 +15,20 @@ from sdstream.config.sources import RtmpSourceSettings
 from sdstream.errors import Unavailable
 from sdstream.sources.rtmp_server import open_rtmp_server
 from sdstream.sources.rtmp_server.chunks import VIDEO
-from tests.parts.wait import until
-from tests.sources.rtmp_server.peer import Client, hello, media, metadata
-from tests.sources.running import rtmp_server_running
+from tests.harness.wait import until
+from tests.sources.rtmp_server.local_settings import KEY, free_port, listen
+from tests.sources.rtmp_server.rtmp_client import Client, hello, media, metadata
+from tests.sources.source_stage import running_rtmp_server
 
-KEY = "canary-5f1c"
 START, BAD = "NetStream.Publish.Start", "NetStream.Publish.BadName"
 HEADER, PICTURE = media(VIDEO, 0, b"\x17\0\0\0\0avcC"), media(VIDEO, 0, b"\x17\1\0\0\0key")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def listen(**more):
-    settings = {"kind": "rtmp", "listen": f"127.0.0.1:{free_port()}", "key": KEY, **more}
-    return RtmpSourceSettings(**settings)
 
 
 @contextmanager
 def opened(**more):
     """Run an RTMP server; give the public port and the private address."""
     settings = listen(**more)
-    with rtmp_server_running(settings) as address:
+    with running_rtmp_server(settings) as address:
         yield int(settings.listen.rpartition(":")[2]), address
 
 
@@ -48,6 +38,10 @@ def source_of(address):
     with socket.create_connection(("127.0.0.1", address.port), timeout=10) as private:
         private.sendall(address.token)
         yield private
+
+
+def read_to_the_end(private):
+    return b"".join(iter(lambda: private.recv(65536), b""))
 
 
 def test_the_right_key_is_let_in():
@@ -142,15 +136,11 @@ def test_a_hundred_strangers_do_not_keep_a_publisher_out(data):
 
 
 def test_silent_peers_make_room_and_a_publisher_gets_in():
-    with opened(max_pending=4) as (port, _):
-        idle = [Client(port) for _ in range(20)]
-        try:
-            with Client(port) as client:
-                assert client.publish("live", KEY) == START
-            assert all(peer.closed() for peer in idle[:10])
-        finally:
-            for peer in idle:
-                peer.socket.close()
+    with opened(max_pending=4) as (port, _), contextlib.ExitStack() as peers:
+        idle = [peers.enter_context(Client(port)) for _ in range(20)]
+        with Client(port) as client:
+            assert client.publish("live", KEY) == START
+        assert all(peer.closed() for peer in idle[:10])
 
 
 def test_a_peer_that_takes_too_long_is_dropped():
@@ -164,10 +154,7 @@ def test_a_publisher_that_falls_silent_for_too_long_is_dropped():
         assert client.publish("live", KEY) == START
         client.socket.sendall(metadata(videocodecid=7.0) + HEADER + PICTURE)
         assert client.closed()
-        whole = b""
-        while data := private.recv(65536):
-            whole += data
-        assert whole.startswith(b"FLV")
+        assert read_to_the_end(private).startswith(b"FLV")
 
 
 def test_the_source_hears_of_a_publication_that_ends():
@@ -176,8 +163,7 @@ def test_the_source_hears_of_a_publication_that_ends():
             assert client.publish("live", KEY) == START
             client.socket.sendall(metadata(videocodecid=7.0) + HEADER + PICTURE)
             assert private.recv(3) == b"FLV"
-        while private.recv(65536):
-            pass
+        read_to_the_end(private)
 
 
 def test_a_source_that_comes_late_need_not_wait_for_another_key_frame():
@@ -233,7 +219,7 @@ def test_loopback_is_this_machine_only(host):
 def test_the_server_ends_quietly_with_everybody_still_there(caplog):
     settings = listen()
     with contextlib.ExitStack() as guests:
-        with rtmp_server_running(settings) as address:
+        with running_rtmp_server(settings) as address:
             port = int(settings.listen.rpartition(":")[2])
             publisher, idle = guests.enter_context(Client(port)), guests.enter_context(Client(port))
             guests.enter_context(source_of(address))
@@ -246,12 +232,8 @@ def test_the_server_ends_quietly_with_everybody_still_there(caplog):
 
 def test_a_port_that_is_taken_is_unavailable_and_says_so():
     settings = listen()
-    server = open_rtmp_server(settings)
-    try:
-        with pytest.raises(Unavailable, match="another program has it"):
-            open_rtmp_server(settings)
-    finally:
-        server.close()
+    with contextlib.closing(open_rtmp_server(settings)), pytest.raises(Unavailable, match="another program has it"):
+        open_rtmp_server(settings)
     again = open_rtmp_server(settings)
     again.close()
     again.close()

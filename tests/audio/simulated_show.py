@@ -21,7 +21,7 @@ def voice(first: int, count: int) -> Samples:
 
 
 @dataclass
-class Show:
+class SimulatedShow:
     """All times in seconds of the monotonic clock, which begins at 1000."""
 
     latency: float = 0.3

@@ -1,6 +1,6 @@
-"""Kills readers and a writer of one mailbox at random, again and again, and tells what became of the pictures.
+"""Kills the readers and the writer of one mailbox at random, and counts the pictures and the torn pictures.
 
-Run as `python -m tests.parts.mailbox_killer KILLS`. It forks, so it must be small and have no threads.
+Run as `python -m tests.harness.mailbox_killer KILLS`. It forks, so it must be small and have no threads.
 """
 
 import json

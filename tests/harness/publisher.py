@@ -1,6 +1,6 @@
-"""A real RTMP publisher in a process of its own: H.264 and AAC from PyAV, a code in the picture, a beep a second.
+"""A real RTMP publisher in a process of its own: H.264 and AAC from PyAV, a code in each picture, a beep each second.
 
-Run as `python -m tests.parts.publisher URL …`; `Publisher` starts and stops one from a test.
+Run as `python -m tests.harness.publisher URL …`; `Publisher` starts and stops one from a test.
 """
 
 import argparse
@@ -29,7 +29,7 @@ class Publisher:
     """One publisher process; `with` stops it, whatever state it is in."""
 
     def __init__(self, url: str, *options: str) -> None:
-        self._command = [sys.executable, "-m", "tests.parts.publisher", url, *options]
+        self._command = [sys.executable, "-m", "tests.harness.publisher", url, *options]
 
     def __enter__(self) -> "Publisher":
         root = Path(__file__).parents[2]

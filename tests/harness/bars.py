@@ -1,4 +1,4 @@
-"""A clip of colour bars that stand still under a counter that runs, with a tone; and what is left of them elsewhere."""
+"""A clip of still colour bars with a counter and a tone; the number and the error of a received picture."""
 
 from fractions import Fraction
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Somebody with nothing to do but to look at the clock: when even he is held up, the machine stood still.
+"""A process that only watches the clock: a late nap shows that the whole machine stood still.
 
-Virtual machines do, for up to a second. What fell due meanwhile is not for the daemon to answer for. Run as a
-program, it appends the length of each standstill to a file.
+A virtual machine stands still for up to a second at times. A test excuses the pictures that fell due meanwhile. The
+program appends the length of each standstill to a file.
 """
 
 import subprocess
@@ -16,11 +16,11 @@ STANDSTILL = 0.1
 """Seconds that a nap may be late on a machine that is merely busy; a sink's clock catches up with 0.25."""
 
 
-class Bystander:
-    """Watches the machine for as long as the block runs."""
+class StandstillWatch:
+    """Watches the machine until the end of the block."""
 
     def __enter__(self) -> Self:
-        self._file = Path(tempfile.mkstemp(prefix="bystander-")[1])
+        self._file = Path(tempfile.mkstemp(prefix="standstills-")[1])
         self._process = subprocess.Popen([sys.executable, __file__, str(self._file)])
         return self
 

@@ -1,4 +1,4 @@
-"""Plays a source to its end, as the stage's body would, and keeps what came."""
+"""Plays a source to its end, and keeps the frames, the sound and the counters."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ CANVAS = Canvas(width=128, height=96, fps=30)
 
 
 @dataclass
-class Played:
+class Playback:
     """What a source gave."""
 
     frames: list[Frame] = field(default_factory=list)
@@ -44,22 +44,22 @@ def nobody() -> None:
     """Ask nothing: the source goes on."""
 
 
-def play(path, most=1000, canvas=CANVAS, **settings) -> Played:
+def play(path, most=1000, canvas=CANVAS, **settings) -> Playback:
     """Read until the source ends, is lost, or has given `most` pictures."""
-    played = Played()
-    context = SourceContext(canvas, played.counters, played.ring, nobody)
+    playback = Playback()
+    context = SourceContext(canvas, playback.counters, playback.ring, nobody)
     wish = FfmpegSourceSettings(kind="ffmpeg", url=str(path), **settings)
     try:
         with open_source(wish, context) as source:
-            while len(played.frames) < most:
+            while len(playback.frames) < most:
                 frame = source.read()
                 if frame is not None:
-                    played.frames.append(frame)
+                    playback.frames.append(frame)
                     mark = marker.read(frame.pixels)
-                    played.numbers.append(mark.counter if mark else None)
-                    played.facts = source.facts()
+                    playback.numbers.append(mark.counter if mark else None)
+                    playback.facts = source.facts()
     except Ended:
-        played.loss = "ended"
+        playback.loss = "ended"
     except Lost as loss:
-        played.loss = str(loss)
-    return played
+        playback.loss = str(loss)
+    return playback

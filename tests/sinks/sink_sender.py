@@ -1,6 +1,6 @@
 """Drives one real sink in a process of its own, as a stage would: colour bars that count, and a tone.
 
-Run as `python -m tests.sinks.sender SETTINGS SECONDS`; the last line that it prints is a JSON object.
+Run as `python -m tests.sinks.sink_sender SETTINGS SECONDS`; the last line that it prints is a JSON object.
 """
 
 import json
@@ -18,7 +18,7 @@ from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.sinks import Due
 from sdstream.sinks.context import SinkContext
 from sdstream.sinks.registry import open_sink
-from tests.parts import bars
+from tests.harness import bars
 
 CANVAS = Canvas(width=320, height=180, fps=30)
 BLOCK = SAMPLE_RATE // 30

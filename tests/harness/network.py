@@ -1,4 +1,4 @@
-"""A private network: its own loopback, where every port is free and nobody else listens or is listened to."""
+"""A private network: a loopback of its own, in which every port is free and no other program listens."""
 
 import os
 import shutil

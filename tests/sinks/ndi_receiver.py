@@ -1,6 +1,6 @@
-"""An NDI receiver in a process of its own, that knows a URL and needs no discovery.
+"""An NDI receiver in a process of its own, with a URL and without discovery.
 
-Run as `python -m tests.sinks.receiver PORT PICTURES`; the last line that it prints is a JSON object.
+Run as `python -m tests.sinks.ndi_receiver PORT PICTURES`; the last line that it prints is a JSON object.
 """
 
 import json
@@ -13,7 +13,7 @@ import numpy as np
 from av import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 
-from tests.parts import bars
+from tests.harness import bars
 
 
 def receive(port: int, pictures: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from sdstream.errors import Unavailable
 from sdstream.system.ndi_runtime import load_ndi
-from tests.parts import network
+from tests.harness import network
 
 FIRST_SENDER, SECOND_SENDER = 5961, 5962
 """Ports that NDI gives to the senders of a machine, in the order in which they come."""

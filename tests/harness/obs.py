@@ -17,10 +17,10 @@ import numpy as np
 from PIL import Image
 
 from sdstream.frame import Pixels
-from tests.parts.network import Network
-from tests.parts.obs_settings import NAME, PORT, SCENE, ObsSettings
-from tests.parts.programs import running
-from tests.parts.wait import until
+from tests.harness.network import Network
+from tests.harness.obs_settings import NAME, PORT, SCENE, ObsSettings
+from tests.harness.programs import running
+from tests.harness.wait import until
 
 _PROGRAM = (
     "obs",
@@ -156,7 +156,7 @@ class Obs:
 
     @contextmanager
     def _remote_control(self) -> Iterator[subprocess.Popen[str]]:
-        command = self._network.command(sys.executable, "-m", "tests.parts.obs_remote", f"ws://127.0.0.1:{PORT}")
+        command = self._network.command(sys.executable, "-m", "tests.harness.obs_remote", f"ws://127.0.0.1:{PORT}")
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": _REPOSITORY}
         with running(command, self._folder / "remote.log", **pipes) as program:
             yield program

@@ -1,4 +1,4 @@
-"""A program that hands requests on to obs-websocket, one JSON line in, one out: the test is not in OBS's network."""
+"""A program in OBS's network that passes requests to obs-websocket: a JSON line in, a JSON line out."""
 
 import asyncio
 import json

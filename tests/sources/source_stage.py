@@ -16,13 +16,13 @@ from sdstream.ipc.mailbox import Mailbox, MailboxReader
 from sdstream.sources import marker
 from sdstream.sources.rtmp_server import RtmpServerAddress, open_rtmp_server, run_rtmp_server
 from sdstream.stages import source as body
-from tests.parts.wait import until
+from tests.harness.wait import until
 
 CANVAS = Canvas(width=320, height=180, fps=30)
 
 
 @dataclass
-class Running:
+class RunningSource:
     """The body at work, and what comes out of it."""
 
     context: Context
@@ -64,12 +64,12 @@ class Running:
 
 
 @contextmanager
-def running(settings: AnySource, server: RtmpServerAddress | None = None) -> Iterator[Running]:
+def running_source(settings: AnySource, server: RtmpServerAddress | None = None) -> Iterator[RunningSource]:
     """Run the body as long as the block lasts; it must end when it is asked to."""
     box, ring, latency = Mailbox(CANVAS.width * CANVAS.height * 3, 1), AudioRing(), Histogram()
     context = Context.alone(*body.COUNTERS)
     ports = body.SourcePorts(box.writer(), ring, latency, server)
-    it = Running(context, box.reader(0), ring, latency, threading.Thread())
+    it = RunningSource(context, box.reader(0), ring, latency, threading.Thread())
 
     def work() -> None:
         try:
@@ -88,7 +88,7 @@ def running(settings: AnySource, server: RtmpServerAddress | None = None) -> Ite
 
 
 @contextmanager
-def rtmp_server_running(settings: AnySource) -> Iterator[RtmpServerAddress]:
+def running_rtmp_server(settings: AnySource) -> Iterator[RtmpServerAddress]:
     """Run the RTMP server as long as the block lasts."""
     server = open_rtmp_server(settings)
     assert server is not None

@@ -1,4 +1,4 @@
-"""The files that OBS Studio keeps its settings in: what its first-run wizard and its settings dialogue would write."""
+"""The settings files of OBS Studio, as the first-run wizard and the settings dialogue would write them."""
 
 import json
 from collections.abc import Mapping

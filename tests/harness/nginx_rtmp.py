@@ -1,4 +1,4 @@
-"""A real RTMP server: nginx with its RTMP module, with one open application and one that stands in for Twitch."""
+"""nginx with its RTMP module: a real server with an open application and a stand-in for Twitch."""
 
 import os
 import shutil
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.parts.network import Network
-from tests.parts.programs import running
-from tests.parts.wait import until
+from tests.harness.network import Network
+from tests.harness.programs import running
+from tests.harness.wait import until
 
 _MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 _SYSTEM = "/usr/sbin"  # where nginx is, and where the PATH of an ordinary user of Debian does not lead

@@ -1,4 +1,4 @@
-"""A program of somebody else's that runs beside the test, and is gone after it."""
+"""A foreign program that runs beside the test, and ends with the test."""
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence

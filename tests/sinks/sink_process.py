@@ -1,4 +1,4 @@
-"""The sender and the receiver as processes of a private network."""
+"""A sink or a receiver as a process of a private network, with its findings as JSON."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.parts.network import Network
+from tests.harness.network import Network
 
 _REPOSITORY = Path(__file__).parents[2]
 
@@ -45,5 +45,5 @@ def talker(network: Network, module: str, *words: str) -> Iterator[Talker]:
 @contextmanager
 def sender(network: Network, seconds: float, **settings: Any) -> Iterator[Talker]:
     """Run one sink for some seconds."""
-    with talker(network, "tests.sinks.sender", json.dumps(settings), str(seconds)) as running:
+    with talker(network, "tests.sinks.sink_sender", json.dumps(settings), str(seconds)) as running:
         yield running

@@ -1,4 +1,4 @@
-"""What a server recorded of a stream, taken apart."""
+"""A recorded stream in parts: codecs, key frames and sound."""
 
 from dataclasses import dataclass
 from pathlib import Path

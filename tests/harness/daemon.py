@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from tests.parts.network import Network
-from tests.parts.programs import running
+from tests.harness.network import Network
+from tests.harness.programs import running
 
 _REPOSITORY = Path(__file__).parents[2]
 

@@ -1,4 +1,4 @@
-"""An RTMP client for tests: speaks the protocol properly, or as badly as it is told to."""
+"""An RTMP client for tests, with the pieces of the protocol, correct or broken."""
 
 import os
 import socket

@@ -1,7 +1,7 @@
-"""Pictures, settings, a clock, and an engine that is played with pictures instead of frames."""
+"""An engine from pixels to pixels, with pictures, settings and a clock for tests."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -95,3 +95,14 @@ def assert_alike(a: Pixels | None, b: Pixels | None) -> None:
     assert a is not None
     assert b is not None
     assert int(np.abs(a.astype(int) - b.astype(int)).max()) <= 1  # a rounding of one level
+
+
+def assert_each_alike(ours: Sequence[Pixels | None], theirs: Sequence[Pixels | None]) -> None:
+    """Hold each picture of `ours` against the picture of `theirs` at the same place."""
+    for a, b in zip(ours, theirs, strict=True):
+        assert_alike(a, b)
+
+
+def feed(engine: PixelEngine, pictures: Iterable[Pixels], controls: Controls) -> list[Pixels | None]:
+    """Give the engine the pictures one after the other, and return what came out of each call."""
+    return [engine(pixels, controls) for pixels in pictures]

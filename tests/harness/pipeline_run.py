@@ -1,4 +1,4 @@
-"""A whole run of the daemon inside a test: real processes, real sockets, and a way to see what every sink sent."""
+"""A whole run of the daemon inside a test: real processes, real sockets, and the report of every sink."""
 
 import os
 import socket
@@ -11,12 +11,12 @@ from typing import Any, Self
 from sdstream.config.schema import Config
 from sdstream.supervisor.pipeline import Pipeline
 from sdstream.supervisor.report import Report, SinkReport
-from tests.parts.bystander import Bystander
+from tests.harness.standstill_watch import StandstillWatch
 
 KEY = "s3cret-key-of-a-test"
 
 
-class Show:
+class PipelineRun:
     """Runs a pipeline in a thread of the test; its stages are processes of their own, as always."""
 
     def __init__(self, source: dict[str, Any], *sinks: dict[str, Any], **more: Any) -> None:
@@ -27,7 +27,7 @@ class Show:
         )
 
     def __enter__(self) -> Self:
-        self._bystander = Bystander().__enter__()
+        self._standstills = StandstillWatch().__enter__()
         self.pipeline = Pipeline(self.config)
         self.final: Report | None = None
         self._thread = threading.Thread(target=self._run)
@@ -37,7 +37,7 @@ class Show:
     def __exit__(self, *exc: object) -> None:
         self.pipeline.stop()
         self._thread.join(10)
-        self._bystander.__exit__(*exc)
+        self._standstills.__exit__(*exc)
         assert not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -46,7 +46,7 @@ class Show:
     @property
     def report(self) -> Report:
         """The report so far, without what fell due while the machine stood still."""
-        report, excused = self.pipeline.report(), self._bystander.excused(self.config.canvas.fps)
+        report, excused = self.pipeline.report(), self._standstills.excused(self.config.canvas.fps)
         sinks = tuple(replace(sink, due=max(sink.sent, sink.due - excused)) for sink in report.sinks)
         return replace(report, sinks=sinks)
 

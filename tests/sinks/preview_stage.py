@@ -1,4 +1,4 @@
-"""A preview that is sent pictures in a thread of the test, as a sink's process does it."""
+"""A preview in a thread of the test: pictures are sent as by a sink's process."""
 
 import threading
 from collections.abc import Iterator
