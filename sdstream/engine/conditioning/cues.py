@@ -1,4 +1,4 @@
-"""Which prompt is due, and how far the fade to it has come; time is given, never taken."""
+"""The prompt due at a given time, and the progress of the crossfade to the prompt. Time is an argument."""
 
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def due(controls: Controls, elapsed: float) -> tuple[Prompt, float]:
-    """Return the prompt `elapsed` seconds after the controls took effect, and the seconds of its fade."""
+    """Return the prompt `elapsed` seconds after the controls took effect, and the seconds of the prompt's crossfade."""
     if controls.cues_loop and controls.cues:
         elapsed %= controls.cues_loop
     prompt, transition = controls.prompt, controls.transition
@@ -20,9 +20,9 @@ def due(controls: Controls, elapsed: float) -> tuple[Prompt, float]:
 
 
 class Crossfade(Generic[T]):
-    """Fades from what is shown to each new target; one that comes in mid-fade starts from there.
+    """Fades from the value shown to each new target. A crossfade that starts in mid-fade starts from the mixture shown.
 
-    Targets are told apart by identity. A new target after `restart` is shown at once.
+    Targets are compared by identity. A new target after `restart` is shown at once.
     """
 
     def __init__(self) -> None:
@@ -31,10 +31,13 @@ class Crossfade(Generic[T]):
         self._target: T | None = None
         self._began = 0.0
         self.share: float | None = None
-        """How far the fade had come at the last call of `at`, 0 to 1; None when no fade was running."""
+        """Progress of the crossfade at the last call of `at`, 0 to 1; None when no crossfade was running."""
 
     def at(self, now: float, target: T, seconds: float, mix: Callable[[Sequence[tuple[T, float]]], T]) -> T:
-        """Return what to show at `now` (seconds): the target itself when the fade is over."""
+        """Return the value to show at `now` (seconds): `mix` of two values during the crossfade, `target` afterwards.
+
+        `seconds` is the length of the crossfade.
+        """
         if target is not self._target:
             self._start, self._target, self._began = self._shown, target, now
         start = self._start
@@ -47,5 +50,5 @@ class Crossfade(Generic[T]):
         return self._shown
 
     def restart(self) -> None:
-        """Forget what is shown."""
+        """Forget the value shown."""
         self._shown = self._start = self._target = None

@@ -1,4 +1,4 @@
-"""Prompts: the weight syntax, and what the U-Net is told about a frame."""
+"""Prompts: the weight syntax, and the condition of a frame for the U-Net."""
 
 import math
 import re
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 WEIGHT_LIMIT = 4.0
-"""Weights are clamped to ± this: beyond it a word drowns the picture in noise."""
+"""Weights are clamped to ± WEIGHT_LIMIT: a word with a larger weight gives a picture of noise."""
 
 STRESS = 1.1
-"""What one pair of round brackets multiplies by, and square ones divide by."""
+"""A pair of round brackets multiplies the weight by STRESS, a pair of square brackets divides by STRESS."""
 
 _PIECE = re.compile(r"\\[()\[\]\\]|[()\[\]]|[^()\[\]\\]+|\\")
 _PAIRS = {")": "(", "]": "["}
@@ -18,40 +18,40 @@ _PAIRS = {")": "(", "]": "["}
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """One encoded prompt; compared by identity, so keep and reuse it."""
+    """An encoded prompt, compared by identity: keep and reuse the object."""
 
     tokens: Tensor  # [tokens, dim]
-    pooled: Tensor | None = None  # [dim], for models that take one
+    pooled: Tensor | None = None  # [dim], for models with a pooled input (SDXL)
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What the U-Net is told about a frame."""
+    """The inputs of the U-Net for a frame, beside latent and timestep."""
 
     positive: Embedding
     negative: Embedding
     scales: tuple[float, ...] = ()
-    """Of each ControlNet."""
+    """Scale of each ControlNet."""
     loras: tuple[float, ...] = ()
     """Weight of each LoRA."""
     distilled: float = 1.0
-    """Guidance scale for a U-Net that takes it as an input."""
+    """Guidance scale for a U-Net with the guidance scale as an input."""
 
 
 def parse_weights(prompt: str) -> list[tuple[str, float]]:
     r"""Split a prompt into parts with weights, in time linear in its length, at any depth of nesting.
 
-    `(word)` is 1.1, `[word]` 1/1.1, `(word:1.3)` 1.3, and nested brackets multiply; `\(` is a bracket to be
-    read. An unmatched bracket, or a weight that is no finite number, is text. Weights are clamped to ±4.
+    `(word)` has weight 1.1, `[word]` 1/1.1, `(word:1.3)` 1.3; nested brackets multiply. `\(` is a bracket of the text.
+    An unmatched bracket is text, and so is a weight other than a finite number. Weights are clamped to ±4.
     """
     pieces = _PIECE.findall(prompt)
     factors = _match(pieces)
     parts: list[tuple[list[str], float]] = []
     weights = [1.0]
-    for place, piece in enumerate(pieces):
-        if place in factors and piece in _PAIRS.values():
-            weights.append(max(-1e9, min(1e9, weights[-1] * factors[place])))  # inf * 0 would be NaN
-        elif place in factors:
+    for index, piece in enumerate(pieces):
+        if index in factors and piece in _PAIRS.values():
+            weights.append(max(-1e9, min(1e9, weights[-1] * factors[index])))  # inf * 0 would be NaN
+        elif index in factors:
             weights.pop()
         else:
             text = piece[1:] if len(piece) == 2 and piece[0] == "\\" else piece
@@ -64,21 +64,22 @@ def parse_weights(prompt: str) -> list[tuple[str, float]]:
 
 
 def _match(pieces: list[str]) -> dict[int, float]:
-    """Return the factor of each matched bracket by place; cut the `:1.3` off the text before its bracket."""
+    """Return the factor of each matched bracket by the bracket's index, and cut `:1.3` off the text in `pieces`."""
     factors: dict[int, float] = {}
     opened: list[int] = []
-    for place, piece in enumerate(pieces):
+    for index, piece in enumerate(pieces):
         if piece in _PAIRS.values():
-            opened.append(place)
+            opened.append(index)
         elif piece in _PAIRS and opened and pieces[opened[-1]] == _PAIRS[piece]:
             factor = 1 / STRESS
             if piece == ")":
-                pieces[place - 1], factor = _stated(pieces[place - 1])
-            factors[opened.pop()] = factors[place] = factor
+                pieces[index - 1], factor = _explicit_weight(pieces[index - 1])
+            factors[opened.pop()] = factors[index] = factor
     return factors
 
 
-def _stated(text: str) -> tuple[str, float]:
+def _explicit_weight(text: str) -> tuple[str, float]:
+    """Split `word:1.3` into text and weight; the weight is STRESS without a finite number after the last colon."""
     head, colon, tail = text.rpartition(":")
     if colon and len(tail) <= 32:
         try:

@@ -1,4 +1,4 @@
-"""Prompts to numbers: one text encoder (Stable Diffusion), or two (SDXL)."""
+"""Encodes prompts, with one text encoder (Stable Diffusion) or two (SDXL)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,30 +22,31 @@ log = get_logger()
 
 @dataclass(frozen=True, eq=False)
 class Tower:
-    """One text encoder with its tokenizer. Raises Unavailable if the two do not fit."""
+    """A text encoder with tokenizer. Raises Unavailable if the tokenizer has words unknown to the encoder."""
 
     tokenizer: Any  # diffusers and transformers publish no types
     encoder: Any
     penultimate: bool
-    """SDXL reads the layer before the last, unnormalised."""
+    """Whether to read the layer before the last, unnormalised, as SDXL does."""
 
     def __post_init__(self) -> None:
         words, known = len(self.tokenizer), int(self.encoder.config.vocab_size)
-        if words > known:  # it would end the show at the first word beyond
+        if words > known:  # a word beyond the encoder's vocabulary would end the run on air
             raise Unavailable(
-                f"the tokenizer has {words} words and the text encoder knows {known}; they are from different models"
+                f"the tokenizer has {words} words and the text encoder has {known}: tokenizer and text encoder are "
+                "from different models; pull or copy the model again"
             )
 
 
 class TextEncoder:
-    """Encodes prompts, and keeps the latest ones: equal prompts are the same Embedding."""
+    """Encodes prompts, and caches the latest embeddings: equal prompts give the same Embedding."""
 
-    def __init__(self, towers: Sequence[Tower], *, zero_negative: bool = False, keep: int = 64) -> None:
-        """`zero_negative`: the model was trained with zeros, not an empty prompt, for "no negative prompt" (SDXL)."""
+    def __init__(self, towers: Sequence[Tower], *, zero_negative: bool = False, cache_size: int = 64) -> None:
+        """`zero_negative`: zeros stand for "no negative prompt", not an encoded empty prompt, as in SDXL's training."""
         self._towers = towers
         self._zero_negative = zero_negative
-        self.cache: BoundedCache[tuple[Prompt, Blend], Embedding] = BoundedCache(keep)
-        """The prompts encoded so far; to be cleared when an encoder's weights change."""
+        self.cache: BoundedCache[tuple[Prompt, Blend], Embedding] = BoundedCache(cache_size)
+        """The prompts encoded so far. Clear the cache when an encoder's weights change."""
         self._zero: Embedding | None = None
 
     @classmethod
@@ -61,29 +62,29 @@ class TextEncoder:
             if suffix and not pooled:
                 break
             if pooled and not suffix and not part.is_dir():
-                continue  # the SDXL refiner has the second one only
+                continue  # the SDXL refiner has the second text encoder only
             encoder = component(kind, part, "text encoder", dtype=dtype).to(device)
             towers.append(Tower(load_tokenizer(folder / f"tokenizer{suffix}"), encoder, penultimate=pooled))
         return cls(towers, zero_negative=zero_negative)
 
     @property
     def parts(self) -> dict[str, Any]:
-        """The encoders by the names that diffusers' layout gives them."""
+        """The encoders by name in diffusers layout."""
         suffixes = ("_2",) if self._towers[0].penultimate and len(self._towers) == 1 else ("", "_2")
         return {f"text_encoder{suffix}": tower.encoder for suffix, tower in zip(suffixes, self._towers, strict=False)}
 
     @property
     def width(self) -> int:
-        """Numbers a token."""
+        """Numbers in the embedding of a token."""
         return sum(int(tower.encoder.config.hidden_size) for tower in self._towers)
 
     @torch.inference_mode()
     def encode(self, prompt: Prompt, blend: Blend = "linear") -> Embedding:
-        """Encode a prompt, or several blended."""
+        """Encode a prompt, or blend several encoded prompts."""
         return self.cache.get((prompt, blend), lambda: self._encode(prompt, blend))
 
     def encode_negative(self, prompt: str) -> Embedding:
-        """Encode a negative prompt: an empty one as the model was trained with it."""
+        """Encode a negative prompt; an empty prompt gives zeros for a model with `zero_negative`."""
         if prompt.strip() or not self._zero_negative:
             return self.encode(prompt)
         if self._zero is None:
@@ -96,7 +97,7 @@ class TextEncoder:
         if not isinstance(prompt, str):
             return mix([(self.encode(part.text), part.weight) for part in prompt if part.weight > 0], blend)
         ids = [_ids(tower, parse_weights(prompt)) for tower in self._towers]
-        encoded = [_run(tower, [i for i, _ in own]) for tower, own in zip(self._towers, ids, strict=True)]
+        encoded = [_run(tower, [i for i, _ in weighted]) for tower, weighted in zip(self._towers, ids, strict=True)]
         tokens = torch.cat([tokens for tokens, _ in encoded], dim=-1)
         weights = [weight for _, weight in ids[0]]
         if any(weight != 1.0 for weight in weights):
@@ -104,9 +105,9 @@ class TextEncoder:
         return Embedding(tokens, encoded[-1][1])
 
     def _weigh(self, tokens: Tensor, weights: list[float]) -> Tensor:
-        """Move each token away from, or towards, what an empty prompt has in its place."""
+        """Move each token away from the empty prompt's token, or towards; `tokens` and the result [tokens, dim]."""
         empty = self.encode("").tokens
-        column = torch.tensor(weights, dtype=torch.float32, device=tokens.device).unsqueeze(-1)
+        column = torch.tensor(weights, dtype=torch.float32, device=tokens.device).unsqueeze(-1)  # [tokens, 1]
         return (empty + column * (tokens.float() - empty)).to(tokens.dtype)
 
 
@@ -114,30 +115,31 @@ def mix(parts: Sequence[tuple[Embedding, float]], blend: Blend) -> Embedding:
     """Blend encoded prompts by weights."""
     if len(parts) == 1:
         return parts[0][0]
-    way = blending.slerp if blend == "slerp" else blending.linear
+    average = blending.slerp if blend == "slerp" else blending.linear
     pooled = [(part.pooled, weight) for part, weight in parts if part.pooled is not None]
-    return Embedding(way([(part.tokens, weight) for part, weight in parts]), way(pooled) if pooled else None)
+    tokens = average([(part.tokens, weight) for part, weight in parts])
+    return Embedding(tokens, average(pooled) if pooled else None)
 
 
 def _run(tower: Tower, ids: list[int]) -> tuple[Tensor, Tensor | None]:
-    """Return one tower's tokens [tokens, dim] and, where it has one, its pooled prompt [dim]."""
+    """Return a tower's tokens [tokens, dim] and pooled prompt [dim]; None for a tower without a pooled prompt."""
     output = tower.encoder(torch.tensor([ids], device=tower.encoder.device), output_hidden_states=tower.penultimate)
     if not tower.penultimate:
         return output.last_hidden_state[0], None
-    pooled: Tensor | None = getattr(output, "text_embeds", None)  # the first tower has none
+    pooled: Tensor | None = getattr(output, "text_embeds", None)  # SDXL's first tower has no pooled prompt
     return output.hidden_states[-2][0], None if pooled is None else pooled[0]
 
 
 def _ids(tower: Tower, parts: list[tuple[str, float]]) -> list[tuple[int, float]]:
-    """Return the token ids with their weights: begin, text, end, padding, in all what the model reads."""
+    """Return token ids with weights, as many as the encoder reads: begin, text, end, padding."""
     tokenizer = tower.tokenizer
     length = int(tower.encoder.config.max_position_embeddings)
-    room = length - 2
+    limit = length - 2  # tokens of text, between begin and end
     text: list[tuple[int, float]] = []
     for part, weight in parts:
         text += [(token, weight) for token in tokenizer(part, add_special_tokens=False, verbose=False).input_ids]
-        if len(text) > room:  # thousands of parts may follow, each a call of the tokenizer
-            log.warning("prompt cut", limit=room)
+        if len(text) > limit:  # thousands of parts may follow, each a call of the tokenizer
+            log.warning("prompt cut", limit=limit)
             break
-    ids = [(tokenizer.bos_token_id, 1.0), *text[:room], (tokenizer.eos_token_id, 1.0)]
+    ids = [(tokenizer.bos_token_id, 1.0), *text[:limit], (tokenizer.eos_token_id, 1.0)]
     return ids + [(tokenizer.pad_token_id, 1.0)] * (length - len(ids))

@@ -1,4 +1,4 @@
-"""CLIP's tokenizer: a model's own or, for a checkpoint that brings none, any copy of CLIP's vocabulary.
+"""CLIP's tokenizer: the model's own or, for a checkpoint without tokenizer, any copy of CLIP's vocabulary.
 
 `Any` stands for transformers' tokenizers, which publish no types.
 """
@@ -12,7 +12,7 @@ from sdstream.engine.weights.files import TOKENIZER, locate
 from sdstream.errors import Unavailable
 
 VOCABULARY = "openai/clip-vit-large-patch14"
-"""Hub id of the one vocabulary that all CLIP text encoders share."""
+"""Hub id of the vocabulary shared by all CLIP text encoders."""
 
 COPIES = (
     (VOCABULARY, ""),
@@ -20,11 +20,11 @@ COPIES = (
     ("stabilityai/sd-turbo", "tokenizer/"),
     ("stabilityai/sdxl-turbo", "tokenizer/"),
 )
-"""Where in the hub's cache it may lie already."""
+"""Models with a copy of the vocabulary, looked for in the hub's cache: (hub id, prefix of the files)."""
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """Load the tokenizer of a folder; raises Unavailable if it is not CLIP's."""
+    """Load the tokenizer of a folder; raises Unavailable for a missing, broken or foreign tokenizer."""
     from transformers import CLIPTokenizer
 
     if not folder.is_dir():
@@ -32,16 +32,20 @@ def load_tokenizer(folder: Path) -> Any:
     try:
         tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True, verbose=False)
     except LoadErrors as error:
-        raise Unavailable(f"tokenizer: {folder} cannot be loaded: {error}") from error
+        raise Unavailable(f"tokenizer: {folder} cannot be loaded: {error}; pull or copy the model again") from error
     if None in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id):
-        raise Unavailable(f"tokenizer: {folder} has no begin, end and padding tokens; it is not CLIP's")
+        raise Unavailable(
+            f"tokenizer: {folder} lacks a begin, end or padding token: expected CLIP's tokenizer; pull or copy the "
+            "model again"
+        )
     return tokenizer
 
 
 def find_tokenizer(folder: Path, name: str, *, zero_padded: bool) -> Any:
-    """Load the tokenizer `name` of a single file's `folder`, or make it of a vocabulary; raises Unavailable.
+    """Load the tokenizer `name` from the `folder` of a single file, or make one from a copy of the vocabulary.
 
-    What is made pads as the encoder was trained: OpenCLIP with zeros (`zero_padded`), CLIP with its end token.
+    The made tokenizer pads as in the encoder's training: with token 0 for OpenCLIP (`zero_padded`), with the end token
+    for CLIP. Raises Unavailable.
     """
     if (folder / name).is_dir():
         return load_tokenizer(folder / name)
@@ -64,6 +68,6 @@ def _vocabulary(nearby: Sequence[Path]) -> Path:
         return locate(VOCABULARY, "tokenizer", TOKENIZER)
     except Unavailable as error:
         raise Unavailable(
-            f"{error}: a model in one file brings no tokenizer. Put a folder `tokenizer` with CLIP's vocabulary "
-            "beside the file, or name a folder that has one as engine.configs"
+            f"{error}: a model in a single file has no tokenizer. Put a folder `tokenizer` with CLIP's vocabulary "
+            "beside the file, or name a folder with such a `tokenizer` as engine.configs"
         ) from error
