@@ -1,4 +1,4 @@
-"""The coefficients of one U-Net call (the x̂0 equation), computed once for a set of frames in flight."""
+"""The coefficients of a U-Net call (the x̂0 equation), computed once for a set of frames in flight."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from sdstream.engine.denoising.schedule import Schedule
 class Sampling:
     """How a frame is denoised, fixed when the frame enters.
 
-    Two samplings are equal when all numbers are, and the noise is the same tensor: `==` on tensors gives a tensor.
+    Two samplings are equal when all numbers are equal and the noise is the same tensor object: `==` on tensors gives a
+    tensor.
     """
 
     schedule: Schedule
@@ -37,25 +38,25 @@ class Sampling:
 
 @dataclass(frozen=True, eq=False)
 class Coefficients:
-    """The coefficients of one U-Net call on R rows (live stages times F frames), with N negative rows after them.
+    """The coefficients of a U-Net call on R rows (live stages times F frames), followed by N negative rows.
 
-    x̂0 = x_weight x + output_weight output + ref_weight ref, which folds prediction type, guidance (see guidance.py)
-    and the consistency boundary into three numbers a row.
+    x̂0 = x_weight x + output_weight output + ref_weight ref. The three numbers of a row hold prediction type, guidance
+    (see guidance.py) and the consistency boundary.
     """
 
-    rows: slice | Tensor
-    """Where the R rows lie in the buffers of all stages."""
-    next_rows: slice | Tensor
-    """Where the rows that are not done go, one stage on."""
+    rows: slice | Tensor  # [R]
+    """Indices of the R rows in the buffers of all stages."""
+    next_rows: slice | Tensor  # [R or R - F]
+    """Indices of the unfinished rows in the same buffers after the call, a stage on."""
     timesteps: Tensor  # [R + N]
     x_weight: Tensor  # [R, 1, 1, 1]
     output_weight: Tensor  # [R, 1, 1, 1]
     ref_weight: Tensor | None  # [R, 1, 1, 1]
-    """None where no row is guided."""
-    negatives: slice | Tensor | None
-    """The rows of the R that run the negative prompt too."""
+    """None when no row is guided."""
+    negatives: slice | Tensor | None  # [N]
+    """Indices into the R rows of the rows with a negative row; None when N = 0."""
     negative_stages: tuple[int, ...]
-    """The same rows as indices into the live stages."""
+    """The same rows, as indices into the live stages; N / F numbers."""
     negative_x_weight: Tensor  # [N, 1, 1, 1]
     negative_output_weight: Tensor  # [N, 1, 1, 1]
     next_signal: Tensor  # [R or R - F, 1, 1, 1]
@@ -71,20 +72,20 @@ def make_coefficients(live: Sequence[tuple[int, Sampling]], frames: int) -> Coef
         return values.repeat_interleave(frames).view(-1, 1, 1, 1)  # [len * F, 1, 1, 1]
 
     x_weight, output_weight, ref_weight = zip(*(_weights(stage, sampling) for stage, sampling in live), strict=True)
-    asking = tuple(i for i, (stage, sampling) in enumerate(live) if sampling.guidance.asks_negative(stage))
-    clean = [live[i][1].schedule.clean(live[i][0]) for i in asking]
+    negative = tuple(i for i, (stage, sampling) in enumerate(live) if sampling.guidance.needs_negative(stage))
+    clean = [live[i][1].schedule.clean(live[i][0]) for i in negative]
     moving = [(stage + 1, sampling) for stage, sampling in live if stage + 1 < len(sampling.schedule)]
-    times = [sampling.schedule.timesteps[stage] for stage, sampling in [*live, *(live[i] for i in asking)]]
+    times = [sampling.schedule.timesteps[stage] for stage, sampling in [*live, *(live[i] for i in negative)]]
     guided = any(sampling.guidance.active for _, sampling in live)
     return Coefficients(
         rows=_span([stage for stage, _ in live], frames, device),
         next_rows=_span([stage for stage, _ in moving], frames, device),
-        timesteps=torch.tensor(times, device=device).repeat_interleave(frames),
+        timesteps=torch.tensor(times, device=device).repeat_interleave(frames),  # [R + N]
         x_weight=column(x_weight),
         output_weight=column(output_weight),
         ref_weight=column(ref_weight) if guided else None,
-        negatives=_span(asking, frames, device) if asking else None,
-        negative_stages=asking,
+        negatives=_span(negative, frames, device) if negative else None,
+        negative_stages=negative,
         negative_x_weight=column([p for p, _ in clean]),
         negative_output_weight=column([q for _, q in clean]),
         next_signal=column([sampling.schedule.a[stage] for stage, sampling in moving]),
@@ -93,6 +94,7 @@ def make_coefficients(live: Sequence[tuple[int, Sampling]], frames: int) -> Coef
 
 
 def _weights(stage: int, sampling: Sampling) -> tuple[float, float, float]:
+    """Return the weights of x, output and ref in x̂0 for a row at `stage`."""
     schedule = sampling.schedule
     p, q = schedule.clean(stage)
     prompt, ref, x = sampling.guidance.weights(schedule.a[stage])
@@ -101,19 +103,19 @@ def _weights(stage: int, sampling: Sampling) -> tuple[float, float, float]:
 
 
 def _next_noise(moving: Sequence[tuple[int, Sampling]], frames: int, like: Tensor) -> Tensor:
-    """Return b ε for each moving row; the F frames of a call share their ε.  # [len * F, c, h, w]"""
+    """Return b ε for each moving row; the F frames of a call share the same ε.  # [len * F, c, h, w]"""
     if not moving:
-        return like[:0]
+        return like[:0]  # [0, c, h, w]
     scaled = [
         sampling.noise[stage] * (sampling.schedule.b[stage] if sampling.renoise else 0.0) for stage, sampling in moving
     ]
-    return torch.stack(scaled).repeat_interleave(frames, dim=0)
+    return torch.stack(scaled).repeat_interleave(frames, dim=0)  # [len * F, c, h, w]
 
 
 def _span(stages: Sequence[int], frames: int, device: torch.device) -> slice | Tensor:
-    """Return the rows of `stages`: a slice, which copies nothing, where they lie side by side."""
+    """Return the indices of the rows of `stages`: a slice for stages side by side, because a slice copies nothing."""
     if not stages:
         return slice(0, 0)
     if stages[-1] - stages[0] + 1 == len(stages):
         return slice(stages[0] * frames, (stages[-1] + 1) * frames)
-    return torch.tensor([stage * frames + f for stage in stages for f in range(frames)], device=device)
+    return torch.tensor([stage * frames + f for stage in stages for f in range(frames)], device=device)  # [len * F]

@@ -1,4 +1,4 @@
-"""The numbers of each denoising stage, looked up once from the model's own noise schedule."""
+"""The numbers of each denoising stage, looked up once in the model's noise schedule."""
 
 import inspect
 import math
@@ -15,7 +15,7 @@ SIGMA_DATA = 0.5
 
 @dataclass(frozen=True)
 class NoiseTable:
-    """A model's noise schedule, as its scheduler's config tells it."""
+    """A model's noise schedule, read from the scheduler's config."""
 
     alphas_cumprod: tuple[float, ...]
     """ᾱ_t for each training timestep t."""
@@ -26,13 +26,13 @@ class NoiseTable:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "NoiseTable":  # JSON of any diffusers scheduler
-        """Read a diffusers scheduler config, whichever class it is for; raises Unavailable if it makes no sense."""
+        """Read the config of any diffusers scheduler class; raises Unavailable for a config without meaning."""
         from diffusers import LCMScheduler
 
         prediction = config.get("prediction_type", "epsilon")
         if prediction not in get_args(Prediction):
             expected = ", ".join(get_args(Prediction))
-            raise Unavailable(f"scheduler config: prediction_type {prediction!r} is not one of {expected}")
+            raise Unavailable(f"scheduler config: prediction_type {prediction!r}: expected {expected}")
         known = set(inspect.signature(LCMScheduler.__init__).parameters) - {"self", "original_inference_steps"}
         try:
             scheduler = LCMScheduler(**{key: config[key] for key in known & config.keys()})
@@ -41,7 +41,7 @@ class NoiseTable:
             raise Unavailable(f"scheduler config cannot be used: {error}") from error
         table = tuple(scheduler.alphas_cumprod.double().tolist())
         if not all(math.isfinite(share) and 0 <= share <= 1 for share in table):
-            raise Unavailable("scheduler config: its betas give signal shares outside 0..1")
+            raise Unavailable("scheduler config: the betas give signal shares outside 0..1")
         if table[scheduler.timesteps[0]] == 0 and prediction == "epsilon":
             raise Unavailable("scheduler config: zero terminal SNR needs prediction_type v_prediction")
         return cls(
@@ -54,7 +54,7 @@ class NoiseTable:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The stages of one step list; each tuple has one number a stage, noisiest first."""
+    """The stages of a list of steps; each tuple has a number for each stage, noisiest stage first."""
 
     timesteps: tuple[int, ...]
     a: tuple[float, ...]
@@ -67,7 +67,7 @@ class Schedule:
 
     @classmethod
     def of(cls, table: NoiseTable, steps: tuple[int, ...]) -> "Schedule":
-        """Look up `steps`, increasing indices into the table's timesteps."""
+        """Look up `steps`: increasing indices into the table's timesteps."""
         times = tuple(table.timesteps[step] for step in steps)
         scaled = [table.timestep_scaling * t for t in times]
         spread = [s * s + SIGMA_DATA**2 for s in scaled]
@@ -76,7 +76,7 @@ class Schedule:
             a=tuple(math.sqrt(table.alphas_cumprod[t]) for t in times),
             b=tuple(math.sqrt(1.0 - table.alphas_cumprod[t]) for t in times),
             c_skip=tuple(SIGMA_DATA**2 / s for s in spread),
-            c_out=tuple(s / math.sqrt(whole) for s, whole in zip(scaled, spread, strict=True)),
+            c_out=tuple(s / math.sqrt(total) for s, total in zip(scaled, spread, strict=True)),
             prediction=table.prediction,
         )
 
@@ -84,7 +84,7 @@ class Schedule:
         return len(self.timesteps)
 
     def clean(self, stage: int) -> tuple[float, float]:
-        """Return (p, q) with x̂0 = p x + q output, for what the model predicts at `stage`."""
+        """Return (p, q) with x̂0 = p x + q output at `stage`, for the model's type of prediction."""
         a, b = self.a[stage], self.b[stage]
         if self.prediction == "epsilon":
             return 1.0 / a, -b / a

@@ -1,7 +1,7 @@
-"""Stream Batch: every denoising step of every frame in flight in one U-Net call (paper section 3.1).
+"""Stream Batch: the next denoising step of every frame in flight, in a single U-Net call (paper section 3.1).
 
-Row i holds the frame that entered i calls ago, at denoising stage i. Stream Batch knows tensors and a U-Net to call;
-files, clocks, prompts and pixels are unknown here.
+Row i holds the frame of i calls ago, at denoising stage i. Stream Batch knows tensors and a U-Net to call; files,
+clocks, prompts and pixels are unknown here.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,33 +16,34 @@ from sdstream.engine.denoising.coefficients import Coefficients, Sampling, make_
 from sdstream.errors import Bug
 
 C = TypeVar("C")
-"""What the U-Net is given about a frame (the frame's prompt); Stream Batch never looks inside."""
+"""The condition of a frame for the U-Net (such as the prompt); Stream Batch never looks inside."""
 
 L = TypeVar("L")
-"""The luggage that a frame carries through the batch; Stream Batch hands the luggage back with the result."""
+"""The luggage of a frame; Stream Batch hands the luggage back with the result."""
 
 
 @dataclass(frozen=True)
 class Recipe(Generic[C]):
-    """What a frame is finished with; a change of prompt or seed is a new recipe for later frames."""
+    """The numbers and the condition of a frame until the last stage; new controls give later frames a new recipe."""
 
     sampling: Sampling
     condition: C
     together: bool = False
-    """Cross-frame attention: attend to the frames of the same scene beside this frame, if both ask for it."""
+    """Cross-frame attention with all frames in flight of the same scene whose recipe has `together` as well."""
 
 
 @dataclass(frozen=True)
 class Row(Generic[C]):
-    """What the U-Net is given about one row of its batch."""
+    """A row of the U-Net's batch, beside latent and timestep."""
 
     condition: C
     negative: bool
-    """A guidance row: gets the negative prompt, and takes no part in cross-frame attention."""
+    """Whether the row is evaluated with the negative prompt; a negative row takes no part in cross-frame attention."""
     scene: int | None
-    """Rows of one scene attend to each other: no cut and no skip lies between them. None attends to itself only."""
+    """Number of the scene (frames without cut or skip in between). A row attends to all rows with the same number; None
+    is a row without cross-frame attention."""
     hint: Tensor | None
-    """The ControlNet picture of this row's own frame.  # [nets, 3, H, W]"""
+    """The ControlNet picture of the row's frame.  # [nets, 3, H, W]"""
 
 
 UNet = Callable[[Tensor, Tensor, Sequence[Row[C]]], Tensor]
@@ -51,12 +52,12 @@ UNet = Callable[[Tensor, Tensor, Sequence[Row[C]]], Tensor]
 
 @dataclass(frozen=True)
 class Done(Generic[L]):
-    """The end of one call's way through the batch."""
+    """The result of an earlier call of `push` or `skip`, after the last stage."""
 
     latent: Tensor | None
-    """The denoised latents, float32, [F, c, h, w], the caller's to keep; None for a call that was a skip."""
+    """The denoised latents, float32, [F, c, h, w], in memory of the caller's own; None for a skip."""
     luggage: L
-    """What the call was given as luggage."""
+    """The luggage of the earlier call."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,15 @@ class _Gap(Generic[L]):
 
 
 class StreamBatch(Generic[C, L]):
-    """Frames in flight through `stages` denoising stages, `frames` of them entering at a time.
+    """Frames in flight through `stages` denoising stages; `frames` frames enter at a time.
 
-    With `batching` off every frame goes through all stages at once, in as many calls (for comparison). The daemon's
-    engine takes one frame at a time: docs/developing.md says why, and `bench engine --steps 1x4` measures the cost.
+    Without `batching` a frame goes through all stages within `push`, with one U-Net call for each stage (for
+    comparison). The daemon's engine takes one frame at a time: docs/developing.md says why, and
+    `bench engine --steps 1x4` measures the cost.
     """
 
     def __init__(self, unet: UNet[C], noise: Tensor, *, stages: int, frames: int = 1, batching: bool = True) -> None:
-        """`noise` gives the latents' shape (the last three sizes) and device; no reference to `noise` is kept."""
+        """`noise` [..., c, h, w] gives the shape and the device of the latents; no reference to `noise` is kept."""
         self._unet = unet
         self._stages = stages
         self._frames = frames
@@ -95,14 +97,17 @@ class StreamBatch(Generic[C, L]):
     def push(
         self, latent: Tensor, recipe: Recipe[C], luggage: L, *, hint: Tensor | None = None, cut: bool = False
     ) -> Done[L] | None:
-        """Take in `frames` latents; return the call of `stages` - 1 calls ago, or None while the batch fills.
+        """Take in `frames` latents; return the result of `stages` - 1 calls ago, or None while the batch fills.
 
-        `latent` is scaled for the U-Net, float32, [F, c, h, w]. `cut` says that the scene changed with this frame.
-        Raises Bug when the recipe or the latent does not fit this batch.
+        `latent` is scaled for the U-Net, float32, [F, c, h, w]; `hint` [F, nets, 3, H, W]. `cut` starts a new scene
+        with this frame. Raises Bug when the recipe or the latent does not fit this batch.
         """
         schedule, noise = recipe.sampling.schedule, recipe.sampling.noise
         if len(schedule) != self._stages or latent.shape != self._x[: self._frames].shape:
-            raise Bug(f"{len(schedule)} steps and {tuple(latent.shape)} do not fit {self._stages} stages")
+            raise Bug(
+                f"{len(schedule)} steps and latents {tuple(latent.shape)} do not fit a batch of {self._stages} stages "
+                f"and latents {tuple(self._x[: self._frames].shape)}"
+            )
         self._scene += cut
         entry = _InFlight(luggage, recipe, hint, self._scene)
         x = schedule.a[0] * latent + schedule.b[0] * noise[0]  # [F, c, h, w]
@@ -113,7 +118,7 @@ class StreamBatch(Generic[C, L]):
         return self._step(entry)
 
     def skip(self, luggage: L) -> Done[L] | None:
-        """Move the frames in flight one stage on, with a gap behind them; return as `push` does."""
+        """Move the frames in flight a stage on, followed by a gap; return as `push` does."""
         self._scene += 1
         return self._step(_Gap(luggage)) if self._batching else Done(None, luggage)
 
@@ -129,7 +134,7 @@ class StreamBatch(Generic[C, L]):
         self._scene += 1
 
     def _step(self, entering: _InFlight[C, L] | _Gap[L] | None) -> Done[L] | None:
-        """Let `entering` in at stage 0, do the U-Net call that is due, and move everything one stage on."""
+        """Put `entering` at stage 0, do the U-Net call, and move all frames a stage on."""
         in_flight = [entering, *self._in_flight[1:]]
         live = [(stage, entry) for stage, entry in enumerate(in_flight) if isinstance(entry, _InFlight)]
         finished = self._call(live) if live else None
@@ -138,19 +143,23 @@ class StreamBatch(Generic[C, L]):
         return None if done is None else Done(finished, done.luggage)
 
     def _call(self, live: Sequence[tuple[int, _InFlight[C, L]]]) -> Tensor | None:
-        """Do one U-Net call for the `live` (stage, entry) pairs; return the last stage's latents, if live."""
+        """Do a U-Net call for the `live` (stage, entry) pairs.
+
+        Return the latents of the last stage, [F, c, h, w], or None when the last stage is not live.
+        """
         use = self._coefficients([(stage, entry.recipe.sampling) for stage, entry in live])
         entries = [entry for _, entry in live]
         clean, ref = self._denoise(use, self._x[use.rows], self._ref[use.rows], entries)  # [R, c, h, w] each
-        moving = len(use.next_signal)
+        moving = len(use.next_signal)  # R or R - F
         if moving:
-            self._x[use.next_rows] = torch.addcmul(use.next_noise, clean[:moving], use.next_signal)
+            self._x[use.next_rows] = torch.addcmul(use.next_noise, clean[:moving], use.next_signal)  # [moving, c, h, w]
         if moving and use.ref_weight is not None:
-            # The copy is needed where `ref` is a view: source and target rows overlap.
-            self._ref[use.next_rows] = ref[:moving].clone()
-        return clean[moving:] if moving < len(clean) else None
+            # `ref` may be a view of the same buffer, and then source and target rows overlap.
+            self._ref[use.next_rows] = ref[:moving].clone()  # [moving, c, h, w]
+        return clean[moving:] if moving < len(clean) else None  # [F, c, h, w]
 
     def _denoise_alone(self, entry: _InFlight[C, L], x: Tensor, ref: Tensor) -> Tensor:
+        """Take a frame through all stages, one U-Net call for each stage; `x`, `ref` and the result [F, c, h, w]."""
         for stage in range(self._stages):
             use = self._coefficients([(stage, entry.recipe.sampling)])
             clean, ref = self._denoise(use, x, ref, [entry])  # [F, c, h, w] each
@@ -166,27 +175,28 @@ class StreamBatch(Generic[C, L]):
         if use.negatives is None:
             output = self._unet(x, use.timesteps, rows)  # [R, c, h, w]
         else:
-            asking = x[use.negatives]  # [N, c, h, w]
+            negative_x = x[use.negatives]  # [N, c, h, w]
             rows += self._rows([entries[i] for i in use.negative_stages], negative=True)
-            both = self._unet(torch.cat((x, asking)), use.timesteps, rows)  # [R + N, c, h, w]
+            both = self._unet(torch.cat((x, negative_x)), use.timesteps, rows)  # [R + N, c, h, w]
             output, negative = both[: len(x)], both[len(x) :]  # [R, c, h, w], [N, c, h, w]
-            asked = use.negative_x_weight * asking + use.negative_output_weight * negative  # [N, c, h, w]
-            ref = ref.clone()
-            ref[use.negatives] = asked.nan_to_num_(0.0, 0.0, 0.0)
+            estimate = use.negative_x_weight * negative_x + use.negative_output_weight * negative  # [N, c, h, w]
+            ref = ref.clone()  # [R, c, h, w]
+            ref[use.negatives] = estimate.nan_to_num_(0.0, 0.0, 0.0)  # [N, c, h, w]
         clean = torch.addcmul(use.x_weight * x, use.output_weight, output)  # [R, c, h, w]
         if use.ref_weight is not None:
-            clean.addcmul_(use.ref_weight, ref)
-        # A value that overflowed (half precision does) ends with its frame: cross-frame attention would hand the
-        # value on to every later frame.
+            clean.addcmul_(use.ref_weight, ref)  # [R, c, h, w]
+        # Half precision can overflow. Zeros keep an overflow within the frame: cross-frame attention would spread NaN
+        # to every later frame.
         return clean.nan_to_num_(0.0, 0.0, 0.0), ref
 
     def _rows(self, entries: Sequence[_InFlight[C, L]], *, negative: bool) -> list[Row[C]]:
+        """Describe the rows of `entries`, F rows an entry."""
         return [
             Row(
                 condition=entry.recipe.condition,
                 negative=negative,
                 scene=entry.scene if entry.recipe.together and not negative else None,
-                hint=None if entry.hint is None else entry.hint[f],
+                hint=None if entry.hint is None else entry.hint[f],  # [nets, 3, H, W]
             )
             for entry in entries
             for f in range(self._frames)

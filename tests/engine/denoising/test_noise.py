@@ -33,7 +33,7 @@ def test_a_blend_of_one_seed_is_that_seed(blend):
 
 
 def test_the_cache_stays_small():
-    cache = NoiseCache((1, 2, 2), keep=5)
+    cache = NoiseCache((1, 2, 2), cache_size=5)
     for seed in range(100):
         cache.draw(seed, 2)
     assert len(cache.cache) == 5
