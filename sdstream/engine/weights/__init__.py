@@ -1,5 +1,5 @@
-"""Model files on disk: where the files are, whether they may be opened, and how a network is loaded.
+"""Model files on disk: finding the files, checking the headers, and loading a network.
 
-The room knows folders in diffusers layout, safetensors, licences, and the bundled model's own parts. What a network
-computes is unknown here. Start reading at `files`, then `component`.
+The room knows folders in diffusers layout, safetensors, licences, and the bundled model's own parts. The use of a
+network is unknown here. Start reading at `files`, then `component`.
 """

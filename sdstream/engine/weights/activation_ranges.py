@@ -1,4 +1,4 @@
-"""Between which numbers the inputs of a model's convolutions lie, as its maker measured them: what int8 must know."""
+"""Activation ranges: the bounds of each convolution's input, measured by the model's maker and needed for int8."""
 
 import json
 import math
@@ -14,57 +14,58 @@ from sdstream.engine.weights.files import read_config
 from sdstream.errors import Unavailable
 
 FILE = "activation_ranges.json"
-"""In a model's folder: {"unet": {"name of a convolution": [lowest, highest], …}, "vae": {…}}."""
+"""File in a model's folder: {"unet": {"name of a convolution": [lowest, highest], …}, "vae": {…}}."""
 
 Ranges = Mapping[str, tuple[float, float]]
-"""Lowest and highest input of each convolution that may be rounded, by its name in the module; others may not."""
+"""Lowest and highest input of each convolution, by the convolution's name in the module. A convolution without range
+is never rounded to int8."""
 
 
 @dataclass(frozen=True)
 class ModelRanges:
-    """Those of both networks."""
+    """The activation ranges of a model's two networks."""
 
     unet: Ranges
     autoencoder: Ranges
 
     def text(self) -> str:
-        """Write them out as JSON, as `FILE` has it."""
+        """Return the ranges as the JSON text of `FILE`."""
         return json.dumps({"unet": self.unet, "vae": self.autoencoder}, indent=1)
 
 
 def read_ranges(folder: Path, unet: nn.Module, autoencoder: nn.Module | None) -> ModelRanges | None:
-    """Return what `folder` says of the two, or None; without its own autoencoder only of the U-Net.
+    """Return the ranges in `folder`, or None without `FILE`; `autoencoder` None leaves out the autoencoder's ranges.
 
-    Raises Unavailable for a file that says what cannot be.
+    Raises Unavailable for a broken file, an unknown convolution and an impossible range.
     """
     file = folder / FILE
     if not file.is_file():
         return None
-    told = read_config(file, "activation ranges")
+    config = read_config(file, "activation ranges")
     return ModelRanges(
-        _checked(told.get("unet"), unet, f"{file}: unet"),
-        {} if autoencoder is None else _checked(told.get("vae"), autoencoder, f"{file}: vae"),
+        _checked(config.get("unet"), unet, f"{file}: unet"),
+        {} if autoencoder is None else _checked(config.get("vae"), autoencoder, f"{file}: vae"),
     )
 
 
-def _checked(told: Any, module: nn.Module, where: str) -> Ranges:  # JSON
-    if not isinstance(told, dict):
-        raise Unavailable(f"{where}: expected an object of ranges by the names of convolutions")
+def _checked(ranges: Any, module: nn.Module, where: str) -> Ranges:  # JSON
+    if not isinstance(ranges, dict):
+        raise Unavailable(f"{where}: expected an object of ranges by the names of convolutions, not {ranges!r:.80}")
     convolutions = _convolutions(module)
-    for name, ends in told.items():
+    for name, bounds in ranges.items():
         if name not in convolutions:
-            raise Unavailable(f"{where}: the model has no convolution {name!r}; pull or copy it again")
-        if not _is_range(ends):
-            raise Unavailable(f"{where}: {name}: expected [lowest, highest] around 0, not {ends!r}")
-    return {name: (float(low), float(high)) for name, (low, high) in told.items()}
+            raise Unavailable(f"{where}: the model has no convolution {name!r}; pull or copy the model again")
+        if not _is_range(bounds):
+            raise Unavailable(f"{where}: {name}: expected [lowest, highest] around 0, not {bounds!r}")
+    return {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
 
 
-def _is_range(ends: Any) -> bool:  # JSON
-    if not isinstance(ends, list) or len(ends) != 2:
+def _is_range(bounds: Any) -> bool:  # JSON
+    if not isinstance(bounds, list) or len(bounds) != 2:
         return False
-    if not all(isinstance(end, int | float) and math.isfinite(end) for end in ends):
+    if not all(isinstance(bound, int | float) and math.isfinite(bound) for bound in bounds):
         return False
-    return bool(ends[0] <= 0 <= ends[1] and ends[0] < ends[1])  # nothing must stay nothing: padding is
+    return bool(bounds[0] <= 0 <= bounds[1] and bounds[0] < bounds[1])  # int8 must represent 0 exactly: padding is 0
 
 
 def _convolutions(module: nn.Module) -> dict[str, nn.Conv2d]:
@@ -72,31 +73,33 @@ def _convolutions(module: nn.Module) -> dict[str, nn.Conv2d]:
 
 
 class Observer:
-    """Notes the ranges of a module's 3x3 convolutions, which take the time; `but` are the names of others to leave."""
+    """Records the input ranges of a module's 3x3 convolutions (most of the computing time), except those in `skip`."""
 
-    def __init__(self, module: nn.Module, but: tuple[str, ...] = ()) -> None:
+    def __init__(self, module: nn.Module, skip: tuple[str, ...] = ()) -> None:
         self.ranges: dict[str, tuple[float, float]] = {}
-        """Of those that saw anything but nothing."""
+        """Lowest and highest input so far, for each convolution with an input other than all zeros."""
         self._parts = {
-            name: part for name, part in _convolutions(module).items() if part.kernel_size == (3, 3) and name not in but
+            name: part
+            for name, part in _convolutions(module).items()
+            if part.kernel_size == (3, 3) and name not in skip
         }
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Note what goes in while this lasts."""
-        handles = [part.register_forward_pre_hook(self._note(name)) for name, part in self._parts.items()]
+        """Record the inputs for as long as the block runs."""
+        handles = [part.register_forward_pre_hook(self._recorder(name)) for name, part in self._parts.items()]
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
 
-    def _note(self, name: str) -> Any:  # torch's type for it says no more
-        def note(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def _recorder(self, name: str) -> Any:  # torch's type of a hook is as vague
+        def record(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             low, high = self.ranges.get(name, (0.0, 0.0))
             x = inputs[0].detach()
             low, high = min(low, float(x.min())), max(high, float(x.max()))
             if low < high:
                 self.ranges[name] = low, high
 
-        return note
+        return record

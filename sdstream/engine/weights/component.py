@@ -1,4 +1,4 @@
-"""Loads one part of a model (U-Net, autoencoder, text encoder, …) strictly: every weight must be there and fit."""
+"""Loads a part of a model (U-Net, autoencoder, text encoder, …) strictly: every weight must be there and fit."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,40 +16,47 @@ LoadErrors: tuple[type[Exception], ...] = (
     OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, ArithmeticError, AssertionError,
     SafetensorError,
 )  # fmt: skip
-"""What diffusers and transformers raise on a model that is not what it says."""
+"""Errors of diffusers and transformers on a model whose files contradict each other."""
 
 
 def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # any diffusers or transformers class
-    """Load one component and insist that every weight is there and fits; raises Unavailable."""
+    """Load a component from `folder`; raises Unavailable unless every weight is there and fits.
+
+    `what` names the component in messages; `options` go to `from_pretrained`.
+    """
     files = weights(folder, what)
     if all(".fp16." in file.name for file in files):
         options["variant"] = "fp16"
     with loading(f"{what}: {folder}"):
-        model, told = kind.from_pretrained(
+        model, loading_info = kind.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
         )
     for problem in ("missing_keys", "mismatched_keys", "error_msgs"):
-        if told.get(problem):
-            first = sorted(map(str, told[problem]))[0]
-            raise Unavailable(f"{what}: {folder} does not fit its config.json: {problem.replace('_', ' ')}: {first}")
-    _refuse_whole_numbers(model, files, what)
+        if loading_info.get(problem):
+            first = sorted(map(str, loading_info[problem]))[0]
+            raise Unavailable(
+                f"{what}: the weights in {folder} do not fit config.json: {problem.replace('_', ' ')}: {first}; pull "
+                "or copy the model again"
+            )
+    _refuse_integers(model, files, what)
     return _frozen(model)
 
 
-def _refuse_whole_numbers(model: Any, files: Mapping[Path, Header], what: str) -> None:
-    """Refuse weights that are no fractions, which the libraries convert without a word; counters may be whole."""
+def _refuse_integers(model: Any, files: Mapping[Path, Header], what: str) -> None:
+    """Refuse integer weights: the libraries cast integers silently. Integer buffers are fine."""
     names = {name.removeprefix("text_model.") for name, _ in model.named_parameters()}
     for file, header in files.items():
-        for name, kind in header.kinds.items():
-            if name.removeprefix("text_model.") in names and "F" not in kind:
+        for name, dtype in header.dtypes.items():
+            if name.removeprefix("text_model.") in names and "F" not in dtype:
                 raise Unavailable(
-                    f"{what}: {file}: {name} is of {kind}, which is no kind of weight; pull or copy it again"
+                    f"{what}: {file}: {name} has dtype {dtype}: expected a floating-point dtype; pull or copy the "
+                    "model again"
                 )
 
 
 @contextmanager
 def loading(where: str) -> Iterator[None]:
-    """Turn what goes wrong inside into Unavailable; `where` begins the message."""
+    """Turn any of LoadErrors inside the block into Unavailable; `where` begins the message."""
     try:
         with quiet():
             yield
@@ -58,7 +65,7 @@ def loading(where: str) -> Iterator[None]:
 
 
 def empty(make: Callable[[], Any]) -> Any:  # any module
-    """Make a module without room for its weights, to be filled."""
+    """Make a module without memory for the weights; `fill` brings the weights."""
     from accelerate import init_empty_weights  # type: ignore[import-untyped]  # publishes no types
 
     with init_empty_weights():
@@ -66,29 +73,29 @@ def empty(make: Callable[[], Any]) -> Any:  # any module
 
 
 def fill(model: Any, weights: Mapping[str, Tensor], dtype: torch.dtype) -> Any:  # any module
-    """Give an empty module its weights: all that it has, no others, each of its shape; raises ValueError."""
+    """Give an empty module the weights, cast to `dtype`. Raises ValueError unless names and shapes fit exactly."""
     _compare(model.state_dict(), weights)
     model.load_state_dict({name: tensor.to(dtype) for name, tensor in weights.items()}, assign=True)
     return _frozen(model)
 
 
 def refuse_unused(state: Mapping[str, Tensor], converted: Mapping[str, Tensor], what: str) -> None:
-    """Raise ValueError for a weight of `state` that a converter, which takes what it knows, left out of `converted`."""
+    """Raise ValueError if a converter left a weight of `state` out of `converted`: converters skip unknown names."""
     used = {id(tensor) for tensor in converted.values()}
     if left := [key for key, tensor in state.items() if id(tensor) not in used]:
-        raise ValueError(f"{min(left)} is not in a {what}")
+        raise ValueError(f"{min(left)} has no place in a {what}")
 
 
 def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
     if missing := expected.keys() - found.keys():
         raise ValueError(f"{min(missing)} is missing")
-    if others := found.keys() - expected.keys():
-        raise ValueError(f"{min(others)} is not in its architecture")
+    if unknown := found.keys() - expected.keys():
+        raise ValueError(f"{min(unknown)} has no place in the architecture")
     for name, tensor in found.items():
         if tensor.shape != expected[name].shape:
-            raise ValueError(f"{name} is {list(tensor.shape)}, and its architecture wants {list(expected[name].shape)}")
+            raise ValueError(f"{name} is {list(tensor.shape)}: the architecture expects {list(expected[name].shape)}")
         if not tensor.is_floating_point():
-            raise ValueError(f"{name} is of {tensor.dtype}, which is no kind of weight")
+            raise ValueError(f"{name} has dtype {tensor.dtype}: expected a floating-point dtype")
 
 
 def _frozen(model: Any) -> Any:
@@ -99,7 +106,7 @@ def _frozen(model: Any) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the libraries' progress bars and notices out of the log: what matters is raised."""
+    """Keep the libraries' progress bars and notices out of the log; errors are raised as always."""
     from diffusers.utils import logging as diffusers_log
     from transformers.utils import logging as transformers_log
 

@@ -1,4 +1,4 @@
-"""Where models lie on disk, and whether their files may be opened: safetensors only, with a sane header."""
+"""Finds models on disk, in the bundle and on the hub, and checks the header of safetensors files before opening."""
 
 import json
 import math
@@ -16,10 +16,10 @@ from sdstream.log import get_logger
 log = get_logger()
 
 BUNDLED = Path(__file__).parents[2] / "models"
-"""Models that come with sdstream."""
+"""Folder of the models bundled with sdstream."""
 
 HEADER_LIMIT = 32 * 2**20
-"""Bytes of a safetensors header; the largest real ones have about one."""
+"""Largest safetensors header in bytes; the largest published headers have about 1 MiB."""
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
@@ -29,7 +29,8 @@ _SIZES |= {"I32": 4, "U32": 4, "F32": 4, "F64": 8, "I64": 8, "U64": 8}
 
 CONFIGS = ("*.json", "README.md", "*/*.json", "*/*.txt")
 MODEL = (*CONFIGS, "*/*.safetensors")
-"""Not the files at the top: beside a model's folders lie the same weights once more, as one file."""
+"""Files to fetch of a model. A file of weights beside the model's folders holds the same weights again, and is left
+out."""
 COMPONENT = (*MODEL, "*.safetensors")
 TOKENIZER = (
     "README.md",
@@ -42,9 +43,9 @@ TOKENIZER = (
 
 
 def locate(name: str, what: str, wanted: Sequence[str] = COMPONENT) -> Path:
-    """Return the folder or file that `name` means: bundled, on disk, or fetched from the hub (`wanted` of it).
+    """Return the folder or file of the model `name`: on disk, bundled, or fetched from the hub (the files `wanted`).
 
-    Raises Unavailable where there is none; `what` says in the message what was looked for.
+    Raises Unavailable when no such model is found; `what` names the part in the message.
     """
     path = Path(name).expanduser()
     if path.exists():
@@ -64,10 +65,11 @@ def _from_hub(name: str, what: str, wanted: Sequence[str]) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     from huggingface_hub.file_download import repo_folder_name
 
-    # A connection that breaks in mid-file shows as an error of the library beneath, or of the hub's client itself.
-    beneath = [base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError" and issubclass(base, Exception)]
+    # A connection lost in mid-file raises an error of the HTTP library, or of the hub's client itself.
+    http_errors = [base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError"]
     broken: tuple[type[Exception], ...] = (
-        LocalEntryNotFoundError, HfHubHTTPError, OSError, RuntimeError, AttributeError, ValueError, *beneath,
+        LocalEntryNotFoundError, HfHubHTTPError, OSError, RuntimeError, AttributeError, ValueError,
+        *(base for base in http_errors if issubclass(base, Exception)),
     )  # fmt: skip
 
     known = (Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "snapshots").is_dir()
@@ -95,39 +97,39 @@ def read_config(path: Path, what: str) -> dict[str, Any]:  # JSON
 
 
 def refuse_pickle(file: Path, where: str) -> None:
-    """Raise Unavailable for a file that could run code when it is read; `where` begins the message."""
+    """Raise Unavailable for a pickle: reading a pickle can run code. `where` begins the message."""
     if file.suffix in PICKLES:
-        raise Unavailable(f"{where} is a pickle, which could run any code; sdstream opens .safetensors only")
+        raise Unavailable(f"{where} is a pickle, and a pickle can run any code: expected a .safetensors file")
 
 
 def weights(folder: Path, what: str) -> dict[Path, "Header"]:
-    """Return the safetensors files of one component after a look at their headers; raises Unavailable."""
+    """Return a component's safetensors files with the checked header of each; raises Unavailable."""
     read_config(folder / "config.json", what)
     found = sorted(folder.glob("*.safetensors"))
     if not found:
         for file in folder.iterdir():
             refuse_pickle(file, f"{what}: {file}")
-        raise Unavailable(f"{what}: there is no .safetensors file in {folder}; pull or copy the model again")
+        raise Unavailable(f"{what}: {folder} has no .safetensors file; pull or copy the model again")
     return {file: check_safetensors(file) for file in found}
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a safetensors file says that it holds."""
+    """Header of a safetensors file."""
 
     shapes: dict[str, tuple[int, ...]]
-    """Of each tensor."""
-    kinds: dict[str, str]
-    """The number format of each: F32, I64, …"""
+    """Name -> shape of each tensor."""
+    dtypes: dict[str, str]
+    """Name -> dtype of each tensor, as safetensors spells dtypes: F32, I64, …"""
     metadata: dict[str, str]
 
 
 def check_safetensors(file: Path) -> Header:
-    """Read a safetensors header and hold it against the file's size; raises Unavailable if they do not fit."""
+    """Read a safetensors header, and compare header and file size; raises Unavailable for a contradiction."""
     try:
         return _check_header(file)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error, RecursionError) as error:
-        raise Unavailable(f"{file} is no whole safetensors file: {error}; pull or copy it again") from error
+        raise Unavailable(f"{file} is no whole safetensors file: {error}; pull or copy the file again") from error
 
 
 def _check_header(file: Path) -> Header:
@@ -135,7 +137,7 @@ def _check_header(file: Path) -> Header:
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
         if length > min(HEADER_LIMIT, size - 8):
-            raise ValueError(f"its header claims {length} bytes, and the file has {size}")
+            raise ValueError(f"the header claims {length} bytes, and the file has {size}")
         entries = json.loads(stream.read(length))
     metadata = {str(key): str(value) for key, value in (entries.pop("__metadata__", None) or {}).items()}
     end = 0
@@ -143,9 +145,9 @@ def _check_header(file: Path) -> Header:
         start, stop = entry["data_offsets"]
         count = math.prod(entry["shape"])
         if not 0 <= start <= stop or stop - start != count * _SIZES[entry["dtype"]]:
-            raise ValueError(f"tensor {name!r} does not fit its place")
+            raise ValueError(f"tensor {name!r} does not fit the bytes {start} to {stop}")
         end = max(end, stop)
     if end != size - 8 - length:
-        raise ValueError(f"it should hold {8 + length + end} bytes and holds {size}")
+        raise ValueError(f"expected {8 + length + end} bytes, and the file has {size}")
     shapes = {name: tuple(entry["shape"]) for name, entry in entries.items()}
     return Header(shapes, {name: entry["dtype"] for name, entry in entries.items()}, metadata)

@@ -1,4 +1,4 @@
-"""Under which licence a model comes, by its card: told when it is fetched."""
+"""The licence of a model, read from the model card and shown after fetching the model."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,11 @@ _FIELD = re.compile(r"^(license|license_name):[ \t]*['\"]?([^\s'\"]+)", re.MULTI
 
 
 def licence(folder: Path, name: str) -> str:
-    """Say under which licence the model `name` in `folder` comes."""
+    """Return a line about the licence of the model `name` in `folder`."""
     card = folder / "README.md"
     front = _FRONT.search(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None
     fields = dict(_FIELD.findall(front[1])) if front else {}
     kind = fields.get("license", "other")
-    told = fields.get("license_name") if kind == "other" else kind  # `other` is followed by its name
-    terms = f"the licence {told or kind}" if fields else "a licence that its card does not name"
-    return f"{name} comes under {terms}: read it before you go on air, https://huggingface.co/{name}"
+    title = fields.get("license_name") if kind == "other" else kind  # after `other` the card gives the licence's name
+    terms = f"the licence {title or kind}" if fields else "a licence not stated on the model card"
+    return f"{name} comes under {terms}: read the licence before you go on air, https://huggingface.co/{name}"

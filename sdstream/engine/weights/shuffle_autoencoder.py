@@ -1,7 +1,7 @@
-"""Our own tiny autoencoder: it works at an eighth and a quarter of the size only, and moves pixels into channels.
+"""Our own tiny autoencoder: pixels become channels, and the convolutions run at an eighth and a quarter of the size.
 
-A linear pair (the principal components of 8x8 blocks) carries most of the picture; small convolutions add the rest.
-At equal quality it costs a fraction of an AutoencoderTiny, whose convolutions run at full size.
+A linear pair (the principal components of 8x8 blocks) carries most of the picture; small convolutions add the rest. At
+equal quality the cost is a fraction of an AutoencoderTiny with convolutions at full size.
 """
 
 import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
@@ -12,28 +12,28 @@ from diffusers.models.autoencoders.vae import DecoderOutput
 from torch import Tensor, nn
 
 BLOCK = 4
-"""Pixels along a side of what becomes one place."""
+"""Side of a block of pixels; a block becomes a single position."""
 
 CHANNELS = 3 * BLOCK**2
-"""Of a place: its pixels' colours."""
+"""Channels of a block: three colours a pixel."""
 
 
 def to_blocks(pictures: Tensor) -> Tensor:
-    """Rows of pixels [n, 4 h, 4 w, 3] to blocks [n, 48, h, w], of any type."""
+    """Rows of pixels [n, 4 h, 4 w, 3] to blocks [n, 48, h, w], of any dtype."""
     n, height, width, colours = pictures.shape
     rows = pictures.reshape(n, height // BLOCK, BLOCK, width // BLOCK, BLOCK * colours).transpose(2, 3)
     return rows.reshape(n, height // BLOCK, width // BLOCK, -1).permute(0, 3, 1, 2)
 
 
 def to_pictures(blocks: Tensor) -> Tensor:
-    """Blocks [n, 48, h, w] to rows of pixels [n, 4 h, 4 w, 3], of any type."""
+    """Blocks [n, 48, h, w] to rows of pixels [n, 4 h, 4 w, 3], of any dtype."""
     n, channels, height, width = blocks.shape
     rows = blocks.permute(0, 2, 3, 1).reshape(n, height, width, BLOCK, channels // BLOCK).transpose(2, 3)
     return rows.reshape(n, height * BLOCK, width * BLOCK, -1)
 
 
 class Block(nn.Module):
-    """Two convolutions beside a skip."""
+    """Two convolutions beside a skip connection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Block(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [n, c, h, w], and the result likewise."""
+        """Return x plus the convolutions' output; x and result [n, c, h, w]."""
         change: Tensor = self.second(F.relu(self.first(F.relu(x))))
         return x + change
 
@@ -90,9 +90,9 @@ class Decoder(nn.Module):
 
 
 class AutoencoderShuffle(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers publishes no types
-    """The pair, in diffusers' manner: `encode(x).latents`, `decode(z).sample`, a config and safetensors.
+    """Encoder and decoder as a diffusers model: `encode(x).latents`, `decode(z).sample`, a config and safetensors.
 
-    `block_out_channels` is there for its length only: four levels, hence an eighth of the size.
+    Diffusers reads the length of `block_out_channels` only: four levels, hence latents at an eighth of the size.
     """
 
     @register_to_config  # type: ignore[untyped-decorator]  # diffusers publishes no types
@@ -110,13 +110,13 @@ class AutoencoderShuffle(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diff
         self.decoder = Decoder(latent_channels, fine_channels, coarse_channels)
 
     def encode(self, x: Tensor) -> AutoencoderTinyOutput:
-        """Turn pictures in -1..1 into latents."""
+        """Encode pictures in -1..1."""
         return AutoencoderTinyOutput(latents=self.encoder(x))
 
     def decode(self, z: Tensor) -> DecoderOutput:
-        """Turn latents into pictures."""
+        """Decode latents."""
         return DecoderOutput(sample=self.decoder(z))
 
     def forward(self, x: Tensor) -> DecoderOutput:
-        """Go there and back."""
+        """Encode and decode."""
         return self.decode(self.encode(x).latents)

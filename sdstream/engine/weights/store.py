@@ -1,4 +1,4 @@
-"""The models on this machine: bundled or fetched from the hub; what they weigh, and whether they are whole."""
+"""The models on this machine, bundled or fetched from the hub: list, fetch and check."""
 
 import hashlib
 import re
@@ -10,14 +10,14 @@ from sdstream.engine.weights.licence import licence
 from sdstream.errors import Unavailable
 
 SUMS = "SHA256SUMS"
-"""A file of checksums in a model's folder, as `sha256sum` writes it."""
+"""File of checksums in a model's folder, in the format of `sha256sum`."""
 
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A model that is here."""
+    """A model on this machine."""
 
     name: str
     origin: str
@@ -29,18 +29,18 @@ class Stored:
 
 @dataclass(frozen=True)
 class Checked:
-    """One file of a model after a look at it."""
+    """A checked file of a model."""
 
     file: str
     size: int
     """Bytes."""
     sha256: str
     state: str
-    """`matches` its published checksum, `differs`, or `unlisted` where none was published."""
+    """`matches` or `differs` from the published checksum; `unlisted` without a published checksum."""
 
 
 def stored() -> list[Stored]:
-    """Return the models that are on this machine."""
+    """Return the models on this machine: bundled models first, then the hub's by name."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
@@ -59,15 +59,15 @@ def stored() -> list[Stored]:
 
 
 def pull(name: str) -> tuple[Path, str]:
-    """Fetch a model from the hub; return its folder and a line about its licence. Raises Unavailable."""
+    """Fetch a model from the hub; return the folder, and a line about the licence. Raises Unavailable."""
     if not HUB_ID.match(name):
-        raise Unavailable(f"{name!r} is no hub id; expected OWNER/MODEL, such as stabilityai/sd-turbo")
+        raise Unavailable(f"{name!r} is no hub id: expected OWNER/MODEL, such as stabilityai/sd-turbo")
     folder = locate(name, "model", MODEL)
     return folder, licence(folder, name)
 
 
 def verify(name: str) -> list[Checked]:
-    """Read every file of a model, its headers and its checksum; raises Unavailable for the first that is broken."""
+    """Check header and checksum of every file of a model; raises Unavailable for the first broken or missing file."""
     path = locate(name, "model", MODEL)
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     sums = _published(path) if path.is_dir() else {}
@@ -81,7 +81,9 @@ def verify(name: str) -> list[Checked]:
         state = "unlisted" if listed is None else "matches" if listed == digest else "differs"
         checked.append(Checked(relative, file.stat().st_size, digest, state))
     if wrong := [check.file for check in checked if check.state == "differs"]:
-        raise Unavailable(f"model {name}: {path / wrong[0]} is not the file that was published; pull or copy it again")
+        raise Unavailable(
+            f"model {name}: {path / wrong[0]} differs from the published file; pull or copy the model again"
+        )
     if missing := sums.keys() - {check.file for check in checked}:
         raise Unavailable(f"model {name}: {path / min(missing)} is missing; pull or copy the model again")
     return checked
@@ -92,12 +94,12 @@ def _published(folder: Path) -> dict[str, str]:
     lines = file.read_text().splitlines() if file.is_file() else []
     pairs = [line.split(maxsplit=1) for line in lines if line.strip()]
     if any(len(pair) != 2 or not _SHA256.match(pair[0]) for pair in pairs):
-        raise Unavailable(f"{file} is no list of checksums; expected lines as sha256sum writes them")
+        raise Unavailable(f"{file} is no list of checksums: expected lines in the format of sha256sum")
     return {name.strip().removeprefix("*").removeprefix("./"): digest for digest, name in pairs}
 
 
 def _blob(file: Path) -> str | None:
-    """The hub's cache keeps large files under their own checksum, and links to them."""
+    """Return the checksum of a large file in the hub's cache: a link to a blob named by checksum; else None."""
     name = file.resolve().name
     return name if file.is_symlink() and _SHA256.match(name) else None
 

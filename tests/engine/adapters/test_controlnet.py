@@ -146,7 +146,7 @@ def without(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor
         (lambda state: without(state, "zero_convs.1."), r"controlnet_down_blocks\.1\.\w+ is missing"),
         (lambda state: without(state, "input_hint_block.0."), "is no ControlNet"),
         (lambda state: {**state, "control_model.zero_convs.0.0.bias": torch.zeros(3)}, r"controlnet_down_blocks\.0"),
-        (lambda state: {**state, "control_model.lora_controlnet": torch.zeros(3)}, "lora_controlnet is not in a"),
+        (lambda state: {**state, "control_model.lora_controlnet": torch.zeros(3)}, "lora_controlnet has no place in a"),
     ],
 )
 def test_a_file_that_is_not_whole_is_refused_with_the_weight(tiny_model, controlnet, tmp_path, spoil, reason):

@@ -20,7 +20,7 @@ def network() -> nn.Module:
 
 def test_the_widest_inputs_of_3x3_convolutions_are_noted_while_watched():
     module = network()
-    observer = Observer(module, but=("3",))
+    observer = Observer(module, skip=("3",))
     with observer.watching():
         module(torch.full((1, 3, 8, 8), 2.5))
         module(torch.full((1, 3, 8, 8), -7.0))
@@ -31,7 +31,7 @@ def test_the_widest_inputs_of_3x3_convolutions_are_noted_while_watched():
 
 def test_zero_always_lies_within_a_range():
     module = network()
-    observer = Observer(module, but=("3",))
+    observer = Observer(module, skip=("3",))
     with observer.watching():
         module(torch.full((1, 3, 8, 8), 2.5))
     assert observer.ranges == {"0": (0.0, 2.5)}

@@ -97,8 +97,8 @@ def test_bundled_and_fetched_models_are_listed(model, tmp_path, monkeypatch):
         ("---\ntags: [a]\nlicense: other\nlicense_name: sai-nc\nlicense_link: x\n---\n", "the licence sai-nc"),
         ("---\nlicense_name: 'sai-nc'\nlicense: other\n---\n", "the licence sai-nc"),
         ("---\nlicense: other\n---\n", "the licence other"),
-        ("---\ntags: [a]\n---\nlicense: mit\n", "does not name"),
-        ("license: mit\n", "does not name"),
+        ("---\ntags: [a]\n---\nlicense: mit\n", "not stated on the model card"),
+        ("license: mit\n", "not stated on the model card"),
     ],
 )
 def test_the_licence_of_a_model_card_is_told(tmp_path, card, told):
