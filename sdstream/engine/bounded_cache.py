@@ -9,27 +9,27 @@ V = TypeVar("V")
 
 
 class BoundedCache(Generic[K, V]):
-    """Keeps the `size` values that were used last; not for several threads."""
+    """Keeps the `size` values used last; not safe for several threads."""
 
     def __init__(self, size: int) -> None:
         """`size` is at least 1."""
         self._size = size
-        self._kept: OrderedDict[K, V] = OrderedDict()
+        self._values: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K, make: Callable[[], V]) -> V:
         """Return the value of `key`; `make` computes the value when the cache has none."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
+        if key in self._values:
+            self._values.move_to_end(key)
+            return self._values[key]
         value = make()
-        self._kept[key] = value
-        if len(self._kept) > self._size:
-            self._kept.popitem(last=False)
+        self._values[key] = value
+        if len(self._values) > self._size:
+            self._values.popitem(last=False)
         return value
 
     def clear(self) -> None:
         """Forget every value."""
-        self._kept.clear()
+        self._values.clear()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._values)

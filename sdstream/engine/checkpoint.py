@@ -1,8 +1,8 @@
-"""Checkpoints in one file, as the original Stable Diffusion code names their weights: 1.x, 2.x and XL.
+"""Checkpoints in a single file, with weights named as in the original Stable Diffusion code: 1.x, 2.x and XL.
 
-The converters are diffusers' own. What the weights' shapes do not tell (heads, noise schedule) is read from configs:
-those that the user gave, or that lie beside the file, or the standard ones of the architecture. `Any` stands for the
-modules of diffusers and transformers, which publish no types.
+The converters come from diffusers. The weights' shapes leave open heads and noise schedule, so both come from configs:
+the user's configs, the configs beside the file, or the standard configs of the architecture. `Any` stands for the
+modules of diffusers and transformers: neither library publishes types.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from sdstream.engine.weights.files import check_safetensors, read_config, refuse
 from sdstream.errors import Unavailable
 
 ARCHITECTURES = Path(__file__).parent / "architectures"
-"""The standard configs, in diffusers layout."""
+"""Folder of the standard configs, in diffusers layout."""
 
 CONTEXTS = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 """Architectures by the width of the prompt's tokens."""
@@ -34,26 +34,26 @@ TOWERS = {
     "conditioner.embedders.0.model.": ("text_encoder_2", True),
     "conditioner.embedders.1.model.": ("text_encoder_2", True),
 }
-"""Text encoders by the prefix of their weights: diffusers' name, and whether they are OpenCLIP's."""
+"""Prefix of a text encoder's weights -> name in diffusers layout, and whether the encoder is OpenCLIP's."""
 
 PREDICTIONS = {"v": "v_prediction", "eps": "epsilon"}
-"""Spellings in a file's metadata that are not diffusers'."""
+"""Spelling of a type of prediction in a file's metadata -> spelling of diffusers, where the two differ."""
 
 
 class Checkpoint:
-    """The parts of one file, by diffusers' names. Every method raises Unavailable with the file and the reason."""
+    """The parts of a file, by name in diffusers layout. Every method raises Unavailable with file and reason."""
 
     def __init__(self, file: Path, configs: Path | None = None) -> None:
-        """`configs` is a folder in diffusers layout that describes the file; None: what lies beside it."""
+        """`configs` is a folder of configs in diffusers layout; None takes the file's own folder."""
         refuse_pickle(file, f"model {file}")
         header = check_safetensors(file)
         self._file, self._shapes, self._metadata = file, header.shapes, header.metadata
         self._configs = configs or file.parent
         if not self._has(UNET):
-            first = min(self._shapes, default="nothing at all")
+            first = min(self._shapes, default="no tensor at all")
             raise Unavailable(
-                f"model {file} is no Stable Diffusion checkpoint in one file: it has nothing under {UNET}, and begins "
-                f"with {first}. A LoRA goes to engine.loras; of a diffusers model name the folder, not a file in it"
+                f"model {file} is no Stable Diffusion checkpoint in one file: expected tensors under {UNET}, found "
+                f"{first}. Name a LoRA under engine.loras; of a model in diffusers layout name the folder, not a file"
             )
 
     def unet(self, dtype: torch.dtype) -> Any:
@@ -80,48 +80,52 @@ class Checkpoint:
 
     def towers(self, device: torch.device, dtype: torch.dtype, *, pooled: bool) -> list[Tower]:
         """Load the text encoders, each with its tokenizer."""
-        present = [(name, prefix, opened) for prefix, (name, opened) in TOWERS.items() if self._has(prefix)]
+        present = [(name, prefix, open_clip) for prefix, (name, open_clip) in TOWERS.items() if self._has(prefix)]
         if not present:
-            raise Unavailable(f"text encoder: model {self._file} has none in it, under {' or '.join(TOWERS)}")
+            raise Unavailable(
+                f"text encoder: model {self._file} has no text encoder: expected tensors under {' or '.join(TOWERS)}"
+            )
         towers = []
-        for name, prefix, opened in sorted(present):
+        for name, prefix, open_clip in sorted(present):
             encoder = self._encoder(name, prefix, dtype).to(device)
             tokenizer_name = name.replace("text_encoder", "tokenizer")
-            tokenizer = find_tokenizer(self._configs, tokenizer_name, zero_padded=opened)
+            tokenizer = find_tokenizer(self._configs, tokenizer_name, zero_padded=open_clip)
             towers.append(Tower(tokenizer, encoder, penultimate=pooled))
         return towers
 
     def scheduler(self) -> dict[str, Any]:  # JSON
-        """Return the noise schedule as diffusers' config has it; without `prediction_type` if nothing tells it."""
+        """Return the noise schedule as a diffusers config, without `prediction_type` for an unknown prediction."""
         file = "scheduler/scheduler_config.json"
         if (self._configs / file).is_file():
             return read_config(self._configs / file, "scheduler")
         if "edm_mean" in self._shapes:
-            raise Unavailable(f"scheduler: model {self._file} is of the EDM kind, which is not supported")
+            raise Unavailable(
+                f"scheduler: model {self._file} is an EDM model: expected a model with epsilon or v prediction"
+            )
         config = read_config(ARCHITECTURES / self._architecture("scheduler") / file, "scheduler")
-        told = "v" if "v_pred" in self._shapes else self._metadata.get("modelspec.prediction_type", "")
-        if told:
-            config["prediction_type"] = PREDICTIONS.get(told, told)
+        prediction = "v" if "v_pred" in self._shapes else self._metadata.get("modelspec.prediction_type", "")
+        if prediction:
+            config["prediction_type"] = PREDICTIONS.get(prediction, prediction)
         if "ztsnr" in self._shapes:
             config["rescale_betas_zero_snr"] = True
         return config
 
     def config(self, part: str) -> dict[str, Any]:  # JSON
-        """Return the config of one part."""
+        """Return the config of a part."""
         given = self._configs / part / "config.json"
         if given.is_file():
             return read_config(given, part)
         return read_config(ARCHITECTURES / self._architecture(part) / part / "config.json", part)
 
     def _architecture(self, part: str) -> str:
-        """Tell the architecture by the width of the prompt's tokens."""
+        """Return the architecture, recognised by the width of the prompt's tokens."""
         keys = [key for key in self._shapes if key.startswith(UNET) and key.endswith(".attn2.to_k.weight")]
         widths = {width for key in keys for width in self._shapes[key][-1:]}
         names = [CONTEXTS[width] for width in widths if width in CONTEXTS]
         if len(names) != 1 or len(widths) != 1:
             raise Unavailable(
-                f"model {self._file} is not Stable Diffusion 1.x, 2.x or XL by its shapes: name a folder in diffusers "
-                f"layout that describes it as engine.configs ({self._configs / part} is missing)"
+                f"model {self._file} has not the shapes of Stable Diffusion 1.x, 2.x or XL, and {self._configs / part} "
+                "is missing: name a folder of the model's configs in diffusers layout as engine.configs"
             )
         return names[0]
 
@@ -139,14 +143,15 @@ class Checkpoint:
             else:
                 found = convert_ldm_clip_checkpoint(state)
             found = {key.removeprefix("text_model."): tensor for key, tensor in found.items()}
-            found.pop("embeddings.position_ids", None)  # 0, 1, 2, …: older files list them
-            full_names = {key.removeprefix("text_model."): key for key in model.state_dict()}  # versions differ
+            found.pop("embeddings.position_ids", None)  # 0, 1, 2, … in older files
+            # Some versions of transformers have the prefix `text_model.`, others have none.
+            full_names = {key.removeprefix("text_model."): key for key in model.state_dict()}
             return fill(model, {full_names.get(key, key): tensor for key, tensor in found.items()}, dtype)
 
     @contextmanager
     def _loading(self, what: str, prefix: str) -> Iterator[None]:
         if not self._has(prefix):
-            raise Unavailable(f"{what}: model {self._file} has none in it (nothing under {prefix})")
+            raise Unavailable(f"{what}: model {self._file} has no {what}: expected tensors under {prefix}")
         with loading(f"{what}: {self._file}"):
             yield
 

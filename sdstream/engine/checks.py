@@ -1,4 +1,4 @@
-"""What `sdstream doctor` says of the engine's libraries and the GPU. Imports none of them."""
+"""The findings of `sdstream doctor` about the engine's libraries and the GPU. No such library is imported here."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from sdstream.system.finding import Finding
 
 
 def diffusion() -> Finding:
-    """Look for torch and diffusers: without them only `engine: {kind: passthrough}`."""
+    """Look for torch and diffusers. Without these libraries only `engine: {kind: passthrough}` runs."""
     facts = fresh_python.ask(
         "import torch, importlib.metadata as m; import diffusers, transformers;"
         "report(torch=torch.__version__, diffusers=diffusers.__version__)"
@@ -19,21 +19,21 @@ def diffusion() -> Finding:
 
 
 def openvino() -> Finding:
-    """Look for OpenVINO, which runs a model several times faster on a CPU."""
+    """Look for OpenVINO: a CPU runs a model several times faster with OpenVINO."""
     facts = fresh_python.ask(
-        "import sys; sys.modules['openvino_telemetry'] = None; import openvino;"  # as the engine loads it
+        "import sys; sys.modules['openvino_telemetry'] = None; import openvino;"  # the same import as in the engine
         "report(version=openvino.__version__.split('-')[0], "
         "can=openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'))"
     )
     if "error" in facts:
         return Finding("openvino", "note", facts["error"], "pip install 'sdstream[openvino]'")
     formats = {"BF16": "bf16", "INT8": "int8 or f32"}
-    best = next((said for what, said in formats.items() if what in facts["can"]), "f32")
+    best = next((dtype for capability, dtype in formats.items() if capability in facts["can"]), "f32")
     return Finding("openvino", "ok", f"{facts['version']}, computes in {best}")
 
 
 def gpu() -> Finding:
-    """Look for the NVIDIA driver, and whether torch was built for it."""
+    """Look for the NVIDIA driver, and for a torch build to match."""
     driver = _driver()
     facts = fresh_python.ask(
         "import torch; report(built=torch.version.cuda, works=torch.cuda.is_available(),"
@@ -60,7 +60,7 @@ def gpu() -> Finding:
 
 
 def _driver() -> str:
-    """Name the NVIDIA card and its driver; empty when there is none."""
+    """Return the names of NVIDIA GPU and driver; empty without an NVIDIA GPU."""
     if not shutil.which("nvidia-smi"):
         return ""
     query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]

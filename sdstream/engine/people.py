@@ -1,6 +1,6 @@
-"""Where people are in a picture, by a semantic segmentation model.
+"""Finds people in a picture with a semantic segmentation model.
 
-`Any` stands for transformers' modules, which publish no types.
+`Any` stands for the modules of transformers: transformers publishes no types.
 """
 
 from typing import Any, cast
@@ -21,10 +21,10 @@ Mask = npt.NDArray[np.float32]
 
 
 class People:
-    """Where people are, by a semantic segmentation model whose labels include `person`."""
+    """Masks of people, by a semantic segmentation model with a label `person`."""
 
     SIDE = 256
-    """Pixels that the model sees along each side."""
+    """Side of the model's input in pixels."""
 
     def __init__(self, name: str, device: str) -> None:
         """Load the model `name` onto `device`, as the settings name both; raises Unavailable."""
@@ -36,12 +36,12 @@ class People:
         self._net: Any = net.to(self._device)
         labels = {str(label).lower(): int(number) for number, label in self._net.config.id2label.items()}
         if "person" not in labels:
-            raise Unavailable(f"segmentation model {folder} has no label `person`; it knows {', '.join(labels)}")
+            raise Unavailable(f"segmentation model {folder} has no label `person`; the labels are {', '.join(labels)}")
         self._person = labels["person"]
 
     @torch.inference_mode()
     def __call__(self, pixels: Pixels) -> Mask:
-        """Return the share of each pixel that is a person."""
+        """Return the probability of a person at each pixel; `pixels` (height, width, 3)."""
         small = cv2.resize(pixels, (self.SIDE, self.SIDE), interpolation=cv2.INTER_AREA)
         x = torch.from_numpy(small).to(self._device).permute(2, 0, 1).unsqueeze(0) / 127.5 - 1
         shares = self._net(x).logits.float().softmax(1)[0, self._person].cpu().numpy()

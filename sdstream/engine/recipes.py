@@ -1,4 +1,4 @@
-"""Turns controls into the recipe of the frame that enters now; an unchanged recipe is the same object."""
+"""Turns controls into the recipe of an entering frame; an unchanged recipe is the same object."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -18,7 +18,7 @@ from sdstream.engine.denoising.stream_batch import Recipe
 
 
 class Recipes:
-    """Keeps the fades of prompt and seed, and the last recipe."""
+    """Keeps the crossfades of prompt and seed, and the last recipe."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Recipes:
         controlnets: Sequence[str] = (),
         loras: Sequence[str] = (),
     ) -> None:
-        """`controlnets` and `loras` are the names that the controls give scales and weights to."""
+        """`controlnets` and `loras` are the names in the controls, in the order of the condition's scales and LoRAs."""
         self._controlnets = controlnets
         self._loras = loras
         self._table = table
@@ -41,7 +41,7 @@ class Recipes:
         self._last: Recipe[Condition] | None = None
 
     def at(self, now: float, controls: Controls) -> tuple[Recipe[Condition], DuePrompt]:
-        """Return the recipe for a frame that enters at `now` (seconds), and the prompt that the recipe is made of."""
+        """Return the recipe of a frame entering at `now` (seconds), and the prompt of the recipe."""
         if self._controls is not controls:
             self._adopt(now, controls)
         prompt, seconds = due(controls, now - self._since)
@@ -54,16 +54,16 @@ class Recipes:
     def _adopt(self, now: float, controls: Controls) -> None:
         old = self._controls
         if old is None or old.cues != controls.cues or old.prompt != controls.prompt:
-            self._since = now  # other controls may change without starting the cues anew
+            self._since = now  # a change of any further control leaves the clock of the cues alone
         if old is not None and len(old.steps) != len(controls.steps):
             self._seed_fade.restart()
         self._controls = controls
 
     def _condition(self, now: float, controls: Controls, prompt: Prompt, seconds: float) -> Condition:
         target = self._text.encode(prompt, controls.blend)
-        way = partial(mix, blend=controls.blend)
+        blended = partial(mix, blend=controls.blend)
         condition = Condition(
-            positive=self._prompt_fade.at(now, target, seconds, way),
+            positive=self._prompt_fade.at(now, target, seconds, blended),
             negative=self._text.encode_negative(controls.negative_prompt),
             scales=tuple(controls.controlnets.get(name, 1.0) for name in self._controlnets),
             distilled=controls.guidance.distilled,

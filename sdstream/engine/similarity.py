@@ -1,4 +1,4 @@
-"""The similarity filter: whether a picture is so like the last rendered one that the engine may rest (paper 3.4)."""
+"""The similarity filter: skips the engine for a picture very like the last rendered picture (paper section 3.4)."""
 
 import random
 from typing import cast
@@ -10,15 +10,15 @@ from sdstream.controls import Similarity
 from sdstream.frame import Pixels
 
 REDUCED = 64
-"""Pixels along each side that the pictures are compared at: averaging takes the sensor's noise out."""
+"""Side in pixels of the reduced pictures that are compared: averaging removes the sensor's noise."""
 
 
 Reduced = npt.NDArray[np.float32]
-"""(REDUCED, REDUCED, 3), -1..1, as the model sees the picture."""
+"""(REDUCED, REDUCED, 3), -1..1, the range of the model's input."""
 
 
 def reduce(pixels: Pixels) -> Reduced:
-    """Shrink a picture by area averaging to what is compared."""
+    """Shrink a picture to REDUCED pixels a side by area averaging."""
     import cv2
 
     small = cv2.resize(pixels, (REDUCED, REDUCED), interpolation=cv2.INTER_AREA)
@@ -28,7 +28,8 @@ def reduce(pixels: Pixels) -> Reduced:
 def similarity(a: Reduced, b: Reduced) -> float:
     """Return the paper's S (equation 8), the cosine of two reduced pictures, -1..1.
 
-    Of mid-grey, which is zero everywhere, the cosine is 0/0: it counts as like itself and unlike all else.
+    Mid-grey is 0 everywhere, so its cosine is 0/0: 1 is returned for two mid-grey pictures, 0 for mid-grey and another
+    picture.
     """
     lengths = length(a) * length(b)
     if lengths == 0:
@@ -37,7 +38,7 @@ def similarity(a: Reduced, b: Reduced) -> float:
 
 
 def length(picture: Reduced) -> float:
-    """Return how far a reduced picture is from mid-grey."""
+    """Return the Euclidean distance of a reduced picture from mid-grey."""
     return float(np.linalg.norm(picture))
 
 
@@ -47,24 +48,24 @@ def skip_probability(s: float, threshold: float) -> float:
 
 
 class SimilarityFilter:
-    """Remembers the last rendered picture and decides; `dice` makes the decision repeatable."""
+    """Decides on skips by the last rendered picture. `rng` draws the random numbers of the stochastic mode."""
 
     CUT = 0.6
-    """Similarity below which two pictures are of different scenes: `sdstream bench constants --only cut` measured 0.80
-    and more over six pictures of a shot in six of eight clips (less in a battle, and at 10 pictures a second), and less
-    than 0.43 in 95 of 100 pairs of pictures of two clips."""
+    """Similarity below which two pictures count as different scenes: `sdstream bench constants --only cut` measured
+    0.80 and more over six pictures of a shot in six of eight clips (less in a battle, and at 10 pictures a second), and
+    less than 0.43 in 95 of 100 pairs of pictures of two clips."""
 
-    def __init__(self, dice: random.Random) -> None:
-        self._dice = dice
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
         self._rendered: Reduced | None = None
         self._skips = 0
         self.cut = False
         """Whether the last picture began a new scene."""
 
     def skips(self, pixels: Pixels, settings: Similarity, *, fresh: bool = False) -> bool:
-        """Decide on the next picture: True leaves it out, at most `max_skips` times in a row.
+        """Decide on the next picture: True skips the picture, at most `max_skips` times in a row.
 
-        `fresh` renders it however still it is: the prompt, or something else, has changed.
+        `fresh` renders even a still picture, after a change of prompt or of a further control.
         """
         picture = reduce(pixels)
         s = 0.0 if self._rendered is None else similarity(picture, self._rendered)
@@ -79,12 +80,12 @@ class SimilarityFilter:
         return False
 
     def reset(self) -> None:
-        """Forget the last rendered picture, so that the next one is rendered."""
+        """Forget the last rendered picture: the next picture is rendered."""
         self._rendered = None
         self._skips = 0
 
     def _as_strong(self, picture: Reduced, settings: Similarity) -> bool:
-        """Tell whether the contrast is what it was: to equation 8 a fade of a flat picture is no change at all."""
+        """Return whether the contrast is unchanged: equation 8 takes no notice of the fade of a flat picture."""
         lengths = length(picture), 0.0 if self._rendered is None else length(self._rendered)
         return min(lengths) >= settings.threshold * max(lengths)
 
@@ -93,4 +94,4 @@ class SimilarityFilter:
             return False
         if settings.mode == "threshold":
             return s >= settings.threshold
-        return skip_probability(s, settings.threshold) > self._dice.random()
+        return skip_probability(s, settings.threshold) > self._rng.random()

@@ -1,4 +1,4 @@
-"""The size in pixels that the model works at: the settings' size, or for `auto` one of the canvas's shape."""
+"""The model's picture size in pixels: the settings' size, or for `auto` a size with the canvas's aspect ratio."""
 
 import math
 from typing import Literal
@@ -7,14 +7,14 @@ Size = tuple[int, int]
 """Width and height, pixels."""
 
 AREA = 512 * 512
-"""Pixels that `auto` aims at where width and height are both free: what Stable Diffusion was trained at."""
+"""Pixels of the size that `auto` aims at with both sides free, as in the training of Stable Diffusion."""
 
 LARGEST = 2048
-"""Longest side that `auto` chooses, pixels."""
+"""Longest side of an `auto` size, pixels."""
 
 
 def choose_size(width: int | Literal["auto"], height: int | Literal["auto"], canvas: Size, step: int) -> Size:
-    """Return the (width, height) to work at; `auto` sides are multiples of `step` and follow the canvas's shape."""
+    """Return the model's (width, height); `auto` sides are multiples of `step` and follow the canvas's aspect ratio."""
     ratio = canvas[0] / canvas[1]
     if width != "auto" and height != "auto":
         return width, height
@@ -33,6 +33,6 @@ def _multiple(side: float, step: int) -> int:
 
 
 def _misfit(size: Size, ratio: float) -> float:
-    """Return how far `size` is from the wanted shape and area; a wrong shape counts twice as much as a wrong area."""
+    """Return the distance of `size` from `ratio` and AREA; the aspect ratio counts twice as much as the area."""
     width, height = size
     return abs(math.log(width / height / ratio)) + 0.5 * abs(math.log(width * height / AREA))

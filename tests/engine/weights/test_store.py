@@ -107,7 +107,7 @@ def test_the_licence_of_a_model_card_is_told(tmp_path, card, told):
 
 
 def test_a_model_without_a_card_names_no_licence(tmp_path):
-    assert "does not name" in licence(tmp_path, "some/model")
+    assert "not stated on the model card" in licence(tmp_path, "some/model")
 
 
 @pytest.fixture
