@@ -1,6 +1,6 @@
-"""One screened-Poisson fusion: the new picture's detail, the warped old one's steadiness, without ghosts or seams.
+"""Screened-Poisson fusion: the detail of the new picture, the steadiness of the warped old output, no ghosts or seams.
 
-Solved for the correction z = O - P, so that where nothing is trusted the answer is exactly zero.
+The unknown is the correction z = O - P: without trust the solution is exactly zero.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,8 @@ class System:
 def fusion_system(difference: np.ndarray, trust: np.ndarray, weights: Weights) -> System:
     """Return the system for z, given `difference` = warped old output minus new picture, (3, h, w), and trust m (h, w).
 
-    From (L + lam m + pull) O = div((1-beta m) dP + beta m dQ) + lam m Q + pull P with O = P + z and R = Q -
-    P: (L + lam m + pull) z = lam m R + L_m R, where L_m is the Laplacian with edge weights beta min(m_i,
-    m_j).
+    (L + lam m + pull) O = div((1-beta m) dP + beta m dQ) + lam m Q + pull P, with O = P + z and R = Q - P, becomes
+    (L + lam m + pull) z = lam m R + L_m R. L_m is the Laplacian with edge weights beta min(m_i, m_j).
     """
     held, kept = weights.lam * trust, weights.beta * trust
     across = weights.beta * np.minimum(trust[:, 1:], trust[:, :-1])

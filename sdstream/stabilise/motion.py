@@ -1,7 +1,7 @@
-"""Motion between two camera pictures, and how far it can be trusted.
+"""Motion between two camera pictures, and the trust in the motion.
 
-Flow is a library's (DIS): a variational flow on our own solver ties it at best for small motion and loses at
-equal time.
+The flow is OpenCV's DIS. A variational flow on our own solver was tried: at equal time the variational flow is at best
+as good, for small motion, and else worse.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ _SIGMA = 0.05 * 255.0
 
 @dataclass(frozen=True)
 class Motion:
-    """Where each point of the new picture was in the old one."""
+    """The position of each point of the new picture in the old picture."""
 
-    place: np.ndarray
+    position: np.ndarray
     """(h, w, 2) float32: x and y in the old picture, pixels."""
     trust: np.ndarray
     """(h, w) float32 in 0..1: photometric agreement; 0 where the point was outside."""
 
 
 class MotionFinder:
-    """Finds the motion since the last picture it was shown. Holds buffers for one picture size."""
+    """Finds the motion since the picture of the last call. Holds buffers for a fixed picture size."""
 
     def __init__(self, height: int, width: int, flow_size: int) -> None:
         shrink = min(1.0, flow_size / max(height, width))
@@ -42,24 +42,24 @@ class MotionFinder:
         self._old = None
 
     def __call__(self, camera: Pixels) -> Motion | None:
-        """Return the motion from `camera` (h, w, 3) back to the one before it; None if there was none."""
+        """Return the motion from `camera` (h, w, 3) back to the picture before; None for the first picture."""
         small = cv2.resize(camera, self._small, interpolation=cv2.INTER_AREA) if self._shrunk else camera.copy()
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         old, self._old = self._old, (small, grey)
         if old is None:
             return None
-        place = self._flow.calc(grey, old[1], None)
-        place += self._grid
-        trust = agreement(small, old[0], place)
+        position = self._flow.calc(grey, old[1], None)
+        position += self._grid
+        trust = agreement(small, old[0], position)
         if not self._shrunk:
-            return Motion(place, trust)
+            return Motion(position, trust)
         ratio = np.array(self._size, np.float32) / np.array(self._small, np.float32)
-        place = cv2.resize((place + 0.5) * ratio - 0.5, self._size, interpolation=cv2.INTER_LINEAR)
-        return Motion(place, cv2.resize(trust, self._size, interpolation=cv2.INTER_LINEAR))
+        position = cv2.resize((position + 0.5) * ratio - 0.5, self._size, interpolation=cv2.INTER_LINEAR)
+        return Motion(position, cv2.resize(trust, self._size, interpolation=cv2.INTER_LINEAR))
 
 
 def dense_flow(preset: int) -> cv2.DenseOpticalFlow:
-    """Return OpenCV's dense inverse search; its typed stubs do not know the factory."""
+    """Return OpenCV's dense inverse search; OpenCV's typed stubs lack `DISOpticalFlow_create`."""
     return cv2.DISOpticalFlow.create(preset)
 
 
@@ -68,18 +68,18 @@ def grid(height: int, width: int) -> np.ndarray:
     return np.ascontiguousarray(np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1), np.float32)
 
 
-def warp(picture: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Return `picture` (h, w) or (h, w, c) looked up at `place`; outside it, the nearest border point."""
-    moved: np.ndarray = cv2.remap(picture, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+def warp(picture: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Return `picture` (h, w) or (h, w, c) looked up at `position`; outside the picture, the nearest border point."""
+    moved: np.ndarray = cv2.remap(picture, position, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return moved
 
 
-def agreement(new: Pixels, old: Pixels, place: np.ndarray) -> np.ndarray:
-    """Return exp(-(blurred squared difference) / sigma^2), (h, w) float32; 0 where `place` is outside."""
-    difference = cv2.absdiff(new, warp(old, place)).astype(np.float32)
+def agreement(new: Pixels, old: Pixels, position: np.ndarray) -> np.ndarray:
+    """Return exp(-(blurred squared difference) / sigma^2), (h, w) float32; 0 where `position` is outside."""
+    difference = cv2.absdiff(new, warp(old, position)).astype(np.float32)
     squares: np.ndarray = cv2.transform(difference * difference, np.full((1, 3), -1.0 / (3.0 * _SIGMA**2), np.float32))
     trust: np.ndarray = cv2.exp(cv2.GaussianBlur(squares, (0, 0), 1.0))
     height, width = trust.shape
-    x, y = place[..., 0], place[..., 1]
+    x, y = position[..., 0], position[..., 1]
     trust *= (x >= 0.0) & (x <= width - 1.0) & (y >= 0.0) & (y <= height - 1.0)
     return trust

@@ -1,4 +1,4 @@
-"""Pictures as the solver takes them: one float32 plane for each channel."""
+"""Pictures in the solver's layout: a float32 plane for each channel."""
 
 import cv2
 import numpy as np

@@ -1,7 +1,7 @@
-"""Seamless regions: a restyled part of the picture without a rim, its palette kept.
+"""Seamless regions: a restyled part of the picture without a visible rim, and with the restyled colours.
 
-A screened membrane: the correction that makes the styles meet at the rim fades inwards over some 14 pixels (at 256). An
-unscreened one would drag the live colours through the whole region.
+A screened membrane: the correction equals the difference of the styles at the rim, and fades inwards over some 14
+pixels (at 256). An unscreened membrane would drag the live colours through the whole region.
 """
 
 from typing import Self
@@ -20,34 +20,34 @@ SCREENING = 0.005
 """Pull of the correction towards zero inside the region, at 256 pixels."""
 
 SWEEPS = 3
-"""Times the fusion's sweeps: a region's slowest error is as wide as the region."""
+"""Factor on the fusion's number of sweeps: a region's slowest error is as wide as the region."""
 
 _FIXED = 1e6
-"""A screening so strong that the point keeps its value: the live picture around the region."""
+"""Screening of the points around the region: strong enough to keep the live picture."""
 
 
 class RegionComposite:
-    """Puts a restyled region into the live picture. One per picture stream; a context manager."""
+    """Puts a restyled region into the live picture. A context manager, for one sequence of pictures."""
 
     def __init__(self, settings: StabiliseSettings) -> None:
         self._settings = settings
         self._shape: tuple[int, ...] = ()
         self._tuner: OmegaTuner
-        self._correction: np.ndarray | None = None  # (3, h, w): the next frame starts from it
+        self._correction: np.ndarray | None = None  # (3, h, w): first guess for the next frame
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Keep what was learned; closing twice is harmless."""
+        """Save the learner's state; closing twice is harmless."""
         if self._shape:
             self._tuner.save(durable=True)
             self._shape, self._correction = (), None
 
     def __call__(self, live: Pixels, styled: Pixels, region: np.ndarray, *, late: bool = False) -> Pixels:
-        """Return `live` (h, w, 3) with `styled` where `region` (h, w) bool is true; outside it `live` bit for bit.
+        """Return `live` (h, w, 3) with `styled` inside `region`, (h, w) bool; outside the region `live` bit for bit.
 
-        `late` frames explore no omegas. Raises ValueError if the shapes differ.
+        A `late` frame explores no omegas. Raises ValueError if the shapes differ.
         """
         if live.shape != styled.shape or region.shape != live.shape[:2] or region.dtype != np.bool_:
             raise ValueError(
@@ -70,12 +70,12 @@ class RegionComposite:
         return np.where(region[..., None], composed, live)
 
     def _rim_screening(self, region: np.ndarray) -> float:
-        """Return what the fixed rim adds to the least eigenvalue: pi^2 / (2 r^2) for a region of inradius r."""
+        """Return the fixed rim's share of the least eigenvalue: pi^2 / (2 r^2) for a region of inradius r."""
         inradius = float(cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, 3).max())
         return float(np.pi**2 / (2.0 * max(inradius, 1.0) ** 2))
 
     def _build(self, shape: tuple[int, ...]) -> None:
-        """Make buffers for a picture size, and fetch what was learned for it."""
+        """Make buffers for a picture size, and load the learner's state for this size."""
         height, width = shape[:2]
         scale = 0.5 * (height + width) / REFERENCE_SIDE
         self._sweeps = max(round(SWEEPS * self._settings.sweeps * scale), 5)

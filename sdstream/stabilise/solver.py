@@ -1,4 +1,4 @@
-"""Where the sweeps are done: numpy on one core, or torch on a GPU."""
+"""Chooses the solver: numpy on a CPU core, or torch on a GPU."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Solver(Protocol):
-    """Red-black SOR for one picture size."""
+    """Red-black SOR for a fixed picture size."""
 
     def load(self, c: np.ndarray, b: np.ndarray, x: np.ndarray) -> None:
         """Take the system: screening c (h, w), right side b and first guess x (3, h, w)."""
@@ -33,13 +33,13 @@ def open_solver(device: Device, height: int, width: int, count: int) -> Solver:
 
 
 def gpu_solver(height: int, width: int, count: int) -> "RedBlackTorch":
-    """Return a solver on the GPU, as `open_solver` does for `cuda`. Raises Unavailable."""
+    """Return a solver on the GPU for pictures of three channels and `count` sweeps a frame. Raises Unavailable."""
     try:
         import torch
 
         from sdstream.relax.red_black_torch import RedBlackTorch
     except ImportError as error:
-        raise Unavailable("stabilising on a GPU needs torch: pip install 'sdstream[diffusion]'") from error
+        raise Unavailable("steadiness on a GPU needs torch: pip install 'sdstream[diffusion]'") from error
     if not torch.cuda.is_available():
-        raise Unavailable("stabilising on a GPU needs CUDA, and torch sees none; try: sdstream doctor")
+        raise Unavailable("steadiness on a GPU needs CUDA, and torch finds no CUDA device; try: sdstream doctor")
     return RedBlackTorch(height, width, 3, count, "cuda")

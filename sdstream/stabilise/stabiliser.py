@@ -1,4 +1,4 @@
-"""The stabiliser: after the decoder, before the sinks. Camera picture and restyled picture in, steadied picture out."""
+"""The stabiliser, after the decoder and before the sinks: camera and restyled picture in, steadied picture out."""
 
 from pathlib import Path
 from typing import Self
@@ -17,7 +17,7 @@ _FRAMES_BETWEEN_SAVES = 1800
 
 
 class Stabiliser:
-    """Holds a restyled picture steady along the camera's motion. One per picture stream; a context manager."""
+    """Holds restyled pictures steady along the camera's motion. A context manager, for one sequence of pictures."""
 
     def __init__(self, settings: StabiliseSettings) -> None:
         self._settings = settings
@@ -26,16 +26,16 @@ class Stabiliser:
         self._fuser: Fuser
         self._finder: MotionFinder
         self._cuts = CutDetector()
-        self._held: np.ndarray | None = None  # the last output, (3, h, w) float32: 8 bits would never settle
+        self._held: np.ndarray | None = None  # the last output, (3, h, w); float32, because 8 bits would never settle
         self._frames = 0
         self.last = Steadied()
-        """What the latest call did."""
+        """Figures of the latest call."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Keep what was learned; closing twice is harmless."""
+        """Save the learner's state; closing twice is harmless."""
         if self._shape:
             self._tuner.save(durable=True)
             self._shape, self._held = (), None
@@ -43,16 +43,16 @@ class Stabiliser:
     def __call__(
         self, camera: Pixels, styled: Pixels, *, steadiness: float, cut: bool = False, late: bool = False
     ) -> Pixels:
-        """Return `styled` steadied; `camera` is the picture that `styled` was made of, both (h, w, 3) RGB.
+        """Return `styled` steadied; `styled` was made from `camera`, both (h, w, 3) RGB.
 
-        `steadiness` 0 returns `styled` itself and forgets the past. `cut` says that the old output is of no
-        use (a new prompt, a new source); cuts in the camera's picture are noticed here. `late` frames explore
-        no omegas. Raises ValueError if the shapes differ or steadiness is outside 0..1.
+        `steadiness` 0 returns `styled` itself and forgets the past. `cut` drops the old output (new prompt, new
+        source); cuts in the camera's picture are found here. A `late` frame explores no omegas. Raises ValueError if
+        the shapes differ or `steadiness` is outside 0..1.
         """
         if camera.shape != styled.shape or styled.ndim != 3 or styled.shape[2] != 3:
-            raise ValueError(f"expected two pictures of one shape (h, w, 3), got {camera.shape} and {styled.shape}")
+            raise ValueError(f"expected two pictures of equal shape (h, w, 3), got {camera.shape} and {styled.shape}")
         if not 0.0 <= steadiness <= 1.0:
-            raise ValueError(f"steadiness lies in 0..1, got {steadiness}")
+            raise ValueError(f"expected a steadiness in 0..1, got {steadiness}")
         if steadiness == 0.0:
             self._held, self.last = None, Steadied()
             return styled
@@ -66,7 +66,7 @@ class Stabiliser:
             self._held, self.last = planes_of(styled), Steadied()
             return styled
         self._held, self.last = self._fuser(planes_of(styled), self._held, motion, steadiness, explore=not late)
-        self._save_now_and_then()
+        self._save_periodically()
         return picture_of(self._held)
 
     @property
@@ -75,7 +75,7 @@ class Stabiliser:
         return self.last.e_warp
 
     def _build(self, shape: tuple[int, ...]) -> None:
-        """Make buffers for a picture size, and fetch what was learned for it."""
+        """Make buffers for a picture size, and load the learner's state for this size."""
         if self._shape:
             self._tuner.save(durable=False)
         height, width = shape[:2]
@@ -89,7 +89,7 @@ class Stabiliser:
     def _open_tuner(self, path: Path | None) -> OmegaTuner:
         return OmegaTuner(self._settings.seed, path)
 
-    def _save_now_and_then(self) -> None:
+    def _save_periodically(self) -> None:
         self._frames += 1
         if self._frames % _FRAMES_BETWEEN_SAVES == 0:
             self._tuner.save(durable=False)

@@ -1,4 +1,4 @@
-"""Which omega to sweep with: ChebCB around the closed form, taught by an extrapolated cost."""
+"""Chooses the omega of the sweeps: ChebCB around the closed form, with an extrapolated cost as feedback."""
 
 import math
 from dataclasses import dataclass
@@ -14,11 +14,12 @@ from sdstream.relax.red_black import Sweeps
 from sdstream.relax.young import optimal_omega, surrogate_cost
 
 STRETCHES = (0.4, 0.55, 0.7, 0.85, 1.0, 1.3)
-"""The arms: 2 - omega is so many times the closed form's. It knows neither masks nor how few sweeps there are."""
+"""The arms: the factor on 2 - omega of the closed form. The closed form ignores masks and the small number of sweeps.
+"""
 
 UNTRUSTED = 0.5
-"""Share of the mean c that theory is asked about: where there is no trust, c is the small pull alone, and the slowest
-error lives there. `sdstream bench constants --only untrusted` measured the best share, the square of the best stretch:
+"""Factor on the mean c in the theory's prediction: without trust, c is the small pull alone, and such points have the
+slowest error. `sdstream bench constants --only untrusted` measured the best factor, the square of the best stretch:
 0.25 to 0.83 over eight clips at two strengths, 0.7 in the middle."""
 
 OMEGA_RANGE = (1.0, 1.985)
@@ -27,20 +28,23 @@ CONTEXTS = (-4.5, -0.5)
 """log10 of the mean screening, from the weakest pull at 2048 pixels to a firm hold at 64."""
 
 TOLERANCE = 0.1
-"""The error in grey levels (RMS) that the extrapolated cost counts the sweeps to. Tighter than any eye: with 0.5, K
-sweeps are often enough for every arm, and the cost no longer tells them apart."""
+"""RMS error in grey levels at the end of the extrapolated sweeps. The tolerance is below the visible: with 0.5, K
+sweeps are often enough for every arm, and then all arms have the same cost."""
 
 LONGEST = 100.0
+"""Largest extrapolated cost, sweeps."""
+
 _KIND = "stabiliser"
 
 
 def extrapolated_cost(sweeps: Sweeps, omega: float, screening: float) -> float:
-    """Return the sweeps that an RMS error of TOLERANCE would take, from what K of them measured on their way.
+    """Extrapolate the measurements of K sweeps: return the number of sweeps to an RMS error of TOLERANCE.
 
-    The error left is about w h l / |1 - l|, with h the last correction and l the slowest eigenvalue; more sweeps shrink
-    it by |l| each. If the corrections shrink by w - 1 the eigenvalues are complex, and by Young's equation
-    |1 - l| = w sqrt(1 - b^2), more than 1 - |l|, where b is the Jacobi radius; else l is the measured contraction.
-    "Sweeps until a loose tolerance" would prefer too small an omega: residuals see only high frequencies.
+    The error left is about w h l / |1 - l|, with the last correction h and the slowest eigenvalue l; every further
+    sweep multiplies the error by |l|. If the corrections shrink by w - 1, the eigenvalues are complex, and Young's
+    equation gives |1 - l| = w sqrt(1 - b^2), more than 1 - |l|, with the Jacobi radius b; else l is the measured
+    contraction. The sweeps to a loose tolerance of the residual would favour too small an omega, because a residual
+    shows high frequencies only.
     """
     contraction = min(max(sweeps.contraction, omega - 1.0, 1e-3), 0.999)
     distance = 1.0 - contraction
@@ -54,7 +58,7 @@ def extrapolated_cost(sweeps: Sweeps, omega: float, screening: float) -> float:
 
 @dataclass(frozen=True)
 class Tuned:
-    """An omega for one frame; give it back with what its sweeps measured."""
+    """An omega for a frame; hand the object back to `learn` with the measured sweeps."""
 
     omega: float
     screening: float
@@ -62,34 +66,34 @@ class Tuned:
 
 
 class OmegaTuner:
-    """Chooses omega per frame. `path` keeps what was learned; a file that cannot be used is logged and replaced."""
+    """Chooses omega for each frame. The learner's state is kept at `path`; an unusable file is logged and replaced."""
 
     def __init__(self, seed: int, path: Path | None = None) -> None:
         self._path = path
         self._learner = ChebCB(np.array(STRETCHES), TERMS, *CONTEXTS, np.random.default_rng(seed))
         if not self._restored():
-            self._believe_the_theory()
+            self._prime_by_theory()
 
     def choose(self, screening: float, *, explore: bool = True) -> Tuned:
-        """Return an omega for a system whose mean c is `screening`; without `explore`, the best one known."""
+        """Return an omega for a system with mean c `screening`; without `explore`, the best omega known."""
         choice = self._learner.choose(math.log10(screening), explore=explore)
         return Tuned(stretched(choice.omega, screening), screening, choice)
 
     def learn(self, tuned: Tuned, sweeps: Sweeps) -> float:
-        """Take in what the sweeps measured, at once or frames later; return the extrapolated cost in sweeps."""
+        """Learn from measured sweeps, at once or frames later; return the extrapolated cost in sweeps."""
         cost = extrapolated_cost(sweeps, tuned.omega, tuned.screening)
         self._learner.learn(tuned.choice, cost)
         return cost
 
     def save(self, *, durable: bool) -> None:
-        """Keep what was learned, if there is a place for it; a full disk is told of, and ends no show."""
+        """Save the learner's state if a path was given; log a failure, because a full disk must not end the run."""
         if self._path is None:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             states.save(self._path, _KIND, self._learner.state(), durable=durable)
         except OSError as error:
-            get_logger().warning("learned omegas not kept", path=str(self._path), reason=str(error))
+            get_logger().warning("learned omegas not saved", path=str(self._path), reason=str(error))
 
     def _restored(self) -> bool:
         if self._path is None:
@@ -99,12 +103,12 @@ class OmegaTuner:
         except FileNotFoundError:
             return False
         except (ConfigError, OSError) as error:
-            get_logger().warning("learned omegas not used", path=str(self._path), reason=str(error))
+            get_logger().warning("learned omegas not loaded", path=str(self._path), reason=str(error))
             return False
         return True
 
-    def _believe_the_theory(self) -> None:
-        """Prime each arm with what Lemma 2.1 foresees for it, so that the very first frames are good."""
+    def _prime_by_theory(self) -> None:
+        """Prime each arm with the cost by Lemma 2.1, for good omegas from the first frame on."""
         low, high = CONTEXTS
         nodes = 0.5 * (low + high) + 0.5 * (high - low) * np.cos(math.pi * (np.arange(TERMS) + 0.5) / TERMS)
         for context in nodes:
@@ -116,11 +120,11 @@ class OmegaTuner:
 
 
 def state_file(folder: Path | None, system: str, width: int, height: int, sweeps: int) -> Path | None:
-    """Return where a learner of this system is kept: what it learned is true for this size and budget only."""
+    """Return the file of a learner's state; the state is valid for this system, size and number of sweeps only."""
     return None if folder is None else folder / f"{system}-{width}x{height}-{sweeps}.json"
 
 
 def stretched(stretch: float, screening: float) -> float:
-    """Return the omega of one arm: the closed form for a constant screening, its distance to 2 stretched."""
+    """Return the omega of an arm: from the closed form for a constant screening, with the distance to 2 stretched."""
     closed = optimal_omega(4.0 / (4.0 + screening))
     return min(max(2.0 - stretch * (2.0 - closed), OMEGA_RANGE[0]), OMEGA_RANGE[1])

@@ -20,7 +20,7 @@ from tests.harness.requirements import need
 def test_the_scenes_motion_carries_one_frame_onto_the_next(t: int) -> None:
     scene = Scene(128, 3)
     motion = scene.motion(t)
-    new, moved = scene.frame(t).astype(float), warp(scene.frame(t - 1).astype(np.float32), motion.place)
+    new, moved = scene.frame(t).astype(float), warp(scene.frame(t - 1).astype(np.float32), motion.position)
     assert motion.seen.mean() > 0.85
     unmoved = scene.frame(t - 1).astype(float)
     along, still = (np.abs(new - old)[motion.seen].mean() for old in (moved, unmoved))

@@ -177,7 +177,7 @@ def test_motion_is_found_and_points_that_left_the_picture_are_not_trusted() -> N
     finder = MotionFinder(128, 128, 256)
     assert finder(camera) is None
     motion = finder(moved)
-    displacement = np.median((motion.place - grid(128, 128)).reshape(-1, 2), axis=0)
+    displacement = np.median((motion.position - grid(128, 128)).reshape(-1, 2), axis=0)
     np.testing.assert_allclose(displacement, [3.0, -2.0], atol=0.3)
     assert motion.trust[:, -2:].max() == 0.0
     assert motion.trust[8:-8, 8:-8].mean() > 0.8
@@ -189,8 +189,8 @@ def test_motion_looked_for_in_a_smaller_picture_has_the_larger_ones_units() -> N
     finder = MotionFinder(256, 256, 128)
     finder(camera)
     motion = finder(moved)
-    assert motion.place.shape == (256, 256, 2)
-    middle = (motion.place - grid(256, 256))[40:-40, 40:-40].reshape(-1, 2)
+    assert motion.position.shape == (256, 256, 2)
+    middle = (motion.position - grid(256, 256))[40:-40, 40:-40].reshape(-1, 2)
     np.testing.assert_allclose(np.median(middle, axis=0), [6.0, 0.0], atol=0.5)
 
 
@@ -237,4 +237,4 @@ def test_a_folder_that_cannot_be_written_is_told_of_and_ends_nothing(tmp_path, c
     camera, styled = np.full((2, 64, 64, 3), 90, np.uint8)
     with Stabiliser(StabiliseSettings(sweeps=8, state=tmp_path / "file" / "folder")) as stabiliser:
         steadied(stabiliser, [(camera, styled)] * 3, 0.8)
-    assert "learned omegas not kept" in "".join(capsys.readouterr())
+    assert "learned omegas not saved" in "".join(capsys.readouterr())

@@ -1,4 +1,4 @@
-"""`tuning.UNTRUSTED`: which share of the mean screening the best omega for a fusion belongs to."""
+"""`tuning.UNTRUSTED`: the share of the mean screening with the best omega for a fusion."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -20,17 +20,17 @@ from sdstream.stabilise.tuning import UNTRUSTED, stretched
 from sdstream.stabilise.weights import weights
 
 SWEEPS = 16
-"""Sweeps a frame at 256 pixels, as the product's default has it."""
+"""Sweeps a frame at 256 pixels, the product's default."""
 
 SHARES = np.linspace(0.1, 1.2, 23)
-"""Shares of the mean screening that are tried; the omega of a share has the stretch sqrt(share)."""
+"""The tried shares of the mean screening; the omega of a share has the stretch sqrt(share)."""
 
 _EXACT = 300  # sweeps after which the solution counts as exact
-_FIRST, _EVERY, _COUNT = 5, 10, 6  # which fusions of a clip are measured
+_FIRST, _EVERY, _COUNT = 5, 10, 6  # measured fusions of a clip: index of the first, interval, and number
 
 
 def fusions(shown: Iterable[Pixels], steadiness: float) -> Iterator[System]:
-    """Yield the fusion of every picture with the one before, (SIDE, SIDE, 3), under the stand-in style."""
+    """Yield the fusion of every picture with the picture before, both (SIDE, SIDE, 3), under the stand-in style."""
     finder, cuts, style = MotionFinder(SIDE, SIDE, SIDE), CutDetector(), StandInStyle()
     solver, held = RedBlack(SIDE, SIDE, 3), None
     for camera in shown:
@@ -38,7 +38,7 @@ def fusions(shown: Iterable[Pixels], steadiness: float) -> Iterator[System]:
         if held is None or motion is None or cuts(motion):
             held = planes
             continue
-        warped = np.stack([warp(plane, motion.place) for plane in held])
+        warped = np.stack([warp(plane, motion.position) for plane in held])
         system = fusion_system(warped - planes, motion.trust, weights(steadiness, SIDE))
         yield system
         solver.load(system.c, system.b, system.guess)
@@ -47,7 +47,7 @@ def fusions(shown: Iterable[Pixels], steadiness: float) -> Iterator[System]:
 
 
 def best_share(system: System) -> float:
-    """Return the share of the mean screening whose omega comes nearest to the exact solution in `SWEEPS` sweeps."""
+    """Return the best share of the mean screening: nearest to the exact solution after `SWEEPS` sweeps."""
     (height, width), screening = system.c.shape, float(system.c.mean())
     solver = RedBlack(height, width, 3)
     solver.load(system.c, system.b, system.guess)
@@ -74,7 +74,7 @@ def measure(folder: Path, limit: int) -> list[Finding]:
 
 
 def finding(shares: dict[str, float]) -> Finding:
-    """Hold the constant against the best share of each clip and steadiness."""
+    """Compare the constant with the best share of each clip and steadiness."""
     low, high = (float(np.quantile(list(shares.values()), q)) for q in (0.1, 0.9))
-    law = "between the shares that 10 % and 90 % of the clips lie under"
+    law = "the constant lies between the 10 % and the 90 % quantile of the clips' best shares"
     return Finding("tuning.UNTRUSTED", UNTRUSTED, shares, law, low <= UNTRUSTED <= high)

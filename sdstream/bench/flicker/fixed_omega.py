@@ -1,4 +1,4 @@
-"""The stabiliser with a relaxation parameter that is given instead of learned, and how far each solve stopped short."""
+"""The stabiliser with a fixed relaxation parameter instead of a learned parameter, and the error of each solve."""
 
 import math
 from dataclasses import replace
@@ -13,23 +13,23 @@ from sdstream.stabilise.tuning import OmegaTuner, Tuned
 
 
 class FixedOmega(OmegaTuner):
-    """Plays one omega for ever."""
+    """Uses the same omega for every frame."""
 
     def __init__(self, omega: float) -> None:
         super().__init__(0)
         self._omega = omega
 
     def choose(self, screening: float, *, explore: bool = True) -> Tuned:
-        """Return the omega, whatever the system is."""
+        """Return the fixed omega for any system."""
         return replace(super().choose(screening, explore=explore), omega=self._omega)
 
-    def learn(self, tuned: Tuned, sweeps: Sweeps) -> float:  # noqa: ARG002 - as the tuner has it
+    def learn(self, tuned: Tuned, sweeps: Sweeps) -> float:  # noqa: ARG002 - the arguments of the tuner
         """Learn nothing, and return NaN."""
         return math.nan
 
 
 class MeasuredStabiliser(Stabiliser):
-    """The stabiliser, measured. `omega` None learns the relaxation parameter, as the product does."""
+    """The stabiliser, measured. With `omega` None the relaxation parameter is learned, as in the product."""
 
     def __init__(self, settings: StabiliseSettings, omega: float | None = None) -> None:
         super().__init__(settings)

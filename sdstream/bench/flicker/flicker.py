@@ -1,4 +1,4 @@
-"""The published flicker figure: E_warp and likeness of every method on one clip, the solvers' errors, the price."""
+"""The published flicker figures on a clip: each method's E_warp, likeness and cost, and the solvers' errors."""
 
 import functools
 import itertools
@@ -21,16 +21,16 @@ from sdstream.stabilise.motion import agreement, dense_flow, grid, warp
 
 Method = Callable[[Pixels, Pixels], Pixels]
 Style = Callable[[Pixels], tuple[Pixels, Pixels | None]]
-"""Restyles one picture; also gives its flicker-free version, if that is known."""
+"""Restyles a picture: (restyled picture, flicker-free restyled picture or None if unknown)."""
 
 STEADINESS = 0.8
 SETTLED = 100
-"""The last frames, over which the solvers' errors are compared: the learner has met the clip by then."""
+"""Number of last frames for comparing the solvers' errors: the learner knows the clip by then."""
 
 
 @dataclass
 class Score:
-    """Sums over a clip for one method."""
+    """Sums over a clip for a method."""
 
     name: str
     squares: float = 0.0
@@ -46,12 +46,12 @@ class Score:
 
     @property
     def psnr(self) -> float:
-        """Mean PSNR to the flicker-free style, dB; NaN where that is unknown."""
+        """Mean PSNR to the flicker-free style, dB; NaN when the flicker-free style is unknown."""
         return float(np.mean(self.likeness)) if self.likeness else math.nan
 
     @property
     def error(self) -> float:
-        """RMS distance of the last solves from their exact solutions, grey levels; NaN for methods without one."""
+        """RMS distance of the last solves from the exact solutions, grey levels; NaN for methods without a solve."""
         return float(np.sqrt(np.mean(np.square(self.errors[-SETTLED:])))) if self.errors else math.nan
 
     @property
@@ -62,7 +62,7 @@ class Score:
 
 @dataclass(frozen=True)
 class PictureBench:
-    """The outcome: one score a method, and the last pictures of each for a contact sheet."""
+    """The outcome: one score for each method, and the last pictures of each method for a contact sheet."""
 
     frames: int
     scores: list[Score]
@@ -70,7 +70,10 @@ class PictureBench:
 
 
 def compare(shots: Iterator[tuple[Pixels, KnownMotion | None]], style: Style, sweeps: int, side: int) -> PictureBench:
-    """Run every method over the shots (camera picture, motion back to the one before or None to have it estimated)."""
+    """Run every method over `shots`: pairs of camera picture and motion back to the picture before.
+
+    A motion of None is estimated from the camera pictures.
+    """
     methods, solvers = _methods(sweeps, side)
     scores = {name: Score(name) for name in methods}
     old: dict[str, Pixels] = {}
@@ -143,7 +146,7 @@ def _methods(sweeps: int, side: int) -> tuple[dict[str, Method], dict[str, Measu
 
 
 def _score(score: Score, new: Pixels, old: Pixels, motion: KnownMotion, clean: Pixels | None) -> None:
-    difference = new.astype(np.float32) - warp(old.astype(np.float32), motion.place)
+    difference = new.astype(np.float32) - warp(old.astype(np.float32), motion.position)
     score.squares += float(np.sum(np.square(difference), where=motion.seen[..., None]))
     score.points += 3 * int(np.count_nonzero(motion.seen))
     if clean is not None:
@@ -151,13 +154,13 @@ def _score(score: Score, new: Pixels, old: Pixels, motion: KnownMotion, clean: P
 
 
 def _measured(camera: Pixels, before: Pixels) -> KnownMotion:
-    """Return the motion by a better flow than the stabiliser's own, seen only where forward and backward flow agree."""
+    """Return the motion by a better flow than the stabiliser's; a point is seen if forward and backward flow agree."""
     new, old = cv2.cvtColor(camera, cv2.COLOR_RGB2GRAY), cv2.cvtColor(before, cv2.COLOR_RGB2GRAY)
     flow = dense_flow(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     backward, forward = flow.calc(new, old, None), flow.calc(old, new, None)
-    place = backward + grid(*new.shape)
-    round_trip = np.linalg.norm(backward + warp(forward, place), axis=-1)
-    return KnownMotion(place, (round_trip < 1.0) & (agreement(camera, before, place) > 0.5))
+    position = backward + grid(*new.shape)
+    round_trip = np.linalg.norm(backward + warp(forward, position), axis=-1)
+    return KnownMotion(position, (round_trip < 1.0) & (agreement(camera, before, position) > 0.5))
 
 
 def _square(picture: np.ndarray, side: int) -> Pixels:

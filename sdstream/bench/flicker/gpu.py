@@ -1,4 +1,4 @@
-"""How long one solve takes on the GPU."""
+"""Measures the time of a solve on the GPU."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from sdstream.stabilise.solver import gpu_solver
 
 
 def gpu_seconds(side: int, count: int, runs: int = 100) -> float:
-    """Return the median seconds of one solve on the GPU, measured by its own events. Raises Unavailable."""
+    """Return the median seconds of a solve on the GPU, measured by CUDA events. Raises Unavailable."""
     solver = gpu_solver(side, side, count)
     import torch
 

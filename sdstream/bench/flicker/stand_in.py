@@ -1,4 +1,4 @@
-"""A style without a model, which flickers as restyled pictures do, and whose steady version is known."""
+"""A style without a model: flickers like a model's restyled pictures, and the steady version is known."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ class StandInStyle:
         self._rng = np.random.default_rng(seed)
 
     def __call__(self, camera: Pixels) -> tuple[Pixels, Pixels]:
-        """Return the restyled picture and what it would be without flicker, both like `camera` (h, w, 3)."""
+        """Return the restyled picture with and without flicker, both (h, w, 3) like `camera`."""
         height, width = camera.shape[:2]
         smooth = cv2.GaussianBlur(camera, (0, 0), 1.5).astype(np.float32) / 255.0
         bent = smooth * smooth * (3.0 - 2.0 * smooth)

@@ -12,9 +12,9 @@ from sdstream.stabilise.motion import grid
 
 @dataclass(frozen=True)
 class KnownMotion:
-    """Where each point was one frame before, and whether it could be seen there."""
+    """The position of each point in the frame before, and the visibility of the point there."""
 
-    place: np.ndarray
+    position: np.ndarray
     """(h, w, 2) float32, x and y in the frame before."""
     seen: np.ndarray
     """(h, w) bool."""
@@ -41,13 +41,13 @@ class Scene:
 
     def motion(self, t: int) -> KnownMotion:
         """Return the motion from frame t back to frame t - 1."""
-        mask, places = self._mask(t), []
+        mask, positions = self._mask(t), []
         for pose in (self._object_pose, self._ground_pose):
-            places.append(_moved(_moved(self._points, pose(t)), _inverse(pose(t - 1))))
-        place = np.where(mask[..., None], places[0], places[1]).astype(np.float32)
-        inside = ((place >= 0.0) & (place <= self.side - 1.0)).all(axis=-1)
-        before = cv2.remap(self._mask(t - 1).astype(np.uint8), place, None, cv2.INTER_NEAREST)
-        return KnownMotion(place, inside & (before.astype(bool) == mask))
+            positions.append(_moved(_moved(self._points, pose(t)), _inverse(pose(t - 1))))
+        position = np.where(mask[..., None], positions[0], positions[1]).astype(np.float32)
+        inside = ((position >= 0.0) & (position <= self.side - 1.0)).all(axis=-1)
+        before = cv2.remap(self._mask(t - 1).astype(np.uint8), position, None, cv2.INTER_NEAREST)
+        return KnownMotion(position, inside & (before.astype(bool) == mask))
 
     def _ground_pose(self, t: int) -> np.ndarray:
         p, n = self._phase, self.side
@@ -80,9 +80,9 @@ def _moved(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
     return np.asarray(points @ pose[:, :2].T + pose[:, 2])
 
 
-def _look_up(texture: np.ndarray, place: np.ndarray) -> np.ndarray:
+def _look_up(texture: np.ndarray, position: np.ndarray) -> np.ndarray:
     looked: np.ndarray = cv2.remap(
-        texture, place.astype(np.float32), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        texture, position.astype(np.float32), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
     )
     return looked
 
