@@ -1,4 +1,4 @@
-"""Least squares with box constraints on a handful of unknowns, from sufficient statistics alone."""
+"""Least squares with box constraints for a handful of unknowns, from sufficient statistics alone."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from sdstream.errors import Bug
 def box_least_squares(gram: np.ndarray, moment: np.ndarray, limit: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Return argmin of t'Gt/2 - h't subject to |t_j| <= limit_j, by the active-set method.
 
-    `gram` (m, m) positive semi-definite; `moment`, `limit` and `start` (m,); limit > 0; start inside the box.
-    A start near the answer (the last fit) costs one small solve. A ridge of 1e-10 of the trace makes the
-    minimum unique while there are fewer observations than unknowns; it chooses the solution of least norm.
+    `gram` (m, m) positive semi-definite; `moment`, `limit` and `start` (m,); limit > 0; start inside the box. A start
+    near the minimum (the last fit) costs a single small solve. A ridge of 1e-10 of the trace makes the minimum unique
+    with fewer observations than unknowns: the solution of least norm.
     """
     m = len(moment)
     ridged = gram + np.eye(m) * max(1e-10 * float(np.trace(gram)), 1e-300)
@@ -22,7 +22,7 @@ def box_least_squares(gram: np.ndarray, moment: np.ndarray, limit: np.ndarray, s
             continue
         if not bound.any():
             return theta
-        pull = np.where(bound, np.sign(theta) * (ridged @ theta - moment), 0.0)  # > 0: it wants back inside
+        pull = np.where(bound, np.sign(theta) * (ridged @ theta - moment), 0.0)  # > 0 for a minimum inside the box
         worst = int(np.argmax(pull))
         if pull[worst] <= tolerance:
             return theta
@@ -33,7 +33,10 @@ def box_least_squares(gram: np.ndarray, moment: np.ndarray, limit: np.ndarray, s
 def _descend(
     gram: np.ndarray, moment: np.ndarray, limit: np.ndarray, theta: np.ndarray, bound: np.ndarray
 ) -> tuple[np.ndarray, bool]:
-    """Go to the minimum over the unbound unknowns, or to the first wall on the way (it joins `bound`)."""
+    """Go to the minimum over the unbound unknowns, or to the first wall on the way, and then extend `bound`.
+
+    Return the new `theta`, and whether a wall was met.
+    """
     free = np.flatnonzero(~bound)
     if len(free) == 0:
         return theta, False

@@ -1,6 +1,6 @@
 """ChebCB (Algorithm 3): a contextual bandit; each arm's cost is a Chebyshev polynomial of the context.
 
-The whole history is never kept: a Gram matrix and a moment vector per arm hold all that the regressions need.
+One Gram matrix and one moment vector for each arm are enough for the regressions; the history is not kept.
 """
 
 import math
@@ -16,20 +16,19 @@ from sdstream.relax.learner import Choice, State, checked, draw
 
 @dataclass(frozen=True)
 class ChebChoice(Choice):
-    """A choice, and what the regression said when it was made."""
+    """A choice, with the regression's inputs and prediction at the time of the choice."""
 
     features: np.ndarray
     """Chebyshev polynomials of the context, (m,)."""
     prediction: float
-    """The model's normalised cost of the chosen arm."""
+    """The regression's normalised cost of the chosen arm."""
 
 
 class ChebCB:
     """Algorithm 3 with the practical schedules of appendix G.
 
-    `terms` is m, the number of polynomials P_0..P_{m-1}; contexts lie in [low, high] and are clipped to it.
-    With L C / K taken as 1, N = 2 + 4 (1 + ln m), and the box is |theta_0| <= 1/N, |theta_j| <= 2/(N j). K is
-    the largest cost yet.
+    `terms` is m, the number of polynomials P_0..P_{m-1}; contexts are clipped to [low, high]. With L C / K taken as 1,
+    N = 2 + 4 (1 + ln m), and the box is |theta_0| <= 1/N, |theta_j| <= 2/(N j). K is the largest cost so far.
     """
 
     def __init__(self, grid: np.ndarray, terms: int, low: float, high: float, rng: np.random.Generator) -> None:
@@ -48,7 +47,7 @@ class ChebCB:
         self._largest = 0.0
         self._rounds = 0
         self._eta = 0.0
-        # Sums of prediction^2, prediction * cost, cost^2: the residuals under any later K follow.
+        # Sums of prediction^2, prediction * cost, cost^2 give the residuals for any later K.
         self._errors = np.zeros(3)
 
     def features(self, context: float) -> np.ndarray:
@@ -59,7 +58,7 @@ class ChebCB:
     def choose(self, context: float, *, explore: bool = True) -> ChebChoice:
         """Draw an arm by inverse-gap weighting, p_i = 1 / (d + eta (s_i - s_min)).
 
-        Without `explore` the best arm is played: for frames that are late already.
+        Without `explore` the best arm is chosen, for a late frame.
         """
         features = self.features(context)
         scores = self.theta @ features
@@ -75,7 +74,7 @@ class ChebCB:
         return ChebChoice(arm, float(self.grid[arm]), p, features=features, prediction=float(scores[arm]))
 
     def learn(self, choice: ChebChoice, cost: float) -> None:
-        """Take in the cost of an earlier choice, refit its arm, set the exploration. Raises RefusedCost."""
+        """Learn the cost of an earlier choice: refit the arm, set the exploration. Raises RefusedCost."""
         self._observe(choice.arm, choice.features, checked(cost))
         self._rounds += 1
         self._errors += (choice.prediction**2, choice.prediction * cost, cost**2)
@@ -90,7 +89,7 @@ class ChebCB:
         self._eta = 2.0 * self._rounds * math.sqrt(len(self.grid) * self._rounds / slack)
 
     def prime(self, context: float, costs: np.ndarray) -> None:
-        """Tell each arm a cost that theory foresees in this context; (d,). Each weighs as one observed round."""
+        """Give each arm the theory's cost in this context, (d,); a cost counts as an observed round."""
         features = self.features(context)
         for arm, cost in enumerate(costs):
             self._observe(arm, features, checked(float(cost)))
@@ -102,18 +101,18 @@ class ChebCB:
         self._moment[arm] += features * (cost - 1.0)
         if cost > self._largest:
             self._largest = cost
-            for other in range(len(self.grid)):
-                self._refit(other)
+            for each in range(len(self.grid)):
+                self._refit(each)
         else:
             self._refit(arm)
 
     def _refit(self, arm: int) -> None:
-        if self._gram[arm, 0, 0] > 0.0:  # P_0 = 1: this counts the arm's observations
+        if self._gram[arm, 0, 0] > 0.0:  # P_0 = 1: the entry is the number of the arm's observations
             moment = self._moment[arm] / (self._largest * self._n)
             self.theta[arm] = box_least_squares(self._gram[arm], moment, self._limit, start=self.theta[arm])
 
     def state(self) -> State:
-        """Return the learner's memory."""
+        """Return the learner's state as JSON values."""
         return {
             "grid": self.grid.tolist(),
             "interval": [self._low, self._high],
@@ -128,11 +127,13 @@ class ChebCB:
         }
 
     def restore(self, state: State) -> None:
-        """Go on from `state`. Raises ConfigError, and then the learner is unchanged."""
+        """Replace the learner's state by `state`. Raises ConfigError without any change of the learner."""
         interval = np.array([self._low, self._high])
         same_grid = np.array_equal(states.array(state, "grid", self.grid), self.grid)
         if not (same_grid and np.array_equal(states.array(state, "interval", interval), interval)):
-            raise ConfigError("learner state: it was learned on another grid or another interval")
+            raise ConfigError(
+                "learner state: expected the same grid of omegas and the same interval of contexts as the learner's"
+            )
         gram = states.array(state, "gram", self._gram)
         moment = states.array(state, "moment", self._moment)
         theta = states.array(state, "theta", self.theta)

@@ -1,4 +1,4 @@
-"""What every learner of omega shares: its choice of an arm, the costs that it refuses, its memory as JSON."""
+"""Parts shared by all learners of omega: the choice of an arm, the check of a cost, the type of the state."""
 
 import math
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ import numpy as np
 from sdstream.errors import Bug
 
 ABSURD_COST = 1e6
-"""No solve takes a million iterations; ChebCB scales itself by the largest cost, so one would blind it."""
+"""Cost in iterations above which a cost is refused: no solve takes a million iterations. ChebCB scales all costs by the
+largest cost, so a single absurd cost would hide all differences."""
 
 State = dict[str, object]
-"""A learner's memory as JSON values."""
+"""A learner's state as JSON values."""
 
 
 class RefusedCost(Bug):
@@ -20,14 +21,14 @@ class RefusedCost(Bug):
 
 @dataclass(frozen=True)
 class Choice:
-    """One round's decision. Keep it until the cost is known: feedback may come late and out of order."""
+    """The decision of a round. Keep the object until the cost is known: feedback may come late and out of order."""
 
     arm: int
     """Index into the learner's grid."""
     omega: float
     """The relaxation parameter to solve with."""
     probabilities: np.ndarray
-    """The distribution the arm was drawn from, (d,), sums to 1."""
+    """The distribution of the draw, (d,), sums to 1."""
 
 
 def checked(cost: float) -> float:
@@ -38,6 +39,6 @@ def checked(cost: float) -> float:
 
 
 def draw(probabilities: np.ndarray, rng: np.random.Generator) -> int:
-    """Draw an index; robust to a last cumulative sum a rounding error below 1."""
+    """Draw an index. The last cumulative sum may be a rounding error below 1."""
     index = int(np.searchsorted(np.cumsum(probabilities), rng.random(), side="right"))
     return min(index, len(probabilities) - 1)

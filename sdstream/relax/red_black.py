@@ -1,8 +1,7 @@
-"""Red-black SOR for the screened Laplacian of a picture: (deg + c) x - sum of neighbours = b, any channels.
+"""Red-black SOR for the screened Laplacian of a picture: (deg + c) x - sum of neighbours = b, any number of channels.
 
-Red-black colouring makes a half-sweep a vector operation. The four (row, column) parities are kept apart,
-each as one flat array with a border of zeros, so every operand of a half-sweep is a contiguous slice and no
-index is ever computed.
+With red-black colouring a half-sweep is a vector operation. Each of the four (row, column) parities has a flat array
+with a border of zeros: every operand of a half-sweep is a contiguous slice, without index arrays.
 """
 
 import math
@@ -16,13 +15,13 @@ PARITIES = ((0, 0), (1, 1), (0, 1), (1, 0))
 
 @dataclass(frozen=True)
 class Sweeps:
-    """What some sweeps measured on the way; the corrections are by-products, no residual was computed."""
+    """Measurements of some sweeps, from the corrections alone; no residual was computed."""
 
     count: int
     correction: float
     """RMS over unknowns of the last sweep's Gauss-Seidel correction, in the units of x."""
     contraction: float
-    """Factor per sweep by which the correction shrank over the last `span` sweeps; 1 if not measured."""
+    """Factor of the correction from sweep to sweep, over the last `span` sweeps; 1 if not measured."""
 
 
 def neighbour_count(height: int, width: int) -> np.ndarray:
@@ -36,10 +35,10 @@ def neighbour_count(height: int, width: int) -> np.ndarray:
 
 
 class RedBlack:
-    """The solver for one picture size: `load` a system, `sweep`, take `x`; buffers live as long as it does.
+    """The solver for a fixed picture size: `load` a system, `sweep`, take `x`. All buffers are allocated once.
 
-    A border point lacks neighbours and its degree is smaller (Neumann); for a Dirichlet border of zero, add
-    the missing ones to c. A Dirichlet point inside is a c of 1e4 with b = c times the value.
+    A point at the border has fewer neighbours and a smaller degree (Neumann). For a Dirichlet border of zero, add the
+    number of missing neighbours to c. For a Dirichlet point inside, set c = 1e4 and b = c times the value.
     """
 
     def __init__(self, height: int, width: int, channels: int, dtype: type[np.floating] = np.float32) -> None:
@@ -70,7 +69,7 @@ class RedBlack:
         return out
 
     def sweep(self, omega: float, count: int, span: int = 4) -> Sweeps:
-        """Do `count` red-black sweeps; the contraction is measured over the last `span` of them."""
+        """Do `count` red-black sweeps; the contraction is measured over the last `span` sweeps."""
         for parity in PARITIES:
             np.multiply(self._inverse[parity], omega, out=self._weight[parity])
         early = late = 0.0
@@ -82,7 +81,7 @@ class RedBlack:
         return Sweeps(count, math.sqrt(late / unknowns), contraction)
 
     def _one_sweep(self, omega: float, *, measure: bool) -> float:
-        """Update red, then black; return the sum of squared corrections if asked, else 0."""
+        """Update red, then black; return the sum of squared corrections with `measure`, else 0."""
         inner, squares = slice(self._columns, -self._columns), 0.0
         for parity in PARITIES:
             change, x = self._sums(parity), self._x[parity][:, inner]
@@ -101,7 +100,8 @@ class RedBlack:
         width, out = self._columns, self._scratch
         across, along = self._x[(1 - row, column)], self._x[(row, 1 - column)]
         end = across.shape[1] - width
-        # An even point's neighbours lie at its own index and one before; an odd one's, at it and one after.
+        # A point at an even row has its vertical neighbours at the same index and the index before, a point at an odd
+        # row at the same index and the index after; columns likewise.
         up = slice(width, end) if row else slice(0, end - width)
         down = slice(2 * width, end + width) if row else slice(width, end)
         left = slice(width, end) if column else slice(width - 1, end - 1)

@@ -1,7 +1,7 @@
 """Red-black SOR in torch, on the CPU or a GPU: the system and the sweeps of `red_black`, without host synchronisation.
 
-Omega is a scalar in device memory and every buffer stays where it is, so on a GPU the sweeps are compiled, captured
-once as a CUDA graph, and replayed for every frame with whatever omega the learner chose.
+Omega is a scalar in device memory and no buffer ever moves, so on a GPU the sweeps are compiled, captured once as a
+CUDA graph, and replayed for every frame with the learner's omega.
 """
 
 import functools
@@ -13,7 +13,7 @@ import torch
 from sdstream.relax.red_black import PARITIES, Sweeps, neighbour_count
 
 _SPAN = 4
-"""The contraction is measured over this many last sweeps."""
+"""Number of last sweeps for the measured contraction."""
 
 Parity = tuple[int, int]
 
@@ -21,7 +21,7 @@ Parity = tuple[int, int]
 def update(
     x: torch.Tensor, across: torch.Tensor, along: torch.Tensor, b: torch.Tensor, scale: torch.Tensor, parity: Parity
 ) -> torch.Tensor:
-    """Update the points of one parity in place; return the change, [c, rows, columns].
+    """Update the points of a parity in place; return the change, [c, rows, columns].
 
     `x`, `across` (the points above and below) and `along` (left and right) [c, rows + 2, columns + 2] with a border of
     zeros; `b` [c, rows, columns]; `scale` [2, rows, columns]: omega / diagonal, and omega at the points of the picture.
@@ -36,7 +36,7 @@ def update(
 
 
 class RedBlackTorch:
-    """The solver for one picture size and number of sweeps; the seam of `RedBlack`, plus `launch` and `measured`."""
+    """The solver for a fixed picture size and number of sweeps: `RedBlack` on torch, plus `launch` and `measured`."""
 
     def __init__(self, height: int, width: int, channels: int, count: int, device: str = "cpu") -> None:
         self.height, self.width, self.channels, self.count = height, width, channels, count
@@ -45,9 +45,9 @@ class RedBlackTorch:
         zeros = functools.partial(torch.zeros, dtype=torch.float32, device=self._device)
         self._x = {p: zeros((channels, rows + 2, columns + 2)) for p in PARITIES}
         self._b = {p: zeros((channels, rows, columns)) for p in PARITIES}
-        self._diagonal = {p: zeros((2, rows, columns)) for p in PARITIES}  # its inverse, and 1
+        self._diagonal = {p: zeros((2, rows, columns)) for p in PARITIES}  # 1 / diagonal, and 1
         self._omega = zeros(()) + 1.0
-        self._squares = zeros((2,))  # of the corrections: _SPAN sweeps before the last, and the last
+        self._squares = zeros((2,))  # squared corrections: of the sweep _SPAN before the last, and of the last sweep
         self._degree = torch.from_numpy(neighbour_count(height, width)).to(self._device)
         self._update = torch.compile(update, dynamic=False) if self._device.type == "cuda" else update
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -64,7 +64,7 @@ class RedBlackTorch:
             self._x[p][:, 1:-1, 1:-1][points] = guess[:, row::2, column::2]
 
     def launch(self, omega: float | torch.Tensor) -> None:
-        """Start the sweeps with this omega, and return without waiting for them."""
+        """Start the sweeps with `omega`, and return at once."""
         if isinstance(omega, torch.Tensor):
             self._omega.copy_(omega)
         else:
@@ -77,7 +77,7 @@ class RedBlackTorch:
         self._graph.replay()
 
     def measured(self) -> Sweeps:
-        """Return what the sweeps measured; waits for them. It may be asked for frames later, before the next launch."""
+        """Wait for the sweeps, and return the measurements: at any time before the next `launch`."""
         early, late = self._squares.tolist()
         unknowns = self.height * self.width * self.channels
         contraction = (late / early) ** (0.5 / _SPAN) if early > 0.0 else 1.0
@@ -91,13 +91,13 @@ class RedBlackTorch:
         return out
 
     def x(self) -> np.ndarray:
-        """Return a copy of the present iterate on the host, (c, h, w); waits for it."""
+        """Wait for the sweeps, and return a copy of the present iterate on the host, (c, h, w)."""
         return np.asarray(self.solution().cpu().numpy())
 
     def sweep(self, omega: float, count: int) -> Sweeps:
-        """Do the sweeps and wait. Raises ValueError if `count` is not the number this solver was made for."""
+        """Do the sweeps and wait. Raises ValueError for a `count` other than the solver's."""
         if count != self.count:
-            raise ValueError(f"this solver was captured with {self.count} sweeps, and was asked for {count}")
+            raise ValueError(f"this solver was captured with {self.count} sweeps: expected {self.count}, got {count}")
         self.launch(omega)
         return self.measured()
 
@@ -114,7 +114,7 @@ class RedBlackTorch:
         self._squares.copy_(torch.stack(squares if len(squares) == 2 else [torch.zeros_like(squares[0]), *squares]))
 
     def _captured(self) -> torch.cuda.CUDAGraph:
-        """Compile and warm up on a side stream, as capturing asks, put the system back, and capture."""
+        """Compile and warm up on a side stream (a requirement of CUDA graphs), capture, and restore the iterate."""
         kept = {p: self._x[p].clone() for p in PARITIES}
         side = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream(self._device))
@@ -130,6 +130,6 @@ class RedBlackTorch:
         return graph
 
     def _points(self, parity: Parity) -> tuple[slice, slice]:
-        """Return which of the (rows, columns) of a parity lie in the picture: odd sizes lack a last one."""
+        """Return the (rows, columns) of a parity inside the picture: odd sizes lack the last row or column."""
         row, column = parity
         return slice(0, (self.height + 1 - row) // 2), slice(0, (self.width + 1 - column) // 2)

@@ -1,4 +1,4 @@
-"""Learners on disk: one JSON file each, replaced atomically: a crash leaves the old memory or the new."""
+"""Learners on disk, one JSON file each. Files are replaced atomically: a crash leaves the old or the new state."""
 
 import json
 from pathlib import Path
@@ -16,28 +16,29 @@ VERSION = 1
 def save(path: Path, kind: str, state: State, *, durable: bool = True) -> None:
     """Replace the file at `path` by `state`. Raises OSError.
 
-    Without `durable` the disk is not waited for: for saving on air. After a power cut `load` may then refuse it.
+    Without `durable` the call does not wait for the disk, for saving on air. After a power cut `load` may then refuse
+    the file.
     """
     document = json.dumps({"version": VERSION, "kind": kind, "state": state}, allow_nan=False)
     write_atomically(path, document.encode(), durable=durable)
 
 
 def load(path: Path, kind: str) -> State:
-    """Return the state saved at `path`. Raises FileNotFoundError, and ConfigError if it is not a `kind`."""
+    """Return the state saved at `path`. Raises FileNotFoundError, and ConfigError for a file without a `kind` state."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ConfigError(f"{path}: not a learner's state ({error}); delete it to start afresh") from error
+        raise ConfigError(f"{path}: not a learner's state ({error}); delete the file to start afresh") from error
     if not isinstance(document, dict) or (document.get("version"), document.get("kind")) != (VERSION, kind):
-        raise ConfigError(f"{path}: expected version {VERSION} of {kind!r}; delete it to start afresh")
+        raise ConfigError(f"{path}: expected version {VERSION} of {kind!r}; delete the file to start afresh")
     state = document.get("state")
     if not isinstance(state, dict):
-        raise ConfigError(f"{path}: holds no state; delete it to start afresh")
+        raise ConfigError(f"{path}: no learner's state inside; delete the file to start afresh")
     return state
 
 
 def array(state: State, key: str, like: np.ndarray) -> np.ndarray:
-    """Return the finite array `key`, of the shape and type of `like`. Raises ConfigError."""
+    """Return the finite array `key`, with the shape and dtype of `like`. Raises ConfigError."""
     try:
         value = np.asarray(state[key], dtype=like.dtype)
     except (KeyError, TypeError, ValueError) as error:
@@ -53,12 +54,12 @@ def number(state: State, key: str) -> float:
 
 
 def generator_state(rng: np.random.Generator) -> dict[str, Any]:
-    """Return the generator's position as JSON values (`Any`: numpy types it so)."""
+    """Return the generator's position as JSON values (`Any`: the type that numpy declares)."""
     return dict(rng.bit_generator.state)
 
 
 def restore_generator(rng: np.random.Generator, state: State) -> None:
-    """Put `rng` where `state["rng"]` says. Raises ConfigError."""
+    """Set the position of `rng` to `state["rng"]`. Raises ConfigError."""
     try:
         rng.bit_generator.state = dict(state["rng"])  # type: ignore[call-overload]  # checked by numpy
     except (KeyError, TypeError, ValueError) as error:

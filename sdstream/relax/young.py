@@ -1,4 +1,4 @@
-"""Young's theory of SOR for consistently ordered matrices: what is known of omega before any learning."""
+"""Young's theory of SOR for consistently ordered matrices: the best omega and the cost of any omega, unlearned."""
 
 import math
 
@@ -11,7 +11,7 @@ def optimal_omega(jacobi_radius: float) -> float:
 
 
 def sor_radius(omega: float, jacobi_radius: float) -> float:
-    """Return rho(C_w), the asymptotic contraction of one SOR iteration (section 2.2, before Lemma 2.1)."""
+    """Return rho(C_w), the asymptotic contraction of an SOR iteration (section 2.2, before Lemma 2.1)."""
     if omega >= optimal_omega(jacobi_radius):
         return omega - 1.0
     half = omega * jacobi_radius

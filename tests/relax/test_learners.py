@@ -210,7 +210,7 @@ def test_a_state_learned_on_another_grid_is_refused() -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1, "kind": "other", "state": {}}'])
 def test_a_file_that_is_not_a_state_of_ours_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "learner.json").write_text(text)
-    with pytest.raises(ConfigError, match="delete it"):
+    with pytest.raises(ConfigError, match="delete the file"):
         states.load(tmp_path / "learner.json", "test")
 
 

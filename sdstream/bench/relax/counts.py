@@ -1,7 +1,7 @@
 """Iteration counts of many solves at once: the price tables on which the experiments play.
 
-Each system is (diag - N) x = r0 on an n x n grid with couplings scaled to 1, from x = 0; only residuals are
-iterated. Counts are those of the plain solvers (`lexicographic`, `conjugate`), which a test holds them to.
+Each system is (diag - N) x = r0 on an n x n grid with couplings scaled to 1, from x = 0; only residuals are iterated.
+The counts equal the counts of the plain solvers (`lexicographic`, `conjugate`): a test compares both.
 """
 
 import numpy as np
@@ -21,9 +21,9 @@ def sor_counts(
 ) -> np.ndarray:
     """Return the iterations of lexicographic SOR until ||r|| <= eps ||r0||, per system; (systems,).
 
-    `diagonal` and `omega` (systems,), `residual` (n * n, systems) lexicographic. From r = W d and A = W + (1
-    - 1/w) D - N_U follows r' = r - A W^-1 r = N_U d - (1 - 1/w) D d, which needs no subtraction of nearly
-    equal numbers.
+    `diagonal` and `omega` (systems,), `residual` (n * n, systems) lexicographic. From r = W d and
+    A = W + (1 - 1/w) D - N_U follows r' = r - A W^-1 r = N_U d - (1 - 1/w) D d, without a subtraction of nearly equal
+    numbers.
     """
     counts = np.zeros(len(diagonal), dtype=np.int64)
     alive = np.arange(len(diagonal))
@@ -40,10 +40,10 @@ def sor_counts(
         open_ = counts[alive] == 0
         if not open_.any():
             return counts
-        if open_.sum() <= 0.5 * len(alive):  # copying out the finished half pays for itself
+        if open_.sum() <= 0.5 * len(alive):  # with half of the systems finished, a copy costs less than their sweeps
             alive, goal = alive[open_], goal[open_]
             r, delta = np.ascontiguousarray(r[:, open_]), np.zeros((len(r), len(alive)))
-    raise Bug(f"SOR took more than {limit} iterations with omega {omega[alive]}")
+    raise Bug(f"SOR did not converge in {limit} iterations with omega {omega[alive]}")
 
 
 def ssor_cg_counts(
@@ -57,8 +57,8 @@ def ssor_cg_counts(
 ) -> np.ndarray:
     """Return the iterations of conjugate gradients until ||r|| <= eps ||r0||, per system; (systems,).
 
-    Preconditioned by SSOR with `omega` (systems,) (section 2.5); its scalar factors do not change the
-    iterates, so z is just backward(forward(r)). With `omega` None, plain conjugate gradients.
+    The preconditioner is SSOR with `omega` (systems,) (section 2.5). SSOR's scalar factors do not change the iterates,
+    so z is backward(forward(r)). `omega` None gives plain conjugate gradients.
     """
     batch = _Gradients(waves, diagonal, waves.pack(residual), omega)
     goal = eps**2 * np.einsum("ij,ij->j", batch.r, batch.r)
@@ -73,7 +73,7 @@ def ssor_cg_counts(
         if open_.sum() <= 0.7 * len(alive):
             alive, goal = alive[open_], goal[open_]
             batch.keep(open_)
-    raise Bug(f"conjugate gradients took more than {limit} iterations")
+    raise Bug(f"conjugate gradients did not converge in {limit} iterations")
 
 
 class _Gradients:
@@ -90,8 +90,8 @@ class _Gradients:
     def step(self) -> np.ndarray:
         """Do one iteration, and return the squared residual norms, (systems,).
 
-        A system that is done keeps iterating until it is dropped, perhaps to r = 0 exactly: it must not
-        divide by zero.
+        A finished system keeps iterating until `keep` drops the system, perhaps to r = 0 exactly: hence the guards
+        against a division by zero.
         """
         self._waves.neighbours(self._p, self._q)
         np.subtract(self._diagonal * self._p[:-1], self._q[:-1], out=self._q[:-1])
@@ -105,7 +105,7 @@ class _Gradients:
         return np.asarray(np.einsum("ij,ij->j", self.r, self.r))
 
     def keep(self, columns: np.ndarray) -> None:
-        """Drop the systems that are done."""
+        """Drop the finished systems: `columns` is a mask of the systems to keep."""
         self._diagonal, self._rz = self._diagonal[columns], self._rz[columns]
         self._inverse = None if self._inverse is None else self._inverse[columns]
         self.r, self._p = np.ascontiguousarray(self.r[:, columns]), np.ascontiguousarray(self._p[:, columns])

@@ -1,4 +1,4 @@
-"""The paper's experiments from end to end: instances, players, averages over seeds, and the bars they must clear."""
+"""The paper's experiments from end to end: instances, players, averages over seeds, and the bars for the averages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,44 +14,46 @@ ARMS = omega_grid(1.0, 1.95, 20)
 Variance = Literal["low", "high"]
 
 FULL = 5000
-"""The paper's T. Learners are held to their bars at this length only: before it they are still learning."""
+"""The paper's T. Only experiments of this length or more have bars: in a shorter experiment the learners still learn.
+"""
 
 LARGEST_AVERAGE: dict[str, dict[str, float]] = {
     "low": {"Tsallis-INF": 69.0, "ChebCB": 50.5},
     "high": {"Tsallis-INF": 124.0, "ChebCB": 70.0},
 }
-"""Iterations per instance at T = 5000 that a correct implementation stays under, a margin included."""
+"""Upper limit of the iterations per instance at T = 5000 for a correct implementation, with a margin."""
 
 LARGEST_TAIL = 1.08
-"""Over the last 1000: Tsallis-INF to the best fixed omega, ChebCB to the best arm of every instance."""
+"""Largest ratio of iterations over the last 1000 rounds: Tsallis-INF to the best fixed omega, ChebCB to the best arm of
+every instance."""
 
 LARGEST_HEAT = 1.05
-"""ChebCB to the best arm of every instance of the heat equation."""
+"""Largest ratio of ChebCB's iterations to the best arm of every instance of the heat equation."""
 
 LEARNER_SECONDS = 200e-6
-"""A learner's own time for one round."""
+"""Largest CPU time of a learner in a round."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One policy, averaged over the trials; all in iterations per instance."""
+    """A policy, averaged over the trials; all in iterations per instance."""
 
     name: str
     first: float
-    """Over the first 300 rounds."""
+    """Average over the first 300 rounds."""
     average: float
-    """Over all rounds."""
+    """Average over all rounds."""
     error: float
-    """Standard error of `average` over the trials; NaN for a single one."""
+    """Standard error of `average` over the trials; NaN for a single trial."""
     tail: float
-    """Over the last 1000 rounds."""
+    """Average over the last 1000 rounds."""
     seconds: float
-    """The learner's own CPU time a round, median; 0 for a policy that learns nothing."""
+    """The learner's CPU time a round, median; 0 for a policy without learning."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One promise, and what came of it."""
+    """An upper limit of a measured value, and the value."""
 
     what: str
     value: float
@@ -65,7 +67,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Experiment:
-    """The outcome of one experiment."""
+    """The outcome of an experiment."""
 
     title: str
     rounds: int
@@ -101,7 +103,7 @@ def shifts(variance: Variance, rounds: int, seeds: list[int], progress: Progress
 def heat(cells: int, rounds: int, seeds: list[int], progress: Progress) -> Experiment:
     """Play on the 2-D heat equation solved by SSOR-CG (section 2.5, appendix G, figures 2 and 4).
 
-    The instances have no randomness: the table is priced once, and the seeds are the learners'.
+    The instances have no randomness: the table is computed once, and the seeds are for the learners.
     """
     table = heat_equation(cells, rounds, ARMS, progress)
     results = _trials([lambda _: table] * len(seeds), seeds, (1.0, 1.5), lambda _: None)
@@ -144,14 +146,14 @@ def _rows(trials: list[list[Result]]) -> list[Row]:
 
 
 def _row(rows: list[Row], start: str) -> Row:
-    """Return the row of that name, or the first that starts so."""
+    """Return the row with the name `start`, or the first row whose name begins with `start`."""
     exact = [row for row in rows if row.name == start]
     return (exact or [row for row in rows if row.name.startswith(start)])[0]
 
 
 def _experiment(title: str, trials: list[list[Result]], rows: list[Row], bars: list[Bar]) -> Experiment:
     rounds = np.arange(1, len(trials[0][0].costs) + 1)
-    if len(rounds) >= FULL:  # some tens of rounds are over too soon to be timed
+    if len(rounds) >= FULL:  # some tens of rounds are too short for a measurement of time
         slowest = max(row.seconds for row in rows)
         bars = [*bars, Bar("slowest learner, microseconds a round", slowest * 1e6, LEARNER_SECONDS * 1e6)]
     curves = {

@@ -1,4 +1,4 @@
-"""The paper's figures: running averages of the iterations, one panel an experiment."""
+"""The paper's figures: running averages of the iterations, a panel for each experiment."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from sdstream.errors import Unavailable
 
 
 def draw_figures(experiments: list[Experiment], path: Path) -> None:
-    """Write one picture (format by suffix: png, svg, pdf) with a panel per experiment. Raises Unavailable."""
+    """Write a picture (format by suffix: png, svg, pdf) with a panel for each experiment. Raises Unavailable."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

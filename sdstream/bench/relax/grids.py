@@ -1,4 +1,4 @@
-"""The two grids of the experiments: the domain of the equations, and the omegas that a learner may play."""
+"""The two grids of the experiments: the domain of the equations, and the arms of a learner."""
 
 import math
 

@@ -1,7 +1,6 @@
 """The paper's sequences of linear systems, and the price of every omega on every instance (appendix G).
 
-A table of prices makes an experiment fair and cheap: all learners meet the same instances, and a round of
-play is a look-up.
+With a table of prices an experiment is fair and cheap: all learners meet the same instances, and a round is a look-up.
 """
 
 import math
@@ -16,11 +15,12 @@ from sdstream.bench.relax.wavefront import Wavefronts
 from sdstream.relax.young import optimal_omega
 
 SIDE = 10
-"""The paper's text says a 100 x 100 domain; its code builds the 10 x 10 grid, so A is 100 x 100."""
+"""Side of the grid. The paper's text has a 100 x 100 domain; the paper's code builds the 10 x 10 grid, so A is
+100 x 100."""
 
 SHIFT_RANGE = (-0.15, 0.45)
 BETA = {"low": (2.0, 6.0), "high": (0.5, 1.5)}
-"""Parameters of the Beta distribution of the shifts, by the variance they are named for."""
+"""Parameters of the Beta distribution of the shifts, by variance."""
 
 _BATCH = 1024
 Progress = Callable[[float], None]
@@ -28,18 +28,18 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class PriceTable:
-    """What every arm costs on every instance."""
+    """The cost of every arm on every instance."""
 
     grid: np.ndarray
     """The arms' omegas, (d,)."""
     contexts: np.ndarray
-    """What a contextual learner sees, (T,)."""
+    """Input of a contextual learner, (T,)."""
     interval: tuple[float, float]
-    """Where contexts may lie."""
+    """Lowest and highest context."""
     costs: np.ndarray
     """Iterations, (T, d)."""
     extra: dict[str, np.ndarray]
-    """Other comparators: name -> iterations, (T,)."""
+    """Further comparators: name -> iterations, (T,)."""
 
 
 def shifted_laplacians(variance: str, rounds: int, grid: np.ndarray, seed: int, progress: Progress) -> PriceTable:
@@ -56,13 +56,13 @@ def shifted_laplacians(variance: str, rounds: int, grid: np.ndarray, seed: int, 
     waves = Wavefronts(SIDE)
     order = np.argsort(shifts)
     arms = len(grid) + 1
-    instance = np.tile(order, arms)  # neighbours in a batch finish together: same omega, like shift
+    instance = np.tile(order, arms)  # neighbours in a batch finish together: equal omega, similar shift
     omega = np.concatenate([np.full(rounds, w) for w in grid] + [optimal[order]])
     flat = np.zeros(arms * rounds, dtype=np.int64)
     for start in range(0, arms * rounds, _BATCH):
         batch = slice(start, start + _BATCH)
-        these = instance[batch]
-        flat[batch] = sor_counts(waves, 4.0 + shifts[these], right[:, these], omega[batch], eps=1e-8)
+        index = instance[batch]
+        flat[batch] = sor_counts(waves, 4.0 + shifts[index], right[:, index], omega[batch], eps=1e-8)
         progress(min((start + _BATCH) / (arms * rounds), 1.0))
     costs = np.zeros((rounds, arms), dtype=np.int64)
     costs[order] = flat.reshape(arms, rounds).T
@@ -72,9 +72,9 @@ def shifted_laplacians(variance: str, rounds: int, grid: np.ndarray, seed: int, 
 def heat_equation(cells: int, rounds: int, grid: np.ndarray, progress: Progress) -> PriceTable:
     """Price SSOR-CG on the Crank-Nicolson steps of u_t = kappa(t) Lap u + f on the unit square, eps 1e-8.
 
-    Each solve starts at the field before. `cells` is n_x, so n = (n_x - 1)^2; the steps are 5 / `rounds`
-    long; the context is kappa. The trajectory is exact (sine transform), so the instances are the same for
-    every learner, as the theory's oblivious sequence asks.
+    Each solve starts at the field of the step before. `cells` is n_x, so n = (n_x - 1)^2; the steps are 5 / `rounds`
+    long; the context is kappa. The trajectory is exact (sine transform), so the instances are the same for every
+    learner: the theory's oblivious sequence.
     """
     side = cells - 1
     waves = Wavefronts(side)
@@ -102,7 +102,7 @@ def heat_equation(cells: int, rounds: int, grid: np.ndarray, progress: Progress)
 
 
 def _kappa(time: float) -> float:
-    """Return the diffusion coefficient: text and code disagree (.01 or .1); the code made the figures."""
+    """Return the diffusion coefficient. The paper's text has .01, the paper's code .1; the code made the figures."""
     wave = math.sin(2.0 * math.pi * time)
     return max(0.1 * wave, -10.0 * wave)
 
@@ -131,11 +131,11 @@ def _heat_steps(side: int, rounds: int) -> Iterator[tuple[float, float, np.ndarr
     for step in range(rounds):
         before, after = step * dt, (step + 1) * dt
         here, coming = 0.5 * dt * _kappa(before) / width**2, 0.5 * dt * _kappa(after) / width**2
-        coming = max(coming, 1e-30)  # kappa may vanish, and the scaling divides by it
+        coming = max(coming, 1e-30)  # kappa may vanish, and the scaling divides by kappa
         spectrum = modes @ field @ modes
         forced = modes @ (0.5 * dt * (force(before) + force(after))) @ modes
         right = (1.0 - here * eigenvalues) * spectrum + forced
-        residual = right - (1.0 + coming * eigenvalues) * spectrum  # warm start: x0 is the field before
+        residual = right - (1.0 + coming * eigenvalues) * spectrum  # warm start: x0 is the field of the step before
         field = modes @ (right / (1.0 + coming * eigenvalues)) @ modes
         packed = (modes @ residual @ modes).ravel()
         yield _kappa(after), (1.0 + 4.0 * coming) / coming, packed

@@ -1,4 +1,4 @@
-"""SOR and SSOR in lexicographic order for any matrix: the reference for every faster path here."""
+"""SOR and SSOR in lexicographic order for any matrix: the reference for the faster code of this room."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ def ssor(
 ) -> Solution:
     """Solve A x = b by x += W^-1 (b - A x), W = w/(2-w) (D/w + L) D^-1 (D/w + L^T) (Algorithm 8).
 
-    Section 3 runs it on random b with an absolute tolerance: `Stop(relative=False)`.
+    Section 3 runs SSOR on random b with an absolute tolerance: `Stop(relative=False)`.
     Raises ValueError unless 0 < omega < 2.
     """
     return _iterate(matrix, b, ssor_preconditioner(matrix, omega), stop or Stop(), x0)

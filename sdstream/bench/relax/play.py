@@ -1,4 +1,4 @@
-"""Learners at play on a table of prices, and the comparators the paper sets beside them."""
+"""Learners at play on a table of prices, and the paper's comparators."""
 
 import time
 from dataclasses import dataclass
@@ -14,28 +14,28 @@ from sdstream.relax.learner import Choice
 C = TypeVar("C", bound=Choice)
 
 TAIL = 1000
-"""The last rounds, in which a learner shows what it has learned."""
+"""Number of last rounds, for judging a learner after the learning."""
 
 
 class Learner(Protocol[C]):
-    """What plays: Tsallis-INF, its binned form, ChebCB."""
+    """A player: Tsallis-INF, binned Tsallis-INF, ChebCB."""
 
     def choose(self, context: float) -> C:
-        """Draw an arm for an instance with this context (ignored by learners without one)."""
+        """Draw an arm for an instance with this context; a learner without contexts ignores the context."""
 
     def learn(self, choice: C, cost: float) -> None:
-        """Take in the cost (iterations) of an earlier choice. Raises RefusedCost."""
+        """Learn the cost (iterations) of an earlier choice. Raises RefusedCost."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One policy on one sequence of instances."""
+    """A policy on a sequence of instances."""
 
     name: str
     costs: np.ndarray
     """Iterations, (T,)."""
     seconds_per_round: float
-    """The learner's own CPU time, median over rounds; 0 for a policy that learns nothing."""
+    """The learner's CPU time, median over rounds; 0 for a policy without learning."""
 
     @property
     def average(self) -> float:
@@ -49,7 +49,7 @@ class Result:
 
 
 def play(name: str, learner: Learner[Any], table: PriceTable) -> Result:
-    """Let the learner loose on the table (`Any`: each learner has its own kind of choice)."""
+    """Let the learner play all rounds of the table (`Any`: the type of choice differs from learner to learner)."""
     rounds = len(table.contexts)
     costs, clock = np.zeros(rounds), np.zeros(rounds)
     for t, context in enumerate(table.contexts):
@@ -77,7 +77,7 @@ def learners(table: PriceTable, seed: int) -> dict[str, Learner[Any]]:
 
 
 def comparators(table: PriceTable, fixed: tuple[float, ...]) -> list[Result]:
-    """Return the fixed omegas asked for, the best fixed one in hindsight, the best arm of every instance."""
+    """Return the omegas `fixed`, the best fixed omega in hindsight, each instance's best arm, and `table.extra`."""
     arms = [int(np.argmin(np.abs(table.grid - omega))) for omega in fixed]
     best = int(np.argmin(table.costs.mean(axis=0)))
     named = [(f"w = {table.grid[arm]:.2f}", table.costs[:, arm]) for arm in arms]

@@ -1,4 +1,4 @@
-"""When an iterative solver stops, and what it hands back."""
+"""The stopping rule of an iterative solver, and the result."""
 
 from dataclasses import dataclass
 
@@ -14,16 +14,16 @@ class Stop:
     limit: int = 100_000
 
     def goal(self, first: float) -> float:
-        """Return the residual norm to reach, given the first one."""
+        """Return the residual norm to reach, given the first residual norm."""
         return self.eps * first if self.relative else self.eps
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What a solver found; `iterations` is the cost that the learners learn from."""
+    """Result of a solver; `iterations` is the learners' cost."""
 
     x: np.ndarray
     iterations: int
     residual: float
-    """||b - A x||_2, recomputed or as the recurrence has it."""
+    """||b - A x||_2, recomputed or from the recurrence."""
     converged: bool

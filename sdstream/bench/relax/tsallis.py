@@ -1,4 +1,4 @@
-"""Tsallis-INF (Algorithm 2) and its binned contextual form (Algorithm 5): bandits without a model."""
+"""Tsallis-INF (Algorithm 2) and the binned contextual form (Algorithm 5): bandits without a model."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Estimator = Literal["importance", "reduced-variance"]
 
 @dataclass(frozen=True)
 class TsallisChoice(Choice):
-    """A choice and the learning rate in force when it was made, which the reduced-variance baseline needs."""
+    """A choice and the learning rate at the time of the choice, for the reduced-variance baseline."""
 
     eta: float
 
@@ -23,10 +23,10 @@ class TsallisChoice(Choice):
 def tsallis_probabilities(losses: np.ndarray, eta: float) -> np.ndarray:
     """Return argmin over the simplex of <losses, p> - (4/eta) sum sqrt(p) (Algorithm 2, appendix B).
 
-    That is p_i = 4 / (eta (l_i - x))^2. Newton for the normaliser x starts at min(l) - 2/eta: there the least
-    loss alone has p = 1, so the sum is >= 1 and x is right of the root of a convex function; every step goes
-    left and none overshoots. (A fixed start such as x = -1 leaves the branch after some hundred rounds and
-    lands on the pole.)
+    The solution is p_i = 4 / (eta (l_i - x))^2. Newton's method for the normaliser x starts at min(l) - 2/eta. There
+    the least loss alone has p = 1, so the sum is >= 1, x is right of the root of a convex function, and every step goes
+    left without overshooting. (A fixed start such as x = -1 leaves the branch after some hundred rounds and lands on
+    the pole.)
     """
     gaps = losses - losses.min()
     x = -2.0 / eta
@@ -42,9 +42,9 @@ def tsallis_probabilities(losses: np.ndarray, eta: float) -> np.ndarray:
 class TsallisINF:
     """Algorithm 2 with the anytime rates of appendices B and G.
 
-    `importance` is the paper's estimator with eta_t = 2/sqrt(t); `reduced-variance` subtracts a baseline of
-    1/2 from arms with p >= eta^2, with eta_t = 4/sqrt(t) (Zimmert and Seldin). Costs enter as (cost - 1) / K,
-    K their running mean.
+    `importance` is the paper's estimator with eta_t = 2/sqrt(t); `reduced-variance` subtracts a baseline of 1/2 from
+    arms with p >= eta^2, with eta_t = 4/sqrt(t) (Zimmert and Seldin). Costs enter as (cost - 1) / K, with the running
+    mean K of cost - 1.
     """
 
     def __init__(self, grid: np.ndarray, rng: np.random.Generator, estimator: Estimator = "importance") -> None:
@@ -61,7 +61,7 @@ class TsallisINF:
         mean = self._total / self._rounds if self._total > 0.0 else 1.0
         return np.asarray(self._sums / mean + self._baseline)
 
-    def choose(self, context: float = 0.0) -> TsallisChoice:  # noqa: ARG002 - as Learner has it
+    def choose(self, context: float = 0.0) -> TsallisChoice:  # noqa: ARG002 - the argument of Learner
         """Draw an arm; the context is ignored."""
         rate = 4.0 if self._estimator == "reduced-variance" else 2.0
         eta = rate / math.sqrt(self._rounds + 1)
@@ -70,7 +70,7 @@ class TsallisINF:
         return TsallisChoice(arm=arm, omega=float(self.grid[arm]), probabilities=p, eta=eta)
 
     def learn(self, choice: TsallisChoice, cost: float) -> None:
-        """Take in the cost of an earlier choice. Raises RefusedCost."""
+        """Learn the cost of an earlier choice. Raises RefusedCost."""
         excess = max(checked(cost) - 1.0, 0.0)
         self._rounds += 1
         self._total += excess
@@ -82,7 +82,7 @@ class TsallisINF:
             self._baseline[choice.arm] -= baseline[choice.arm] / probability
 
     def state(self) -> State:
-        """Return the learner's memory."""
+        """Return the learner's state as JSON values."""
         return {
             "grid": self.grid.tolist(),
             "estimator": self._estimator,
@@ -94,9 +94,9 @@ class TsallisINF:
         }
 
     def restore(self, state: State) -> None:
-        """Go on from `state`. Raises ConfigError, and then the learner is unchanged."""
+        """Replace the learner's state by `state`. Raises ConfigError without any change of the learner."""
         if not np.array_equal(states.array(state, "grid", self.grid), self.grid):
-            raise ConfigError("learner state: it was learned on another grid of omegas")
+            raise ConfigError("learner state: expected the same grid of omegas as the learner's")
         if state.get("estimator") != self._estimator:
             raise ConfigError(f"learner state: expected estimator {self._estimator!r}")
         sums = states.array(state, "sums", self._sums)
@@ -108,41 +108,41 @@ class TsallisINF:
 
 @dataclass(frozen=True)
 class BinnedChoice(Choice):
-    """A choice and the bin whose learner made it."""
+    """A choice and the index of the bin."""
 
     bin: int
     inner: TsallisChoice
 
 
 class BinnedTsallisINF:
-    """Algorithm 5: the context interval in `bins` equal bins, one Tsallis-INF each."""
+    """Algorithm 5: the context interval in equal bins, with a Tsallis-INF in each bin."""
 
     def __init__(self, learners: list[TsallisINF], low: float, high: float) -> None:
         if not learners or not low < high:
-            raise ValueError(f"expected at least one bin and low < high, got {len(learners)} and [{low}, {high}]")
+            raise ValueError(f"expected at least 1 learner and low < high, got {len(learners)} and [{low}, {high}]")
         self._learners = learners
         self._low, self._high = low, high
 
     def choose(self, context: float) -> BinnedChoice:
-        """Draw an arm from the learner of the context's bin; outside the interval, of the nearest one."""
+        """Draw an arm from the learner of the context's bin; outside the interval, of the nearest bin."""
         share = (context - self._low) / (self._high - self._low)
         index = min(max(int(share * len(self._learners)), 0), len(self._learners) - 1)
         inner = self._learners[index].choose()
         return BinnedChoice(inner.arm, inner.omega, inner.probabilities, bin=index, inner=inner)
 
     def learn(self, choice: BinnedChoice, cost: float) -> None:
-        """Take in the cost of an earlier choice. Raises RefusedCost."""
+        """Learn the cost of an earlier choice. Raises RefusedCost."""
         self._learners[choice.bin].learn(choice.inner, cost)
 
     def state(self) -> State:
-        """Return the memory of every bin."""
+        """Return the state of every bin's learner."""
         return {"low": self._low, "high": self._high, "bins": [learner.state() for learner in self._learners]}
 
     def restore(self, state: State) -> None:
-        """Go on from `state`. Raises ConfigError."""
+        """Replace the state of every bin's learner. Raises ConfigError."""
         bins = state.get("bins")
         edges = (states.number(state, "low"), states.number(state, "high"))
         if not isinstance(bins, list) or len(bins) != len(self._learners) or edges != (self._low, self._high):
-            raise ConfigError("learner state: it was learned on other bins")
+            raise ConfigError("learner state: expected the same bins as the learner's")
         for learner, part in zip(self._learners, bins, strict=True):
             learner.restore(part)

@@ -1,8 +1,8 @@
 """Triangular solves in lexicographic order on a square grid, many systems at once, without a compiled loop.
 
-In lexicographic order the unknown (i, j) waits only for its west and north neighbours, so a whole
-anti-diagonal i + j = s can be solved at once: the same arithmetic as the row-by-row loop, in 2n - 1 vector
-steps. Fields are packed anti-diagonal by anti-diagonal and carry one column per system: (n * n, systems).
+In lexicographic order the unknown (i, j) waits for the west and north neighbours only, so a whole anti-diagonal
+i + j = s can be solved at once: the same arithmetic as the row-by-row loop, in 2n - 1 vector steps. Fields are packed
+anti-diagonal by anti-diagonal, with a column for each system: (n * n, systems).
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ class Wavefronts:
         """Packed position -> lexicographic index; (n * n,)."""
         lengths = [side - abs(side - 1 - s) for s in range(2 * side - 1)]
         self._starts = np.concatenate(([0], np.cumsum(lengths))).tolist()
-        position = np.full((side + 2, side + 2), side * side)  # the boundary points at a row of zeros
+        position = np.full((side + 2, side + 2), side * side)  # boundary points have the index of a row of zeros
         position[i[self.order] + 1, j[self.order] + 1] = np.arange(side * side)
         at = (i[self.order] + 1, j[self.order] + 1)
         self._north, self._south = position[at[0] - 1, at[1]], position[at[0] + 1, at[1]]
