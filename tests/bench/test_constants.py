@@ -77,7 +77,7 @@ def test_a_wild_clip_among_four_is_excused() -> None:
 
 
 def test_trust_falls_at_a_cut_and_nowhere_else() -> None:
-    seen = shots.look_at(two_shots())
+    seen = shots.measure_clip(two_shots())
     assert [one.taken_for_a_cut for one in seen] == [one.cut for one in seen]
     trust, drop = shots.findings({"clip": seen})
     assert (trust.constant, trust.holds) == ("cuts.CUT_TRUST", True)
@@ -85,9 +85,9 @@ def test_trust_falls_at_a_cut_and_nowhere_else() -> None:
 
 
 def test_cuts_that_are_missed_and_motion_that_is_taken_for_cuts_break_the_law() -> None:
-    calm = [shots.Seen(0.9, 0.0, cut=False)] * 9
-    missed = shots.findings({"clip": [*calm, shots.Seen(0.8, 0.1, cut=True)]})
-    wild = shots.findings({"clip": [*calm, *[shots.Seen(0.1, 0.8, cut=False)] * 2]})
+    calm = [shots.PictureMotion(0.9, 0.0, cut=False)] * 9
+    missed = shots.findings({"clip": [*calm, shots.PictureMotion(0.8, 0.1, cut=True)]})
+    wild = shots.findings({"clip": [*calm, *[shots.PictureMotion(0.1, 0.8, cut=False)] * 2]})
     assert [one.holds for one in missed] == [True, False]
     assert [one.holds for one in wild] == [False, False]
 
@@ -112,11 +112,11 @@ def test_the_untrusted_share_lies_among_the_best_shares(shares: tuple[float, ...
 
 
 def test_sound_is_complete_when_it_reaches_the_next_picture() -> None:
-    wait = arrival.Wait()
-    wait.see_picture(10.0, arrived=50.0)
-    wait.see_sound(50.01, end=10.02)
+    wait = arrival.SoundWait()
+    wait.picture_arrived(10.0, arrived=50.0)
+    wait.sound_arrived(50.01, end=10.02)
     assert wait.complete_after == []
-    wait.see_sound(50.03, end=10.04)
+    wait.sound_arrived(50.03, end=10.04)
     assert wait.complete_after == pytest.approx([0.03])
 
 

@@ -1,1 +1,1 @@
-"""The product's measured constants, measured again: a file for each question, and the constant beside the answer."""
+"""The product's measured constants, measured again: a file for each constant or group of constants."""

@@ -1,4 +1,4 @@
-"""`sinks.STAMPED_EARLY`: how long after its picture sound is complete, fresh from a publisher by RTMP."""
+"""`sinks.STAMPED_EARLY`: the delay of complete sound after the picture, for a publisher by RTMP."""
 
 import threading
 import time
@@ -31,9 +31,9 @@ FPS = 30
 SECONDS = 8.0
 _CANVAS = Canvas(width=640, height=360, fps=FPS)
 _KEY = "bench"
-_STARTING = 10.0  # seconds until the first picture must be there
-_SETTLING = 2.0  # seconds of pictures that are not counted: the publisher sends its first group at once
-_LOOK = 0.001  # seconds between two looks
+_STARTING = 10.0  # longest wait for the first picture, seconds
+_SETTLING = 2.0  # seconds at the start left out: the publisher sends the first group of pictures at once
+_POLL = 0.001  # seconds between two polls
 
 
 def measure(seconds: float = SECONDS) -> list[Finding]:
@@ -46,9 +46,10 @@ def measure(seconds: float = SECONDS) -> list[Finding]:
 
 
 def finding(after: list[float]) -> Finding:
-    """Hold the constant against the seconds after which sound was complete, of each picture.
+    """Compare the constant with `after`: for each picture, the seconds until the sound was complete.
 
-    A sink shows a picture half an interval old on average (see `air.phase`), and by then the sound has got further.
+    A picture is half an interval old on average when a sink shows the picture (see `air.phase`), and meanwhile further
+    sound arrives.
     """
     early, age = STAMPED_EARLY / SAMPLE_RATE, 0.5 / FPS
     half, nearly = (float(np.quantile(after, q)) for q in (0.5, 0.95))
@@ -68,31 +69,31 @@ def completions(reader: MailboxReader, ring: AudioRing, seconds: float) -> list[
     """
     if reader.take(_STARTING) is None:
         raise Unavailable("no picture of the publisher arrived; see the messages above, or try: sdstream demo")
-    wait, begin = Wait(), time.monotonic() + _SETTLING
+    wait, begin = SoundWait(), time.monotonic() + _SETTLING
     while (now := time.monotonic()) < begin + seconds:
-        frame = reader.take(_LOOK)
+        frame = reader.take(_POLL)
         if frame is not None and now > begin:
-            wait.see_picture(frame.pts, frame.posted)
-        wait.see_sound(time.monotonic(), ring.span()[1] / SAMPLE_RATE)
+            wait.picture_arrived(frame.pts, frame.posted)
+        wait.sound_arrived(time.monotonic(), ring.span()[1] / SAMPLE_RATE)
     if not wait.complete_after:
         raise Unavailable("the publisher's sound did not arrive; see the messages above, or try: sdstream demo")
     return wait.complete_after
 
 
-class Wait:
-    """Pictures that wait for their sound. Time is an argument."""
+class SoundWait:
+    """Measures for each picture the wait for complete sound. Time is an argument."""
 
     def __init__(self) -> None:
         self.complete_after: list[float] = []
-        """Seconds from the arrival of each picture until its sound was complete."""
-        self._waiting: deque[tuple[float, float]] = deque()  # (pts up to which sound is wanted, time of arrival)
+        """Seconds from the arrival of each picture until the picture's sound was complete."""
+        self._waiting: deque[tuple[float, float]] = deque()  # (pts at the end of the picture's sound, time of arrival)
 
-    def see_picture(self, pts: float, arrived: float) -> None:
-        """Note a picture."""
+    def picture_arrived(self, pts: float, arrived: float) -> None:
+        """Note a picture, and the time of arrival."""
         self._waiting.append((pts + 1 / FPS, arrived))
 
-    def see_sound(self, now: float, end: float) -> None:
-        """Note that sound is here up to pts `end`."""
+    def sound_arrived(self, now: float, end: float) -> None:
+        """Note at `now` that sound has arrived up to pts `end`."""
         while self._waiting and self._waiting[0][0] <= end:
             self.complete_after.append(max(0.0, now - self._waiting.popleft()[1]))
 

@@ -1,4 +1,4 @@
-"""`similarity.CUT`: how alike pictures are within a shot, and how alike pictures of different clips are."""
+"""`similarity.CUT`: the similarity of pictures within a shot, and of pictures of different clips."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ from sdstream.bench.constants.footage import Picture, clips, most, pictures
 from sdstream.engine.similarity import Reduced, SimilarityFilter, reduce, similarity
 
 APART = 6
-"""Pictures between the two that are compared within a shot: about as many as the filter skips in a row."""
+"""Distance in pictures of the two compared pictures of a shot: about the number of skips in a row."""
 
 _EVERY = 30
-"""Of each clip every so many pictures are compared with those of the other clips."""
+"""Every 30th picture of a clip is compared with the pictures of the other clips."""
 
 
 def within_shots(shown: Iterable[Picture]) -> list[float]:
-    """Return the similarity of each picture and the one `APART` pictures before it, if both are of one shot."""
+    """Return the similarity of each picture and the picture `APART` before, for pairs within a shot."""
     shot: deque[Reduced] = deque(maxlen=APART + 1)
     alike = []
     for picture in shown:
@@ -48,10 +48,11 @@ def measure(folder: Path, limit: int) -> list[Finding]:
 
 
 def finding(alike: dict[str, list[float]], unlike: list[float]) -> Finding:
-    """Hold the constant against the similarities within the shots of each clip, and between clips."""
+    """Compare the constant with the similarities within the shots of each clip, and between clips."""
     cut, high = SimilarityFilter.CUT, float(np.quantile(unlike, 0.95))
     least = {name: min(values) for name, values in alike.items() if values}
     measured = {f"least over {APART} pictures of a shot, {name}": value for name, value in least.items()}
     measured |= {"between clips, 95 % are below": high, "between clips, largest": max(unlike)}
     holds = most(value > cut for value in least.values()) and high < cut
-    return Finding("similarity.CUT", cut, measured, "above it within shots of 3 clips in 4, below it between", holds)
+    law = "the similarity is above the constant within shots of 3 clips in 4, and below the constant between clips"
+    return Finding("similarity.CUT", cut, measured, law, holds)

@@ -1,18 +1,19 @@
-"""What one measurement says about one constant."""
+"""The result of measuring a constant again."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A constant of the product beside the quantities that it rests on."""
+    """A constant of the product beside the measured quantities behind the constant."""
 
     constant: str
     """Module and name, such as `similarity.CUT`."""
     value: float
-    """The constant as the product has it."""
+    """The constant's present value in the product."""
     measured: dict[str, float]
-    """Name and unit of each quantity -> what was measured."""
+    """Name and unit of each quantity -> measured value."""
     law: str
-    """What must be true of the quantities for the constant to hold."""
+    """The condition on the measured quantities."""
     holds: bool
+    """Whether the condition is fulfilled."""

@@ -1,4 +1,4 @@
-"""The constants of `audio.lag`: how sound is heard with a lower and a higher value of each, over difficult arrivals."""
+"""The constants of `audio.lag`: the quality of the sound with a lower and a higher value, for difficult arrivals."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -43,40 +43,41 @@ VARIANTS: dict[str, tuple[float, float]] = {
     "UNDERRUN_MOST": (0.05, 0.2),
     "FORGET": (0.5 ** (1 / 15), 0.5 ** (1 / 60)),
 }
-"""Constant -> half and twice (of LATEST, the share that is left out; of FORGET, the half-life), lower value first."""
+"""Constant -> half and twice the value, lower value first. For LATEST the share left out is halved and doubled, for
+FORGET the half-life."""
 
 _WORSE = Heard(silent=0.05, off=0.001, start=0.01, moved=0.2)
-"""Differences above which something is worse."""
+"""Differences of each quantity above which the sound is worse."""
 
 _BETTER = 0.1
 """Share of a quantity above which a difference is an improvement: less may be chance, or the choice of patterns."""
 
-_WHAT = ("s silent a minute", "s off", "s until the first sound", "s moved a minute")
+_QUANTITIES = ("s silent a minute", "s off", "s until the first sound", "s moved a minute")
 
 
 def measure(seconds: float = SECONDS, patterns: Iterable[Pattern] = PATTERNS) -> list[Finding]:
-    """Replay every pattern with each constant as it is, lower and higher."""
+    """Replay every pattern with each constant: present value, lower and higher."""
     patterns = tuple(patterns)
     usual = heard(patterns, seconds)
     findings = []
     for name, values in VARIANTS.items():
-        others = []
+        variants = []
         for value in values:
             with constant(name, value):
-                others.append(heard(patterns, seconds))
-        findings.append(finding(name, usual, others))
+                variants.append(heard(patterns, seconds))
+        findings.append(finding(name, usual, variants))
     return findings
 
 
-def finding(name: str, usual: Heard, others: list[Heard]) -> Finding:
-    """Hold a constant against a lower and a higher value: `usual` and `others` are means over all patterns."""
+def finding(name: str, usual: Heard, variants: list[Heard]) -> Finding:
+    """Compare a constant with a lower and a higher value: `usual` and `variants` are means over all patterns."""
     measured = {
-        f"{label}: {what}": value
-        for label, one in zip(("as it is", "lower", "higher"), (usual, *others), strict=True)
-        for what, value in zip(_WHAT, astuple(one), strict=True)
+        f"{label}: {quantity}": value
+        for label, result in zip(("present value", "lower", "higher"), (usual, *variants), strict=True)
+        for quantity, value in zip(_QUANTITIES, astuple(result), strict=True)
     }
-    law = "no lower or higher value is better in something and worse in nothing"
-    holds = not any(dominates(other, usual) for other in others)
+    law = "neither the lower nor the higher value improves one quantity without making another worse"
+    holds = not any(dominates(variant, usual) for variant in variants)
     return Finding(f"lag.{name}", float(getattr(lag, name)), measured, law, holds)
 
 
@@ -86,7 +87,7 @@ def heard(patterns: tuple[Pattern, ...], seconds: float) -> Heard:
 
 
 def dominates(one: Heard, other: Heard) -> bool:
-    """Say whether `one` is an improvement on `other` in something, and worse in nothing."""
+    """Return whether `one` is better than `other` in at least one quantity, and worse in none."""
     quantities = list(zip(astuple(one), astuple(other), astuple(_WORSE), strict=True))
     better = any(a < b - max(_BETTER * b, worse) for a, b, worse in quantities)
     return better and not any(a > b + worse for a, b, worse in quantities)
@@ -94,7 +95,7 @@ def dominates(one: Heard, other: Heard) -> bool:
 
 @contextmanager
 def constant(name: str, value: float) -> Iterator[None]:
-    """Give a constant of `audio.lag` another value for as long as the block runs."""
+    """Set a constant of `audio.lag` to `value` for as long as the block runs."""
     usual = getattr(lag, name)
     setattr(lag, name, value)
     try:

@@ -12,52 +12,52 @@ from sdstream.frame import SAMPLE_RATE, Samples
 
 FPS = 30
 AAC = 1024
-"""Samples of one block of sound."""
+"""Samples of a block of sound."""
 
 _BEGIN = 1000.0  # monotonic seconds
-_EXACT = 0.5  # samples: what a place read from 32 bits may be off
-_ROUND = 16 * SAMPLE_RATE  # samples after which the sound's values, which tell their places, begin again
+_EXACT = 0.5  # samples: error of a position read from 32 bits
+_ROUND = 16 * SAMPLE_RATE  # samples until the sound's values, an encoding of the position, begin again
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """How sound and pictures arrive. All times in seconds."""
+    """Arrival of sound and pictures. All times in seconds."""
 
     name: str
     latency: tuple[float, ...] = (0.3,)
-    """From a picture's capture to where the sink can show it; several values take turns, four seconds each."""
+    """From a picture's capture to the arrival at the sink; several values take turns, four seconds each."""
     picture_fps: float = 30.0
-    """0: no pictures at all."""
+    """Pictures a second; 0 for no pictures at all."""
     jitter: float = 0.005
-    """Most by which an arrival is early or late by chance."""
+    """Largest random change of an arrival, early or late."""
     burst: float = 0.0
-    """Sound arrives all together once in so many seconds; 0: each block by itself."""
+    """Interval between arrivals of sound, many blocks at once; 0 for each block by itself."""
     straggler: float = 0.0
-    """Every 15th block of sound is late by so much."""
+    """Extra delay of every 15th block of sound."""
     stall: float = 0.0
-    """The network stands still for so long, over and over."""
+    """Length of the network's regular stalls."""
     stall_every: float = 5.0
-    """Time from the end of one such stall to the end of the next."""
+    """Time from the end of a stall to the end of the next stall."""
     held_up: float = 0.0
-    """The sink stands still for so long once in 45 ticks, and then sends at once what was due."""
+    """Length of a stall of the sink, once in 45 ticks; afterwards the sink sends all due pictures at once."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """How the sound of one pattern was."""
+    """Quality of the sound of a pattern."""
 
     silent: float
     """Seconds of silence in a minute, after the first sound."""
     off: float
-    """Mean seconds between the pts of picture and sound that left together."""
+    """Mean seconds between the pts of picture and sound sent together."""
     start: float
     """Seconds until the first sound."""
     moved: float
-    """Seconds of sound in a minute that were stretched, or that followed a jump."""
+    """Seconds of stretched sound, or sound after a jump, in a minute."""
 
 
 def replay(pattern: Pattern, seconds: float, seed: int = 0) -> Heard:
-    """Play one pattern for so long."""
+    """Play a pattern for `seconds`; `seed` chooses the jitter."""
     ring = AudioRing()
     delay = Delay(ring)
     arrivals, pictures = deque(_sound(pattern, seconds, seed)), deque(_pictures(pattern, seconds, seed + 1))
@@ -67,7 +67,7 @@ def replay(pattern: Pattern, seconds: float, seed: int = 0) -> Heard:
         now = _BEGIN + tick / FPS + max(0.0, pattern.held_up - tick % 45 / FPS)
         while arrivals and arrivals[0][0] <= now:
             _, begin = arrivals.popleft()
-            ring.write(begin / SAMPLE_RATE, _places(begin, AAC))
+            ring.write(begin / SAMPLE_RATE, _encoded(begin, AAC))
         fresh = None
         while pictures and pictures[0][0] <= now:
             fresh = pictures.popleft()[1]
@@ -85,25 +85,25 @@ def replay(pattern: Pattern, seconds: float, seed: int = 0) -> Heard:
     return Heard(silent / FPS / minutes, float(np.mean(off)) if off else 0.0, first, moved / FPS / minutes)
 
 
-def _places(begin: int, count: int) -> Samples:
-    """Return sound whose values tell their places: from 0 to 1 in `_ROUND` samples, and never 0 itself."""
-    place = np.arange(begin, begin + count) % _ROUND + 1
-    return np.repeat(place[:, None] / _ROUND, 2, axis=1).astype(np.float32)
+def _encoded(begin: int, count: int) -> Samples:
+    """Return sound with the samples' positions as values: from 0 to 1 in `_ROUND` samples, never 0 itself."""
+    position = np.arange(begin, begin + count) % _ROUND + 1
+    return np.repeat(position[:, None] / _ROUND, 2, axis=1).astype(np.float32)
 
 
 def _off(block: Samples, pts: float) -> float:
-    """Return how far in seconds the sound in the middle of a block is from where the picture's pts has the sound."""
+    """Return the seconds between the pts of the sound in a block and the pts of the picture."""
     return abs(_apart(_middle(block) - len(block) // 2, pts * SAMPLE_RATE)) / SAMPLE_RATE
 
 
 def _middle(block: Samples) -> float:
-    """Return the place of the sample in the middle of a block."""
+    """Return the position of the sample in the middle of a block."""
     return float(block[len(block) // 2, 0]) * _ROUND - 1
 
 
-def _apart(place: float, other: float) -> float:
-    """Return how many samples `place` is after `other`, up to half a round each way."""
-    return (place - other + _ROUND / 2) % _ROUND - _ROUND / 2
+def _apart(position: float, reference: float) -> float:
+    """Return the samples from `reference` to `position`, up to half a round each way."""
+    return (position - reference + _ROUND / 2) % _ROUND - _ROUND / 2
 
 
 def _sound(pattern: Pattern, seconds: float, seed: int) -> Iterator[tuple[float, int]]:
@@ -130,6 +130,6 @@ def _pictures(pattern: Pattern, seconds: float, seed: int) -> Iterator[tuple[flo
 
 
 def _stalled(pattern: Pattern, ready: float) -> float:
-    """Return when something arrives that is `ready` then: at once, or when the network goes on."""
+    """Return the time of arrival of data sent at `ready`: at once, or at the end of the network's stall."""
     left = pattern.stall_every - (ready - _BEGIN) % pattern.stall_every
     return ready + left if left < pattern.stall else ready
