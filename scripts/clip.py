@@ -1,6 +1,6 @@
-"""Makes the clip of `sdstream demo`: python -m scripts.clip FOLDER, where FOLDER has the films that are cut from.
+"""Makes the clip of `sdstream demo`: python -m scripts.clip FOLDER, with the films of `CUTS` in FOLDER.
 
-A few seconds of two films with sound, at the demo's size, rate and shape: `sdstream/clip/CREDITS.md` names them.
+A few seconds of two films with sound, at the demo's size and rate: `sdstream/clip/CREDITS.md` names the films.
 """
 
 import sys
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 WIDTH, HEIGHT, RATE, SAMPLE_RATE = 640, 360, 25, 48_000
 CLIP = Path(__file__).parents[1] / "sdstream" / "clip" / "clip.mp4"
-_FADE = 0.08  # seconds of silence's slope at each cut, else it clicks
+_FADE = 0.08  # seconds of fade at each cut: without a fade the sound clicks
 
 Picture = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -23,18 +23,21 @@ Sound = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Cut:
-    """A stretch of one film, seconds."""
+    """Part of a film, from `begin` to `end` in seconds."""
 
     film: str
+    """Name of the file."""
     begin: float
     end: float
 
     @property
     def pictures(self) -> int:
+        """Number of pictures at the clip's rate."""
         return round((self.end - self.begin) * RATE)
 
     @property
     def samples(self) -> int:
+        """Number of sound samples."""
         return self.pictures * SAMPLE_RATE // RATE
 
 
@@ -45,7 +48,7 @@ CUTS = (
 
 
 def pictures(folder: Path, cut: Cut) -> Iterator[Picture]:
-    """Give the pictures of a cut at `RATE`, cropped around the middle to the clip's shape."""
+    """Yield the pictures of a cut at `RATE`, cropped around the middle to the clip's aspect ratio."""
     number = 0
     with av.open(str(folder / cut.film)) as film:
         for frame in film.decode(video=0):
@@ -54,26 +57,26 @@ def pictures(folder: Path, cut: Cut) -> Iterator[Picture]:
                 number += 1
             if number == cut.pictures:
                 return
-    raise SystemExit(f"{cut.film} ends before {cut.end} s")
+    raise SystemExit(f"{cut.film} ends before {cut.end} s: expected the film named in sdstream/clip/CREDITS.md")
 
 
 def _fitted(frame: av.VideoFrame) -> Picture:
     scale = max(WIDTH / frame.width, HEIGHT / frame.height)
     width, height = (2 * round(side * scale / 2) for side in (frame.width, frame.height))
-    whole = frame.reformat(max(WIDTH, width), max(HEIGHT, height), "rgb24", interpolation="BICUBIC").to_ndarray()
-    left, top = (whole.shape[1] - WIDTH) // 2, (whole.shape[0] - HEIGHT) // 2
-    return np.ascontiguousarray(whole[top : top + HEIGHT, left : left + WIDTH])
+    scaled = frame.reformat(max(WIDTH, width), max(HEIGHT, height), "rgb24", interpolation="BICUBIC").to_ndarray()
+    left, top = (scaled.shape[1] - WIDTH) // 2, (scaled.shape[0] - HEIGHT) // 2
+    return np.ascontiguousarray(scaled[top : top + HEIGHT, left : left + WIDTH])
 
 
 def sound(folder: Path, cut: Cut) -> Sound:
-    """Return the sound of a cut as (2, samples), with soft ends."""
+    """Return the sound of a cut as (2, samples), with a fade at each end."""
     resampler = av.AudioResampler("fltp", "stereo", SAMPLE_RATE)
     with av.open(str(folder / cut.film)) as film:
-        heard = [part.to_ndarray() for frame in film.decode(audio=0) for part in resampler.resample(frame)]
+        blocks = [part.to_ndarray() for frame in film.decode(audio=0) for part in resampler.resample(frame)]
     begin = round(cut.begin * SAMPLE_RATE)
-    whole = np.concatenate(heard, axis=1)[:, begin : begin + cut.samples]
+    samples = np.concatenate(blocks, axis=1)[:, begin : begin + cut.samples]
     out = np.zeros((2, cut.samples), np.float32)
-    out[:, : whole.shape[1]] = whole
+    out[:, : samples.shape[1]] = samples
     slope = np.linspace(0, 1, round(_FADE * SAMPLE_RATE), dtype=np.float32)
     out[:, : len(slope)] *= slope
     out[:, -len(slope) :] *= slope[::-1]
@@ -96,9 +99,10 @@ def write(folder: Path, clip: Path) -> None:
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
-        heard = av.AudioFrame.from_ndarray(np.concatenate([sound(folder, cut) for cut in CUTS], 1), "fltp", "stereo")
-        heard.sample_rate, heard.pts = SAMPLE_RATE, 0
-        out.mux(audio.encode(heard))
+        samples = np.concatenate([sound(folder, cut) for cut in CUTS], 1)
+        block = av.AudioFrame.from_ndarray(samples, "fltp", "stereo")
+        block.sample_rate, block.pts = SAMPLE_RATE, 0
+        out.mux(audio.encode(block))
         out.mux(audio.encode(None))
     print(f"{clip}: {clip.stat().st_size} bytes, {len(shown) / RATE:.1f} s")
 

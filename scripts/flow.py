@@ -1,7 +1,6 @@
 """Draws the flow picture of docs/architecture.md: python -m scripts.flow writes docs/flow.svg and docs/flow-dark.svg.
 
-Every box and every arrow has its place by hand: the picture has a dozen parts, and a layout engine would move all of
-them whenever one changes.
+Every box and every arrow has a hand-made position: a layout engine would move all of the dozen parts after any change.
 """
 
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 @dataclass(frozen=True)
 class Palette:
-    """The colours of one picture."""
+    """The colours of a picture."""
 
     ground: str
     ink: str
     quiet: str
-    """Colour of small print, and of arrows that carry no picture."""
+    """Colour of small print, and of arrows without pictures, sound or controls."""
     process: str
     memory: str
     video: str
@@ -34,7 +33,7 @@ DARK = Palette("#0d1117", "#e6edf3", "#8d96a0", "#161b22", "#12304f", "#58a6ff",
 
 @dataclass(frozen=True)
 class Box:
-    """A process, a part of one, or a piece of shared memory."""
+    """A process, a part of a process, or a piece of shared memory."""
 
     x: int
     y: int
@@ -45,12 +44,12 @@ class Box:
     kind: str = "process"
     """`process`, `part` or `memory`."""
     top: bool = False
-    """Put the title at the top, above the parts inside."""
+    """Whether the title stands at the top, above the parts inside."""
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """A line through `points`, with a head at the last one, and what travels along it."""
+    """A line through `points`, with a head at the last point. The colour shows the content."""
 
     points: tuple[tuple[int, int], ...]
     colour: str
@@ -60,7 +59,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Label:
-    """A text around `x`, its base line at `y`."""
+    """A text around `x`, with the base line at `y`."""
 
     x: int
     y: int
@@ -199,7 +198,7 @@ def _legend(palette: Palette) -> list[str]:
 
 
 def pictures() -> dict[Path, str]:
-    """Return what each file should hold."""
+    """Return the content of each file."""
     return {DOCS / "flow.svg": draw(LIGHT), DOCS / "flow-dark.svg": draw(DARK)}
 
 

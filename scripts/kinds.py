@@ -1,4 +1,4 @@
-"""Writes the README's table of sources, engines and sinks from the tables of the code: `python -m scripts.kinds`."""
+"""Writes the README's table of sources, engines and sinks from the tables of kinds: `python -m scripts.kinds`."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def table() -> str:
 
 
 def written(page: str) -> str:
-    """Return `page` with the present table between its marks."""
+    """Return `page` with the present table between the marks `BEGIN` and `END`."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{table()}{END}{after}"

@@ -1,9 +1,8 @@
 """Makes the README's pictures with the bundled model: python -m scripts.showcase FOLDER, a folder of clips.
 
-`looks.jpg`: moments of the clips before and after. `show.webp`: the demo's clip, the camera on the left of a line that
-moves, in looks that fade one into the next. Both come from the daemon's own engine and finisher, picture by picture,
-so that nothing depends on how fast the machine is. docs/showcase/README.md has the credits; whoever puts another film
-among the moments adds its own.
+`looks.jpg`: moments of the clips before and after. `show.webp`: the demo's clip in several looks with crossfades, and
+the camera on the left of a moving line. Both come from the daemon's engine and finisher, picture by picture: the speed
+of the machine changes nothing. docs/showcase/README.md has the credits; add a credit with every new film.
 """
 
 import math
@@ -47,30 +46,30 @@ _IN_FLIGHT = 8  # more pictures than any number of steps holds back
 
 @dataclass
 class Painter:
-    """The daemon's picture path without its processes; `now` is the time that fades go by, seconds."""
+    """The daemon's picture path in a single process; `now` is the engine's clock for crossfades, seconds."""
 
     finisher: Finisher
     engine: DiffusionEngine
     now: list[float]
 
     def paint(self, picture: Pixels, number: int, controls: Controls) -> Frame | None:
-        """Put a picture in; return the one that comes out, whose `seq` is its number, or None while the pipe fills."""
+        """Put a picture in; return a finished picture with its number as `seq`, or None while the batch fills."""
         restyled = self.engine(Frame(picture, number, 0.0, 0.0), controls)
         return None if restyled is None else self.finisher.finish(restyled, late=False).frame
 
     def still(self, picture: Pixels, prompt: str) -> Pixels:
-        """Return `picture` restyled: shown until it comes out at the other end of the pipe."""
+        """Return `picture` restyled: the picture is repeated until the engine's batch is full."""
         self.engine.reset()
         for number in range(_IN_FLIGHT):
             done = self.paint(picture, number, STILL.model_copy(update={"prompt": prompt}))
             if done is not None:
                 return done.pixels
-        raise SystemExit("the engine gives no picture")
+        raise SystemExit(f"the engine gave no picture after {_IN_FLIGHT} calls")
 
 
 @contextmanager
 def painter(size: tuple[int, int]) -> Iterator[Painter]:
-    """Open the engine; pictures leave at `size`."""
+    """Open the engine and the finisher; finished pictures have `size`."""
     now = [0.0]
     settings = DiffusionSettings(width=ENGINE[0], height=ENGINE[1])
     with ExitStack() as parts:
@@ -81,7 +80,7 @@ def painter(size: tuple[int, int]) -> Iterator[Painter]:
 
 
 def pictures(path: Path, fps: float, begin: float = 0.0) -> Iterator[Pixels]:
-    """Give the pictures of a file at `fps` from `begin` seconds on, cropped to 16:9."""
+    """Yield the pictures of a file at `fps` from `begin` seconds on, cropped to 16:9."""
     due = begin
     with av.open(str(path)) as film:
         for frame in film.decode(video=0):
@@ -102,7 +101,7 @@ def _sized(picture: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def looks(folder: Path) -> None:
-    """Write a sheet: one row for each moment, before and in every look."""
+    """Write a sheet with a row for each moment: the camera picture, and the picture in every look."""
     label, gap = 24, 4
     size = (len(LOOKS) + 1) * (TILE[0] + gap) + gap, label + len(MOMENTS) * (TILE[1] + gap)
     sheet = Image.new("RGB", size, (250, 248, 244))
@@ -124,10 +123,10 @@ def show() -> None:
     styled: dict[int, Pixels] = {}
     with painter(SHOW) as paints:
         for number in range(len(cameras) + _IN_FLIGHT):
-            place = min(number, len(cameras) - 1)
-            look = SHOW_LOOKS[place * len(SHOW_LOOKS) // len(cameras)]
+            index = min(number, len(cameras) - 1)
+            look = SHOW_LOOKS[index * len(SHOW_LOOKS) // len(cameras)]
             paints.now[0] = number / SHOW_FPS
-            done = paints.paint(cameras[place], number, MOVING.model_copy(update={"prompt": look}))
+            done = paints.paint(cameras[index], number, MOVING.model_copy(update={"prompt": look}))
             if done is not None:
                 styled[done.seq] = done.pixels
     frames = [

@@ -1,1 +1,1 @@
-"""Trains the bundled model `mini`: pictures and looks in, a folder in diffusers layout out."""
+"""Trains the bundled model `mini` on pictures and looks; the result is a folder in diffusers layout."""

@@ -1,4 +1,4 @@
-"""Trains the tiny autoencoder on photos and looks alike."""
+"""Trains the tiny autoencoder on photos and on looks."""
 
 from pathlib import Path
 from typing import Any
@@ -9,19 +9,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from scripts.train.cache import SIDE, Cache
-from scripts.train.crops import somewhere, to_tensor
+from scripts.train.crops import random_crop, to_tensor
 from scripts.train.run import Run
 from sdstream.engine.weights.shuffle_autoencoder import AutoencoderShuffle, Block, to_blocks
 
 CHANNELS = 24
-"""Channels of a latent: enough to hold strokes, and to keep faces through noise."""
+"""Channels of a latent: enough for strokes, and for faces under noise."""
 
 DECODER_NOISE = 0.1
-"""Noise on latents before decoding: what the U-Net hands over is never exact."""
+"""Largest standard deviation of the noise on latents before decoding: a latent from the U-Net is never exact."""
 
 
 def make() -> AutoencoderShuffle:
-    """Return an autoencoder whose convolutions say nothing yet."""
+    """Return an autoencoder whose last convolutions are 0: only the linear pair has an effect."""
     made = AutoencoderShuffle(latent_channels=CHANNELS)
     for module in made.modules():
         if isinstance(module, nn.Conv2d):
@@ -38,8 +38,9 @@ def make() -> AutoencoderShuffle:
 def begin_linear(made: AutoencoderShuffle, pictures: Tensor) -> None:
     """Put the principal components of 8x8 blocks into the linear pair.
 
-    Component i is scaled to a standard deviation in proportion to the fourth root of its variance (mean square 1
-    over all): between pixels, where noise would leave nothing but large areas, and white, where it would spare nothing.
+    Component i is scaled to a standard deviation in proportion to the fourth root of the component's variance (mean
+    square 1 over all). The scale is a compromise between pixels (noise would leave large areas only) and white (noise
+    would destroy everything).
     """
     encoder, decoder = made.encoder.linear, made.decoder.linear
     quarter = to_blocks(pictures.permute(0, 2, 3, 1))
@@ -56,7 +57,7 @@ def begin_linear(made: AutoencoderShuffle, pictures: Tensor) -> None:
 
 
 def difference(picture: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Return what is wrong with a picture: colours, and edges at three sizes."""
+    """Return the losses of a picture: colours, and edges at three sizes."""
     losses = {"colour": (picture - target).abs().mean() + 2 * (picture - target).square().mean()}
     edges = torch.zeros((), device=picture.device)
     for _ in range(3):
@@ -67,7 +68,7 @@ def difference(picture: Tensor, target: Tensor) -> dict[str, Tensor]:
 
 
 def train(cache: Cache, folder: Path, device: torch.device, *, seconds: float, limit: float, batch: int = 8) -> Any:
-    """Train for `seconds` in all, `limit` of them now; return the averaged autoencoder."""
+    """Train for `seconds` in all, at most `limit` seconds in this call; return the averaged autoencoder."""
     torch.manual_seed(1)
     made = make().to(device)
     photos = cache.ready(held_out=False)
@@ -76,13 +77,13 @@ def train(cache: Cache, folder: Path, device: torch.device, *, seconds: float, l
             made, to_tensor(cache.targets[photos[:: max(1, len(photos) // 40)]].reshape(-1, SIDE, SIDE, 3), device)
         )
     run = Run(made, folder / "autoencoder.pt", seconds, rate=2e-3)
-    dice = np.random.default_rng([1, run.step])
+    rng = np.random.default_rng([1, run.step])
     for step in run.steps(limit):
         if step % 500 == 0:
-            photos = cache.ready(held_out=False)  # painting may still go on
-        places = [somewhere(dice, photos, 96) for _ in range(batch)]
-        kinds = [0 if dice.random() < 0.3 else int(dice.integers(1, cache.targets.shape[1])) for _ in places]
-        pictures = to_tensor(np.stack([p.cut(cache.targets, k) for p, k in zip(places, kinds, strict=True)]), device)
+            photos = cache.ready(held_out=False)  # further photos may have been painted meanwhile
+        crops = [random_crop(rng, photos, 96) for _ in range(batch)]
+        kinds = [0 if rng.random() < 0.3 else int(rng.integers(1, cache.targets.shape[1])) for _ in crops]
+        pictures = to_tensor(np.stack([c.cut(cache.targets, k) for c, k in zip(crops, kinds, strict=True)]), device)
         latents = run.module.encode(pictures).latents
         noisy = latents + DECODER_NOISE * torch.rand(batch, 1, 1, 1, device=device) * torch.randn_like(latents)
         decoded = run.module.decode(noisy).sample

@@ -1,4 +1,4 @@
-"""What the U-Net is shown: pairs of neighbouring cuttings under one noise and one prompt, and where each should go."""
+"""Batches for the U-Net: pairs of neighbouring crops with the same noise and the same prompt, and the targets."""
 
 from dataclasses import dataclass, replace
 
@@ -12,70 +12,74 @@ from scripts.train.levels import Levels
 from scripts.train.light import relight
 
 BLENDED, WEIGHTED, EMPTY, HALFWAY = 0.1, 0.1, 0.08, 0.15
-"""Shares of the pairs: two prompts blended, words with weights, no prompt, and inputs that are partly styled."""
+"""Shares of the pairs: two prompts blended, words with weights, no prompt, and partly styled inputs."""
 
 FIRST = 4
-"""First of the 50 timesteps that training meets."""
+"""Index of the first of the 50 timesteps in training."""
 
 FARTHEST = 12
-"""Pixels that the second cutting of a moving pair lies away, at most."""
+"""Largest distance of the two crops of a moving pair, pixels."""
 
 OTHERS, NEAR = 4, 6
-"""Other looks of the same cutting that an answer is told apart from, besides the camera picture: half of them of the
-NEAR most alike, half of all."""
+"""Number of wrong looks of the same crop for the contrast loss, besides the camera picture: half of the NEAR most
+similar looks, half of all looks."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows [2 n, ...]; rows i and n + i have one prompt and one timestep. Pictures are [2 n, 3, h, w] in -1..1.
+    """Rows [2 n, ...]; rows i and n + i have the same prompt and timestep. Pictures are [2 n, 3, h, w] in -1..1.
 
-    With a `move` (down, right, in pixels) they show one scene, that far apart and in different light, and the noise
-    stays in its place while the scene moves, as it does on air. Without one they show two scenes.
+    With a `move` (down, right, in pixels) the two rows of a pair show the same scene, `move` apart and in different
+    light. The noise does not move with the scene: on air the noise stands still as well. Without `move` the two rows
+    show two scenes.
     """
 
     seen: Tensor
-    """What the camera saw: a photo under some light, or one on its way to its look."""
+    """The input: a photo under changed light, or a partly styled photo."""
     photo: Tensor
+    """The photo: progress 0."""
     look: Tensor
-    """The two ends of the way."""
+    """The photo in the look of the prompt: progress 1."""
     others: Tensor
-    """The camera picture, and other looks of the same cutting.  # uint8 [2 n, 1 + OTHERS, 3, h, w]"""
+    """The camera picture, and wrong looks of the same crop.  # uint8 [2 n, 1 + OTHERS, 3, h, w]"""
     plain: Tensor
-    """1 where the prompt names one look, unweighted: only these are told apart from others.  # [2 n]"""
+    """1 for a prompt with a single, unweighted look: only such rows enter the contrast loss.  # [2 n]"""
     reached: Tensor
-    """How far `seen` is on its way."""
+    """Progress of `seen` from photo to look, 0 to 1.  # [2 n, 1, 1, 1]"""
     prompted: Tensor
-    """1, or 0 where the prompt is empty: there the picture should stay as it is."""
+    """0 for an empty prompt (the picture should not change), else 1.  # [2 n, 1, 1, 1]"""
     tokens: Tensor
+    """Encoded prompts.  # [2 n, length, width]"""
     level: Tensor
+    """Indices of the timesteps.  # [2 n]"""
     noise: Tensor
-    """Of the latents' size, which is an eighth of the pictures'."""
+    """Noise for the latents, at an eighth of the pictures' size.  # [2 n, channels, h / 8, w / 8]"""
     move: tuple[int, int] | None
     latents: Tensor | None = None
-    """What the noise is put on, where that is the model's own earlier answer; else `seen`, encoded."""
+    """The model's earlier answers, as the latents to add noise to; None for the encoded `seen`."""
 
-    def ahead(self, levels: Levels) -> Tensor:
-        """How far on the way the answer should be: each step goes a share of what is left, by its timestep."""
+    def progress(self, levels: Levels) -> Tensor:
+        """Return the progress of the target: a step covers a share, set by the timestep, of the remaining way."""
         left = (1 - self.reached) * (1 - self.prompted * _column(levels.styled[self.level]))
         return 1 - left
 
     def target(self, levels: Levels) -> Tensor:
-        """What should come out, as pictures."""
-        return self.photo + self.ahead(levels) * (self.look - self.photo)
+        """Return the target pictures.  # [2 n, 3, h, w]"""
+        return self.photo + self.progress(levels) * (self.look - self.photo)
 
-    def onward(self, answer: Tensor, levels: Levels, pairs: int) -> "Batch":
-        """Return the first `pairs` pairs as they enter a later step, on top of the model's own answers."""
+    def next_step(self, answer: Tensor, levels: Levels, pairs: int) -> "Batch":
+        """Return the first `pairs` pairs as inputs of a later step, with the model's answers as latents."""
         half = len(self.seen) // 2
         chosen = torch.cat([torch.arange(pairs), half + torch.arange(pairs)]).to(self.seen.device)
-        room = len(levels) - 1 - self.level[:pairs]
-        later = self.level[:pairs] + 1 + (torch.rand(pairs, device=room.device) * room).long()
+        left = len(levels) - 1 - self.level[:pairs]
+        later = self.level[:pairs] + 1 + (torch.rand(pairs, device=left.device) * left).long()
         fields = {
             name: getattr(self, name)[chosen]
             for name in ("seen", "photo", "look", "others", "plain", "prompted", "tokens")
         }
         return replace(
             self,
-            reached=self.ahead(levels)[chosen],
+            reached=self.progress(levels)[chosen],
             level=later.clamp(max=len(levels) - 1).repeat(2),
             noise=_noise(self.noise[chosen], self.move),
             latents=answer[chosen],
@@ -101,12 +105,12 @@ class Sampler:
         self._bank = bank  # [looks + 1, variants, length, width]
         self._levels = levels
         self._channels = channels
-        self._dice = np.random.default_rng([5, seed])
+        self._rng = np.random.default_rng([5, seed])
         self._device = bank.device
         self._alike = self._most_alike()
 
     def _most_alike(self) -> np.ndarray:
-        """Return the looks nearest to each look, by mean square.  # [looks, NEAR], numbered from 1"""
+        """Return the looks most similar to each look, by mean square.  # [looks, NEAR], numbered from 1"""
         few = self._cache.targets[self._numbers[:: max(1, len(self._numbers) // 32)], 1:, ::4, ::4].astype(np.float32)
         flat = few.swapaxes(0, 1).reshape(few.shape[1], -1) / 255
         squares = np.square(flat).sum(1)
@@ -115,72 +119,72 @@ class Sampler:
 
     def _others(self, look: int) -> list[int]:
         alike = self._alike[look - 1]
-        near = self._dice.permutation(alike)[: OTHERS // 2]
+        near = self._rng.permutation(alike)[: OTHERS // 2]
         far = [k for k in range(1, self._cache.targets.shape[1]) if k != look and k not in near]
-        return [0, *near, *self._dice.permutation(far)[: OTHERS - len(near)]]
+        return [0, *near, *self._rng.permutation(far)[: OTHERS - len(near)]]
 
     def draw(self, pairs: int, side: int, *, moving: bool) -> Batch:
-        """Draw pairs of cuttings, `side` pixels wide, of one scene that moves or of two."""
+        """Draw pairs of crops, `side` pixels wide, of a moving scene or of two scenes."""
         most = min(FARTHEST, SIDE - side)
-        down, right = (int(n) for n in self._dice.integers(-most, most + 1, 2))
+        down, right = (int(n) for n in self._rng.integers(-most, most + 1, 2))
         move = (down, right) if moving else None
-        flipped = bool(self._dice.random() < 0.5)
-        kinds = self._dice.integers(0, self._cache.targets.shape[1] - 1, (pairs, 2))
+        flipped = bool(self._rng.random() < 0.5)
+        kinds = self._rng.integers(0, self._cache.targets.shape[1] - 1, (pairs, 2))
         photo, first, second, others = self._cut(kinds, side, move, flipped=flipped)
-        share, amount, prompted, plain, tokens = self._ask(kinds)
+        share, amount, prompted, plain, tokens = self._prompts(kinds)
         look = photo + amount * (share * first + (1 - share) * second - photo)
-        start = self._columns(np.where(self._dice.random(pairs) < HALFWAY, self._dice.random(pairs), 0.0))
-        # more of the noisier steps: they go further, and have more to learn
-        level = (FIRST + (len(self._levels) - FIRST) * self._dice.random(pairs) ** 1.3).astype(np.int64)
+        start = self._columns(np.where(self._rng.random(pairs) < HALFWAY, self._rng.random(pairs), 0.0))
+        # A noisier step covers more of the way and has more to learn, so noisier steps are drawn more often.
+        level = (FIRST + (len(self._levels) - FIRST) * self._rng.random(pairs) ** 1.3).astype(np.int64)
         noise = torch.empty(2 * pairs, self._channels, side // 8, side // 8, device=self._device)
         move = (down, -right) if moving and flipped else move  # a mirrored scene moves the other way
         return Batch(
-            seen=relight(photo, self._dice) + start * (look - photo), photo=photo, look=look, others=others,
+            seen=relight(photo, self._rng) + start * (look - photo), photo=photo, look=look, others=others,
             plain=plain, reached=start, prompted=prompted, tokens=tokens.repeat(2, 1, 1),
             level=torch.from_numpy(level).to(self._device).repeat(2), noise=_noise(noise, move), move=move,
         )  # fmt: skip
 
     def _cut(self, kinds: np.ndarray, side: int, move: tuple[int, int] | None, *, flipped: bool) -> list[Tensor]:
-        """Cut photo, first and second look, and some others out, for both halves of the batch."""
+        """Cut out photo, first and second look, and some wrong looks, for both halves of the batch."""
         rows: list[list[np.ndarray]] = [[], [], [], []]
         here = self._scenes(len(kinds), side, move or (0, 0))
         there = self._scenes(len(kinds), side, (0, 0)) if move is None else here
         for scenes, (down, right) in ((here, (0, 0)), (there, move or (0, 0))):
             for (photo, top, left), (first, second) in zip(scenes, kinds, strict=True):
-                whole = self._cache.targets[
+                crops = self._cache.targets[
                     photo, :, top + down : top + down + side, left + right : left + right + side
                 ]
-                whole = whole[:, :, ::-1] if flipped else whole
-                rows[0].append(whole[0])
-                rows[1].append(whole[1 + first])
-                rows[2].append(whole[1 + second])
-                rows[3].append(whole[self._others(int(first) + 1)])
+                crops = crops[:, :, ::-1] if flipped else crops
+                rows[0].append(crops[0])
+                rows[1].append(crops[1 + first])
+                rows[2].append(crops[1 + second])
+                rows[3].append(crops[self._others(int(first) + 1)])
         photo, first, second = (to_tensor(np.stack(row), self._device) for row in rows[:3])
         others = torch.from_numpy(np.stack(rows[3])).to(self._device).permute(0, 1, 4, 2, 3)
         return [photo, first, second, others]
 
     def _scenes(self, count: int, side: int, move: tuple[int, int]) -> list[tuple[int, int, int]]:
-        """Choose photos, and a top left corner in each that leaves room for the move."""
+        """Choose photos and top left corners, such that the moved crop still lies inside the photo."""
         corners = [
-            [int(self._dice.integers(max(0, -m), SIDE - side - max(0, m) + 1)) for m in move] for _ in range(count)
+            [int(self._rng.integers(max(0, -m), SIDE - side - max(0, m) + 1)) for m in move] for _ in range(count)
         ]
-        return [(int(self._dice.choice(self._numbers)), top, left) for top, left in corners]
+        return [(int(self._rng.choice(self._numbers)), top, left) for top, left in corners]
 
-    def _ask(self, kinds: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Choose prompts: the first look's share, how far its words pull, if there are any, if plain, and tokens."""
+    def _prompts(self, kinds: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Choose prompts. Return the first look's share, the weight of the words, `prompted`, `plain`, and tokens."""
         pairs = len(kinds)
-        case = self._dice.random(pairs)
+        case = self._rng.random(pairs)
         blended, weighted = case < BLENDED, (case >= BLENDED) & (case < BLENDED + WEIGHTED)
         empty = case >= 1 - EMPTY
-        share = np.where(blended, self._dice.random(pairs), 1.0)
-        amount = np.where(weighted, self._dice.uniform(0.0, 1.4, pairs), 1.0)
-        variants = self._dice.integers(0, self._bank.shape[1], (pairs, 2))
-        nothing = self._bank[-1, 0]
+        share = np.where(blended, self._rng.random(pairs), 1.0)
+        amount = np.where(weighted, self._rng.uniform(0.0, 1.4, pairs), 1.0)
+        variants = self._rng.integers(0, self._bank.shape[1], (pairs, 2))
+        unprompted = self._bank[-1, 0]  # [length, width]
         first, second = (self._bank[kinds[:, i], variants[:, i]] for i in range(2))
         weight = torch.from_numpy(share).float().to(self._device).view(-1, 1, 1)
         tokens = weight * first + (1 - weight) * second
         pull = torch.from_numpy(np.where(empty, 0.0, amount)).float().to(self._device).view(-1, 1, 1)
-        tokens = nothing + pull * (tokens - nothing)
+        tokens = unprompted + pull * (tokens - unprompted)
         plain = self._columns(~(blended | weighted | empty)).view(-1)
         return self._columns(share), self._columns(amount), self._columns(1.0 - empty), plain, tokens
 

@@ -1,4 +1,4 @@
-"""Pictures and the targets of all looks, painted once and kept on disk; a run that was cut off goes on."""
+"""Pictures and the targets of all looks, painted once and kept on disk; an interrupted run resumes."""
 
 import csv
 import io
@@ -18,21 +18,21 @@ from scripts.train.procedural import Picture
 from scripts.train.teacher import Teacher
 
 SIDE = 256
-"""Pixels along a side of a kept picture: the pack's own size."""
+"""Side of a stored picture in pixels, as in the pack."""
 
 MOST = {"Caltech-101": 170, "endless-sky-data": 150, "Tears": 110, "Intel": 70}
-"""Pictures taken of the large groups, which are much alike."""
+"""Largest number of pictures from the large groups: pictures of a group are much alike."""
 
 FIRST = 32
-"""Held-out pictures that are painted before all others."""
+"""Number of held-out pictures painted first."""
 
 UNSEEN = ("His", "opencv", "skimage", "palapeli", "Big")
-"""Groups held out whole; of the others, every tenth stretch of ten is held out."""
+"""Groups held out entirely; from the remaining groups every tenth run of ten pictures is held out."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One picture of the pack."""
+    """A picture of the pack."""
 
     file: str
     group: str
@@ -42,7 +42,7 @@ class Photo:
 
 
 def photos(pack: Path, seed: int = 0) -> list[Photo]:
-    """Choose pictures from the pack's manifest: the training ones first, both parts in a fixed random order."""
+    """Choose pictures from the pack's manifest: training pictures, then held-out pictures, each in a fixed order."""
     with tarfile.open(pack) as tar:
         manifest = tar.extractfile("photos/MANIFEST.csv")
         assert manifest is not None
@@ -50,21 +50,21 @@ def photos(pack: Path, seed: int = 0) -> list[Photo]:
     groups: dict[str, list[Photo]] = {}
     for row in rows:
         group = row["source"].split("/")[0].split(" ")[0]
-        place = len(groups.setdefault(group, []))
-        # neighbours are alike (one person, one shot), so whole stretches are held out, not single pictures
-        held_out = group in UNSEEN or place // 10 % 10 == 9
+        index = len(groups.setdefault(group, []))
+        # Neighbours show the same person or shot, so runs of ten pictures are held out, not single pictures.
+        held_out = group in UNSEEN or index // 10 % 10 == 9
         groups[group].append(Photo(row["file"], group, row["licence"], row["attribution"], held_out))
-    dice = random.Random(seed)  # noqa: S311 - dice, not secrets
+    rng = random.Random(seed)  # noqa: S311 - not for secrets
     chosen = []
     for group, members in groups.items():
-        dice.shuffle(members)
+        rng.shuffle(members)
         chosen += members[: MOST.get(group, len(members))]
-    dice.shuffle(chosen)
+    rng.shuffle(chosen)
     return sorted(chosen, key=lambda photo: photo.held_out)
 
 
 class Cache:
-    """Targets on disk: uint8 [photos, 1 + looks, 256, 256, 3]; number 0 of each photo is the photo itself."""
+    """Targets on disk: uint8 [photos, 1 + looks, 256, 256, 3]; target 0 of each photo is the photo itself."""
 
     def __init__(self, pack: Path, folder: Path) -> None:
         self.pack = pack
@@ -77,10 +77,12 @@ class Cache:
             np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).flush()
         self.targets: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="r+")
         if self.targets.shape != shape:
-            raise SystemExit(f"{path} is of another set of pictures; delete it")
+            raise SystemExit(
+                f"{path} has shape {self.targets.shape}: expected {shape}; delete the file and paint again"
+            )
 
     def ready(self, *, held_out: bool) -> list[int]:
-        """Return the numbers of the photos whose targets are all painted."""
+        """Return the indices of the photos with all targets painted."""
         return [
             i
             for i, photo in enumerate(self.photos)
@@ -88,7 +90,7 @@ class Cache:
         ]
 
     def fill(self, jobs: int) -> None:
-        """Paint what is missing; a few held-out pictures come first, so that a part of it can be measured."""
+        """Paint the missing targets. Some held-out pictures come first, for measurements on an unfinished cache."""
         held_out = [i for i, photo in enumerate(self.photos) if photo.held_out]
         order = [*held_out[:FIRST], *range(held_out[0]), *held_out[FIRST:]]
         missing = [i for i in order if not (self._folder / f"{i}.ok").exists()]
@@ -115,7 +117,7 @@ def _paint(task: tuple[Path, Path, list[int]]) -> list[int]:
 
 
 def read(tar: tarfile.TarFile, name: str) -> Picture:
-    """Read a picture of the pack and cut its middle square out, 256x256."""
+    """Read a picture of the pack, and cut out the middle square, 256x256."""
     file = tar.extractfile(name)
     assert file is not None
     image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)

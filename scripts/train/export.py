@@ -1,4 +1,4 @@
-"""Writes the trained parts as a folder in diffusers layout: fp16, safetensors, with its papers."""
+"""Writes the trained parts as a folder in diffusers layout: fp16, safetensors, model card, notices and credits."""
 
 import json
 import shutil
@@ -17,11 +17,11 @@ from scripts.train.text import Reader, tokenizer
 
 HERE = Path(__file__).parent
 LIMIT = 25 * 2**20
-"""Bytes that the whole folder may have: it travels in the wheel."""
+"""Largest size of the folder in bytes: the folder is part of the wheel."""
 
 
 def write(folder: Path, cache: Cache, work: Path, machine: str, parts: tuple[Any, Reader, Any, nn.Module]) -> None:
-    """Write autoencoder, text reader, U-Net and its own decoder into `folder`, which is replaced."""
+    """Replace `folder` by a model of autoencoder, text encoder, U-Net, and the decoder trained with the U-Net."""
     autoencoder, reader, unet, decoder = parts
     from diffusers import LCMScheduler
 
@@ -49,21 +49,21 @@ def write(folder: Path, cache: Cache, work: Path, machine: str, parts: tuple[Any
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     print(f"{folder}: {size / 2**20:.1f} MiB")
     if size > LIMIT:
-        raise SystemExit(f"{folder} has {size} bytes, more than {LIMIT}")
+        raise SystemExit(f"{folder} has {size} bytes: expected at most {LIMIT}")
 
 
 def training(work: Path, machine: str) -> str:
-    """Say how long each part was trained, as its checkpoint tells."""
+    """Return a table of each part's training time, read from the checkpoints."""
     rows = []
     for part, name in (("autoencoder", "Autoencoder"), ("text", "Text encoder"), ("unet", "U-Net and decoder")):
-        kept = torch.load(work / f"{part}.pt", map_location="cpu", weights_only=True)
-        rows.append(f"| {name} | {kept['step']:,} | {kept['spent'] / 60:.0f} |")
+        checkpoint = torch.load(work / f"{part}.pt", map_location="cpu", weights_only=True)
+        rows.append(f"| {name} | {checkpoint['step']:,} | {checkpoint['spent'] / 60:.0f} |")
     head = f"On {machine}:\n\n| part | steps | minutes |"
     return "\n".join([head, "| --- | --- | --- |", *rows])
 
 
 def credits_of(cache: Cache) -> str:
-    """Say whose pictures the model was trained on, out of the pack's manifest."""
+    """Return the credits of the training pictures, from the pack's manifest."""
     ready = set(cache.ready(held_out=False))
     used = Counter(
         (photo.group, photo.attribution or "not stated", photo.licence)

@@ -1,4 +1,4 @@
-"""The looks that `mini` knows: a name, how its target is painted, and what people may call it."""
+"""The looks of `mini`: name, painter of the target, and further names in prompts."""
 
 # ruff: noqa: E501 - a table is read by rows
 
@@ -12,18 +12,19 @@ from scripts.train.teacher import Teacher
 
 @dataclass(frozen=True)
 class Look:
-    """One look."""
+    """A look, and the way to paint targets."""
 
     name: str
     paint: int | Callable[[Picture], Picture]
-    """The teacher's style, or a procedure."""
+    """Number of the teacher's style, or a procedure."""
     words: tuple[str, ...]
-    """Other ways to ask for it, besides its name."""
+    """Further names of the look in prompts."""
     palette: Callable[[Picture], Picture] | None = None
-    """What the teacher's painting is mixed with, half and half: its strokes are strong, and its colours wander."""
+    """Procedure to mix half and half with the teacher's painting: the teacher has strong strokes and unstable colours.
+    """
 
     def target(self, picture: Picture, teacher: Teacher) -> Picture:
-        """Return what `picture` should become."""
+        """Return `picture` in the look."""
         if not isinstance(self.paint, int):
             return self.paint(picture)
         painted = teacher.paint(picture, self.paint)
@@ -65,6 +66,6 @@ LOOKS = (
 )  # fmt: skip
 
 FALLBACK = "gouache"
-"""What words that name no look become."""
+"""The look of a prompt without the name of a look."""
 
 NAMES = tuple(look.name for look in LOOKS)

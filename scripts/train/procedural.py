@@ -1,7 +1,7 @@
-"""Looks made by arithmetic: each turns a picture (RGB uint8 [h, w, 3]) into another of its size.
+"""Looks made by arithmetic, from a picture (RGB uint8 [h, w, 3]) to a picture of the same size.
 
-Lengths are in pixels and do not grow with the picture, as strokes on paper do not. Nothing here is random and
-nothing depends on the place in the picture, so a look moves with what it shows.
+Lengths are in pixels and do not grow with the picture, like strokes on paper. Nothing is random and nothing depends on
+the position in the picture, so a look moves with the scene.
 """
 
 import cv2
@@ -35,27 +35,27 @@ def _smooth(picture: Picture, rounds: int = 2) -> Picture:
 
 
 def _edges(grey: Plane, sigma: float = 1.2) -> Plane:
-    """Strength of edges, 0..about 1."""
+    """Return the strength of edges, 0..about 1."""
     smooth = _blur(grey, sigma)
     x, y = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     return np.asarray(np.hypot(x, y), np.float32)
 
 
 def _lines(grey: Plane, fine: float = 1.0, sharp: float = 18.0) -> Plane:
-    """Ink lines by difference of Gaussians: 0 where the pen went, 1 on paper (Winnemoeller 2011)."""
+    """Return ink lines by difference of Gaussians: 0 for ink, 1 for paper (Winnemoeller 2011)."""
     difference = _blur(grey, fine) - 0.98 * _blur(grey, fine * 1.6)
     return np.clip(1 + np.tanh(sharp * (difference - 0.004)), 0, 1).astype(np.float32)
 
 
 def _ramp(value: Plane, *colours: tuple[int, int, int]) -> Plane:
     """Colour a plane of 0..1 by a ramp through evenly spaced colours."""
-    places = np.linspace(0, 1, len(colours))
-    channels = [np.interp(value, places, [colour[c] / 255 for colour in colours]) for c in range(3)]
+    stops = np.linspace(0, 1, len(colours))
+    channels = [np.interp(value, stops, [colour[c] / 255 for colour in colours]) for c in range(3)]
     return np.stack(channels, axis=-1).astype(np.float32)
 
 
 def _steps(value: Plane, levels: int, softness: float = 0.15) -> Plane:
-    """Posterise to `levels`, with soft steps so that a level does not flicker."""
+    """Posterise to `levels`, with soft steps against flicker."""
     scaled = value * (levels - 1)
     floor = np.floor(scaled)
     rise = np.clip((scaled - floor - 0.5) / softness + 0.5, 0, 1)
@@ -73,13 +73,13 @@ def _curve(plane: Plane, strength: float) -> Plane:
     return np.clip(plane + strength * (smooth - plane), 0, 1)
 
 
-def mixed(one: Picture, other: Picture) -> Picture:
-    """Return half of each."""
-    return np.asarray(cv2.addWeighted(one, 0.5, other, 0.5, 0), np.uint8)
+def mixed(a: Picture, b: Picture) -> Picture:
+    """Return the average of two pictures."""
+    return np.asarray(cv2.addWeighted(a, 0.5, b, 0.5, 0), np.uint8)
 
 
 def night(picture: Picture) -> Picture:
-    """Deep blues, and yellow where there is light."""
+    """Deep blues, and yellow lights."""
     return _bytes(_ramp(_curve(_grey(picture), 0.4), (8, 16, 60), (26, 72, 165), (90, 155, 205), (252, 228, 120)))
 
 
@@ -139,7 +139,7 @@ def gouache(picture: Picture) -> Picture:
 
 
 def oil(picture: Picture) -> Picture:
-    """Thick dabs in earths and ochres, with ridges where the brush turned."""
+    """Thick dabs in earths and ochres, with ridges at the turns of the brush."""
     dabs = _dabs(picture, 6)
     grey = _grey(_bytes(dabs))
     ridge = cv2.Sobel(_blur(grey, 0.8), cv2.CV_32F, 1, 0) - cv2.Sobel(_blur(grey, 0.8), cv2.CV_32F, 0, 1)
@@ -178,7 +178,7 @@ def ukiyo(picture: Picture) -> Picture:
 
 
 def neon(picture: Picture) -> Picture:
-    """Glowing outlines in the dark, coloured by what they bound."""
+    """Glowing outlines in the dark, in the colours beside the outlines."""
     image = _unit(picture)
     line = np.clip(_edges(_grey(picture), 1.6) * 3.0, 0, 1)
     glow = np.clip(line + 0.8 * _blur(line, 4), 0, 1)[..., None]

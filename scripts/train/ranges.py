@@ -1,4 +1,4 @@
-"""Measures what int8 needs to know of a finished model folder, over all looks and strengths on trained pictures."""
+"""Measures the activation ranges of a finished model folder for int8, over all looks and strengths."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from scripts.train.cache import SIDE, Cache
-from scripts.train.evaluate import asking, psnr
+from scripts.train.evaluate import controls_for, psnr
 from scripts.train.looks import NAMES
 from scripts.train.procedural import Picture
 from sdstream.config.engine import DiffusionSettings
@@ -20,22 +20,23 @@ from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, Observe
 from sdstream.frame import Frame
 
 STEPS = ((25,), (32, 45), (10,), (4, 16), (40,))
-"""From a light touch to the strongest, each on a picture of its own."""
+"""Lists of steps for the measurements, from weak to strong, each for a different picture."""
 
 FIRST = ("conv_in",)
-"""What sees the noisy latents: it is small, and what is rounded there is lost to all others."""
+"""Convolutions never rounded: the input convolution is small, and all further convolutions depend on the result."""
 
 LEAST = 48.0
-"""Lowest PSNR in dB between pictures with one convolution rounded and without: below it, it stays as it is."""
+"""Lowest PSNR in dB between pictures with and without a single rounded convolution. A convolution with a lower PSNR is
+not rounded."""
 
 TRIED = 8
-"""Pictures, each of another look, by which that is found."""
+"""Number of pictures for the PSNR, each in a different look."""
 
 Job = tuple[Picture, Controls]
 
 
 def write(cache: Cache, model: Path) -> None:
-    """Paint, watch, and write into the folder what may be rounded."""
+    """Observe the convolutions while painting, and write the ranges of the harmless convolutions into the folder."""
     settings = DiffusionSettings(model=str(model), width=SIDE, height=SIDE, acceleration="eager", device="cpu")
     loaded = load(settings)
     session = Session(loaded, settings, lambda: 0.0)
@@ -45,20 +46,20 @@ def write(cache: Cache, model: Path) -> None:
         for job in jobs:
             _paint(session, job)
     few = jobs[:: len(jobs) // TRIED][:TRIED]
-    kept = ModelRanges(
+    harmless = ModelRanges(
         _harmless(session, few, loaded.unet, unet.ranges),
         _harmless(session, few, loaded.autoencoder, autoencoder.ranges),
     )
-    (model / FILE).write_text(kept.text() + "\n")
+    (model / FILE).write_text(harmless.text() + "\n")
 
 
 def _jobs(cache: Cache) -> Iterator[Job]:
-    dice = np.random.default_rng(6)
+    rng = np.random.default_rng(6)
     numbers = cache.ready(held_out=False)
     for name in (*NAMES, ""):
         for steps in STEPS:
-            prompt = f"({name}:1.3)" if name and dice.random() < 0.3 else name
-            yield np.array(cache.targets[dice.choice(numbers), 0]), asking(prompt, steps)
+            prompt = f"({name}:1.3)" if name and rng.random() < 0.3 else name
+            yield np.array(cache.targets[rng.choice(numbers), 0]), controls_for(prompt, steps)
 
 
 @torch.inference_mode()
@@ -75,13 +76,14 @@ def _paint(session: Session, job: Job) -> Picture:
 def _harmless(
     session: Session, jobs: list[Job], module: nn.Module, ranges: Mapping[str, tuple[float, float]]
 ) -> Ranges:
-    """Return the ranges of those convolutions that each alone may be rounded."""
-    kept = {}
+    """Return the ranges of the convolutions with a PSNR of LEAST or more, each rounded alone."""
+    harmless = {}
     exact = [_paint(session, job) for job in jobs]
-    for name, ends in ranges.items():
-        with rounded(module, {name: ends}):
-            ratio = float(np.mean([psnr(one, _paint(session, job)) for one, job in zip(exact, jobs, strict=True)]))
-        print(f"rounded: {name}: {ratio:.1f} dB{'' if ratio >= LEAST else ', left as it is'}", flush=True)
+    for name, bounds in ranges.items():
+        with rounded(module, {name: bounds}):
+            ratios = [psnr(picture, _paint(session, job)) for picture, job in zip(exact, jobs, strict=True)]
+        ratio = float(np.mean(ratios))
+        print(f"rounded: {name}: {ratio:.1f} dB{'' if ratio >= LEAST else ', will not be rounded'}", flush=True)
         if ratio >= LEAST:
-            kept[name] = ends
-    return kept
+            harmless[name] = bounds
+    return harmless

@@ -1,4 +1,4 @@
-"""One part's training: a budget of seconds, a learning rate that follows it, and checkpoints to go on from."""
+"""The training of a part: a budget of seconds, a learning rate by the share of the budget, and checkpoints."""
 
 import math
 import time
@@ -12,11 +12,11 @@ CHECKPOINT_EVERY = 120.0
 """Seconds between checkpoints."""
 
 LONGEST_STEP = 20.0
-"""Seconds that one step may count: a process that was halted meanwhile has not trained."""
+"""Largest time of a step in seconds: a halt of the process is no training."""
 
 
 class Run:
-    """Trains `module` for `seconds` in all, over as many calls of the program as it takes."""
+    """Trains `module` for `seconds` in all, over any number of calls of the program."""
 
     def __init__(self, module: nn.Module, path: Path, seconds: float, rate: float) -> None:
         self.module = module
@@ -39,18 +39,18 @@ class Run:
 
     @property
     def worker(self) -> tuple[int, int]:
-        """This worker's number, and how many there are."""
+        """This worker's number, from 0, and the number of workers."""
         return (0 if self._workers == 1 else distributed.get_rank()), self._workers
 
     def _resume(self) -> None:
-        kept = torch.load(self._path, map_location="cpu", weights_only=True)
-        self.module.load_state_dict(kept["module"])
-        self.average.load_state_dict(kept["average"])
-        self._optimizer.load_state_dict(kept["optimizer"])
-        self.step, self.spent = kept["step"], kept["spent"]
+        checkpoint = torch.load(self._path, map_location="cpu", weights_only=True)
+        self.module.load_state_dict(checkpoint["module"])
+        self.average.load_state_dict(checkpoint["average"])
+        self._optimizer.load_state_dict(checkpoint["optimizer"])
+        self.step, self.spent = checkpoint["step"], checkpoint["spent"]
 
     def save(self) -> None:
-        """Write a checkpoint; a run that is killed meanwhile keeps the one before."""
+        """Write a checkpoint atomically: an interrupted run keeps the checkpoint before."""
         if not self._leads:
             return
         fresh = self._path.with_suffix(".new")
@@ -60,7 +60,7 @@ class Run:
         fresh.replace(self._path)
 
     def steps(self, limit: float) -> Iterator[int]:
-        """Yield step numbers until the budget, or this call's `limit` in seconds, is used up."""
+        """Yield step numbers until the end of the budget, or of this call's `limit` in seconds."""
         end = min(self._seconds, self.spent + limit)
         started = saved = self.spent
         self._before = time.monotonic()
@@ -73,14 +73,14 @@ class Run:
             self.save()
 
     def descend(self, losses: dict[str, torch.Tensor]) -> None:
-        """Take one step down the sum of `losses`, and print their running means now and then."""
+        """Do a step of gradient descent on the sum of `losses`; every 50 steps print the running means."""
         done = min(1.0, self.spent / self._seconds)
         warm = min(1.0, (self.step + 1) / 100)
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
         self._optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
-        self._agree()
+        self._average_workers()
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         self._optimizer.step()
         self.average.update_parameters(self.module)
@@ -88,19 +88,21 @@ class Run:
         for name, loss in losses.items():
             self._losses[name] = 0.98 * self._losses.get(name, float(loss.detach())) + 0.02 * float(loss.detach())
         if self.step % 50 == 0 and self._leads:
-            told = " ".join(f"{name} {loss:.4f}" for name, loss in self._losses.items())
-            print(f"{self._path.stem}: step {self.step}, {self.spent:.0f} s of {self._seconds:.0f}: {told}", flush=True)
+            means = " ".join(f"{name} {loss:.4f}" for name, loss in self._losses.items())
+            spent = f"{self.spent:.0f} s of {self._seconds:.0f}"
+            print(f"{self._path.stem}: step {self.step}, {spent}: {means}", flush=True)
 
-    def _agree(self) -> None:
-        """Count the time of this step; with several workers, take the mean of it and of all gradients."""
+    def _average_workers(self) -> None:
+        """Count the time of this step; with several workers, average the times and the gradients."""
         now = time.monotonic()
         self.spent += min(LONGEST_STEP, now - self._before)
         self._before = now
         if self._workers == 1:
             return
-        slopes = [p.grad for p in self.module.parameters() if p.grad is not None]
-        flat = torch.cat([*(slope.flatten() for slope in slopes), torch.tensor([self.spent])]) / self._workers
+        gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
+        flat = torch.cat([*(gradient.flatten() for gradient in gradients), torch.tensor([self.spent])]) / self._workers
         distributed.all_reduce(flat)
-        self.spent = float(flat[-1])  # so that all workers end at the same step
-        for slope, mean in zip(slopes, flat[:-1].split([slope.numel() for slope in slopes]), strict=True):
-            slope.copy_(mean.view_as(slope))
+        self.spent = float(flat[-1])  # the same time for all workers: all workers end at the same step
+        sizes = [gradient.numel() for gradient in gradients]
+        for gradient, mean in zip(gradients, flat[:-1].split(sizes), strict=True):
+            gradient.copy_(mean.view_as(gradient))

@@ -1,4 +1,4 @@
-"""Draws the contact sheet: held-out pictures, and what the model makes of them in every look."""
+"""Draws the contact sheet: held-out pictures, and the model's output in every look."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from scripts.train.cache import Cache
-from scripts.train.evaluate import ONE, asking, painter
+from scripts.train.evaluate import ONE, controls_for, painter
 from scripts.train.looks import NAMES
 from scripts.train.procedural import Picture
 
@@ -16,7 +16,7 @@ ACROSS = 8
 
 
 def write(cache: Cache, model: Path, path: Path) -> None:
-    """Write a PNG: for each of two held-out pictures the camera's own, then all looks by one step."""
+    """Write a PNG: for each of two held-out pictures the camera picture, and all looks by a single step."""
     numbers = cache.ready(held_out=True)
     chosen = [
         next((i for i in numbers if cache.photos[i].group == group), numbers[0]) for group in ("Caltech-101", "skimage")
@@ -26,13 +26,13 @@ def write(cache: Cache, model: Path, path: Path) -> None:
         for i in chosen:
             picture = np.array(cache.targets[i, 0])
             tiles.append(_tile(picture, "camera"))
-            tiles += [_tile(paints.paint(picture, asking(name, ONE)), name) for name in NAMES]
+            tiles += [_tile(paints.paint(picture, controls_for(name, ONE)), name) for name in NAMES]
     rows = [np.concatenate(tiles[at : at + ACROSS], axis=1) for at in range(0, len(tiles), ACROSS)]
     sheet = np.concatenate(rows, axis=0)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # a palette keeps the file small; the eye does not miss the rest at this size
     from PIL import Image
 
+    # A palette of 192 colours keeps the file small, without a visible difference at this size.
     Image.fromarray(sheet).quantize(192, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size} bytes")
 

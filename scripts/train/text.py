@@ -1,7 +1,7 @@
-"""Trains the text encoder: CLIP's form, small, and only as learned as the looks need.
+"""Trains the text encoder: CLIP's architecture, small, with knowledge of the looks' words only.
 
-What a prompt asks for lies in its words' places; begin, end and padding say the same whatever the prompt, so that
-a word's weight and a blend of prompts work as on a large model.
+The content of a prompt lies in the tokens of the words. The tokens for begin, end and padding are the same for every
+prompt, so that word weights and blends of prompts work as on a large model.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from scripts.train.prompts import PHOTO, Writer
 from scripts.train.run import Run
 
 MERGES = 10_000
-"""Of CLIP's 48,894 merges, the most frequent ones come first."""
+"""Number of merges, from the most frequent of CLIP's 48,894 merges."""
 
 WIDTH = 128
 LENGTH = 77
@@ -43,7 +43,7 @@ def tokenizer() -> Any:  # transformers publishes no types
 
 
 class Reader(nn.Module):
-    """The text encoder, and what its training needs besides: a way to look at it, and a place for each look."""
+    """The text encoder, and two parts for the training only: attention pooling, and a direction for each look."""
 
     def __init__(self, words: int) -> None:
         from transformers import CLIPTextConfig, CLIPTextModel
@@ -56,22 +56,22 @@ class Reader(nn.Module):
         )  # fmt: skip
         self.encoder = CLIPTextModel(config)
         self.quiet = nn.Parameter(torch.zeros(WIDTH))
-        """What places without a word say."""
+        """The common embedding of begin, end and padding."""
         self.look = nn.MultiheadAttention(WIDTH, 4, batch_first=True)
         self.question = nn.Parameter(torch.randn(1, 1, WIDTH))
-        source = torch.Generator().manual_seed(0)
-        places = functional.normalize(torch.randn(len(LOOKS) + 1, WIDTH, generator=source), dim=-1)
+        generator = torch.Generator().manual_seed(0)
+        places = functional.normalize(torch.randn(len(LOOKS) + 1, WIDTH, generator=generator), dim=-1)
         self.register_buffer("places", places)
 
     def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what stands in each place [n, length, width], and what was made of it [n, width]."""
+        """Return the embedding of each token [n, length, width], and the pooled embedding [n, width]."""
         hidden = self.encoder(ids).last_hidden_state
         seen, _ = self.look(self.question.expand(len(ids), -1, -1), hidden, hidden, need_weights=False)
         return hidden, functional.normalize(seen[:, 0], dim=-1)
 
 
 def encode(tok: Any, prompts: list[str], length: int = LENGTH) -> Tensor:
-    """Token ids as the engine makes them: begin, text, end, padding.  # [n, length]"""
+    """Return token ids as the engine does: begin, text, end, padding.  # [n, length]"""
     rows = []
     for prompt in prompts:
         text = tok(prompt, add_special_tokens=False).input_ids[: length - 2]
@@ -80,19 +80,19 @@ def encode(tok: Any, prompts: list[str], length: int = LENGTH) -> Tensor:
 
 
 def train(folder: Path, device: torch.device, *, seconds: float, limit: float, batch: int = 64) -> Reader:
-    """Train for `seconds` in all, `limit` of them now; return the averaged reader."""
+    """Train for `seconds` in all, at most `limit` seconds in this call; return the averaged reader."""
     torch.manual_seed(2)
     tok = tokenizer()
     writer = Writer.of(list(tok.get_vocab()))
     run = Run(Reader(len(tok)).to(device), folder / "text.pt", seconds, rate=1.5e-3)
-    dice = random.Random(run.step)  # noqa: S311 - dice, not secrets
+    rng = random.Random(run.step)  # noqa: S311 - not for secrets
     right = torch.zeros((), device=device)
     for step in run.steps(limit):
-        # words that name no look are many, and get a share of their own
+        # There are many words without a look, so prompts without a look get a fixed share.
         unnamed = NAMES.index(FALLBACK)
-        looks = [unnamed if dice.random() < 0.15 else dice.randrange(len(LOOKS) + 1) for _ in range(batch)]
-        # places past the prompt's end must be met too, but not at every step: they cost three times as much
-        ids = encode(tok, [writer.about(k, dice) for k in looks], LENGTH if step % 8 == 0 else 22).to(device)
+        looks = [unnamed if rng.random() < 0.15 else rng.randrange(len(LOOKS) + 1) for _ in range(batch)]
+        # Padding up to LENGTH must be trained too, but costs three times as much: every eighth step is enough.
+        ids = encode(tok, [writer.about(k, rng) for k in looks], LENGTH if step % 8 == 0 else 22).to(device)
         hidden, seen = run.module(ids)
         wanted = torch.tensor(looks, device=device)
         silent = (ids == tok.eos_token_id) | (ids == tok.bos_token_id)
@@ -110,8 +110,8 @@ def train(folder: Path, device: torch.device, *, seconds: float, limit: float, b
 
 @torch.inference_mode()
 def bank(reader: Reader, variants: int, device: torch.device, seed: int = 3) -> Tensor:
-    """Return encoded prompts by look; the last row is the empty prompt's.  # [looks + 1, variants, length, width]"""
+    """Return encoded prompts by look; the last row is the empty prompt.  # [looks + 1, variants, length, width]"""
     tok = tokenizer()
-    writer, dice = Writer.of(list(tok.get_vocab())), random.Random(seed)  # noqa: S311 - dice, not secrets
-    rows = [encode(tok, [writer.about(k, dice) for _ in range(variants)]) for k in range(PHOTO + 1)]
+    writer, rng = Writer.of(list(tok.get_vocab())), random.Random(seed)  # noqa: S311 - not for secrets
+    rows = [encode(tok, [writer.about(k, rng) for _ in range(variants)]) for k in range(PHOTO + 1)]
     return torch.stack([reader(row.to(device))[0] for row in rows]).clone()

@@ -1,7 +1,7 @@
-"""Trains U-Net and decoder together: a few-step denoiser whose every step goes a part of the way to the look.
+"""Trains U-Net and decoder together: a few-step denoiser, with a part of the way to the look in every step.
 
-The encoder stays as it is, so that latents keep their meaning and a later step can take up what an earlier one made;
-the decoder learns to paint what the U-Net hands it.
+The encoder is frozen: latents keep the same meaning, and a later step can continue an earlier step's result. The
+decoder learns to paint the U-Net's latents.
 """
 
 from pathlib import Path
@@ -20,23 +20,23 @@ from scripts.train.text import WIDTH
 
 SIZES = (40, 48, 64)
 
-PAIRS, ONWARD = 6, 2
-"""Pairs of a step's own, and pairs that come back from the step before with the model's own answers."""
+PAIRS, RETURNING = 6, 2
+"""Fresh pairs of a step, and pairs of the step before that return with the model's answers as latents."""
 
 LATENT, STEADY, APART, STROKES, GRID = 0.1, 0.75, 0.03, 1.25, 0.3
-"""Weights beside the picture's own: latents, two views of one scene, being told apart from other looks, strokes as
-strong as the look's wherever they lie, and no blocks of 8x8 to be seen."""
+"""Weights of the losses beside the picture loss: distance of latents, difference of two views of a scene, contrast to
+wrong looks, strength of strokes, and visibility of 8x8 blocks."""
 
 SHARPNESS = 0.01
-"""Mean square between two pictures (-1..1) that makes one e times as likely as the other."""
+"""Temperature of the contrast loss: a picture with a mean square (-1..1) larger by SHARPNESS is e times less likely."""
 
 
 def make() -> Any:  # diffusers publishes no types
     """Return an untrained U-Net of 1.3 million weights.
 
-    A look is the same everywhere in the picture, so the prompt goes to where it costs nothing: pooled, beside the
-    timestep, into scale and shift of every block, as networks for many styles do it. At the bottom the picture attends
-    to the words and to itself.
+    A look is the same everywhere in the picture, so the pooled prompt enters where the cost is zero: beside the
+    timestep, into scale and shift of every block, as in networks for many styles. At the lowest level the picture
+    attends to the words and to the picture.
     """
     from diffusers import UNet2DConditionModel
 
@@ -49,10 +49,10 @@ def make() -> Any:  # diffusers publishes no types
 
 
 def teach_reading(unet: Any, bank: Tensor, steps: int = 400) -> None:
-    """Let the pooled prompt tell looks apart before there is anything to paint.
+    """Train the pooling of prompts to separate the looks, before the training on pictures.
 
-    Of a prompt's 77 places two or three say something. Pooling that starts out even over all of them hands on almost
-    the same for every prompt, and the U-Net takes thousands of steps to find the words by their effect on pictures.
+    Two or three of a prompt's 77 tokens have content. Pooling with even weights gives almost the same vector for every
+    prompt, and then the U-Net needs thousands of steps to find the words by the effect on pictures.
     """
     device, (looks, variants) = bank.device, bank.shape[:2]
     head = nn.Linear(unet.config.block_out_channels[0] * 4, looks).to(device)
@@ -68,7 +68,7 @@ def teach_reading(unet: Any, bank: Tensor, steps: int = 400) -> None:
 
 
 class Painter(nn.Module):
-    """What is trained: the U-Net, and the decoder behind it."""
+    """The trained networks: U-Net and decoder."""
 
     def __init__(self, decoder: nn.Module) -> None:
         super().__init__()
@@ -79,24 +79,24 @@ class Painter(nn.Module):
 def train(
     cache: Cache, bank: Tensor, folder: Path, device: torch.device, *, seconds: float, limit: float
 ) -> tuple[Any, nn.Module]:
-    """Train for `seconds` in all, `limit` of them now; return the averaged U-Net and decoder."""
+    """Train for `seconds` in all, at most `limit` seconds in this call; return the averaged U-Net and decoder."""
     torch.manual_seed(4)
-    apart = autoencoder.trained(folder)
-    painter = Painter(apart.decoder).to(device)
+    pretrained = autoencoder.trained(folder)
+    painter = Painter(pretrained.decoder).to(device)
     if not (folder / "unet.pt").exists():
         teach_reading(painter.unet, bank)
     run = Run(painter, folder / "unet.pt", seconds, rate=2e-3)
-    encoder, levels = apart.encoder.to(device), Levels(device)
+    encoder, levels = pretrained.encoder.to(device), Levels(device)
     worker, workers = run.worker
     torch.manual_seed(4 + run.step + worker)
     sampler = Sampler(cache, bank, levels, autoencoder.CHANNELS, run.step + worker)
-    carried: Batch | None = None
+    returning: Batch | None = None
     for step in run.steps(limit):
-        # whole pictures now and then: normalisation and attention should not get used to small cuttings
-        whole = step % 5 == 4
-        pairs, side = (2, 256) if whole else (PAIRS, 128)
+        # Every fifth step has uncropped pictures, because normalisation and attention depend on the size.
+        uncropped = step % 5 == 4
+        pairs, side = (2, 256) if uncropped else (PAIRS, 128)
         fresh = sampler.draw(max(1, pairs // workers), side, moving=step % 2 == 0)
-        parts = [fresh] if whole or carried is None else [fresh, carried]
+        parts = [fresh] if uncropped or returning is None else [fresh, returning]
         answers, pictures = _paint(run.module, encoder, parts, levels)
         losses = [
             _losses(part, picture, answer, encoder, levels)
@@ -107,8 +107,8 @@ def train(
             name: sum(size * loss[name] for size, loss in zip(sizes, losses, strict=True)) / sum(sizes)
             for name in losses[0]
         })  # fmt: skip
-        if not whole:
-            carried = fresh.onward(answers[0].detach(), levels, max(1, ONWARD // workers))
+        if not uncropped:
+            returning = fresh.next_step(answers[0].detach(), levels, max(1, RETURNING // workers))
     return _parts(run)
 
 
@@ -145,17 +145,18 @@ def _losses(batch: Batch, picture: Tensor, answer: Tensor, encoder: nn.Module, l
         latents = encoder(target)
     losses = autoencoder.difference(picture, target)
     losses["latent"] = LATENT * (answer - latents).square().mean()
-    losses["apart"] = APART * _apart(batch, picture, target, levels)
-    losses["strokes"] = STROKES * _faint(picture, target)
-    losses["grid"] = GRID * (_rhythm(picture) - _rhythm(target)).abs().mean()
-    losses["steady"] = STEADY * _unsteady(batch, picture)
+    losses["apart"] = APART * _contrast(batch, picture, target, levels)
+    losses["strokes"] = STROKES * _stroke_difference(picture, target)
+    losses["grid"] = GRID * (_grid_shares(picture) - _grid_shares(target)).abs().mean()
+    losses["steady"] = STEADY * _view_difference(batch, picture)
     return losses
 
 
-def _faint(picture: Tensor, target: Tensor) -> Tensor:
-    """How far the strength of details differs, at two sizes, around every place.
+def _stroke_difference(picture: Tensor, target: Tensor) -> Tensor:
+    """Return the mean difference of the local strength of details, at two sizes.
 
-    Where a stroke goes is hard to say, and the least square error is not to paint it; that it is there is easy.
+    The exact position of a stroke is hard to predict, so the least square error is a picture without the stroke. The
+    local strength of strokes is easy to predict.
     """
     loss = picture.new_zeros(())
     for _ in range(2):
@@ -164,41 +165,44 @@ def _faint(picture: Tensor, target: Tensor) -> Tensor:
             t - functional.interpolate(small, scale_factor=2)
             for t, small in zip((picture, target), smaller, strict=True)
         )
-        mine, wanted = (functional.avg_pool2d(detail.square(), 8).add(1e-4).sqrt() for detail in details)
-        loss = loss + (mine - wanted).abs().mean()
+        painted, wanted = (functional.avg_pool2d(detail.square(), 8).add(1e-4).sqrt() for detail in details)
+        loss = loss + (painted - wanted).abs().mean()
         picture, target = smaller
     return loss
 
 
-def _rhythm(picture: Tensor) -> Tensor:
-    """How steps between neighbouring pixels share out over the eight places of a block's rows and columns.
+def _grid_shares(picture: Tensor) -> Tensor:
+    """Return the shares of steps between neighbouring pixels over the 8 columns and the 8 rows of a block.
 
-    1 is an equal share; blocks that can be seen have more at their borders, the last place.  # [n, 2, 8]
+    1 is an equal share; a visible block has a larger share at the border, index 7.  # [n, 2, 8]
     """
     shares = []
     for dim in (-1, -2):
         lines = picture.diff(dim=dim).abs().mean(dim=(1, -3 - dim))  # [n, side - 1]
-        whole = lines.shape[1] // 8 * 8
-        places = lines[:, :whole].unflatten(1, (-1, 8)).mean(1)
-        shares.append(places / places.mean(1, keepdim=True).clamp(min=1e-3))
+        length = lines.shape[1] // 8 * 8
+        means = lines[:, :length].unflatten(1, (-1, 8)).mean(1)  # [n, 8]
+        shares.append(means / means.mean(1, keepdim=True).clamp(min=1e-3))
     return torch.stack(shares, dim=1)
 
 
-def _apart(batch: Batch, picture: Tensor, target: Tensor, levels: Levels) -> Tensor:
-    """Cross-entropy of choosing the own target among other looks' by distance, where a step goes most of the way."""
-    told = (batch.plain > 0) & (batch.ahead(levels).view(-1) > 0.7)
-    if not told.any():
+def _contrast(batch: Batch, picture: Tensor, target: Tensor, levels: Levels) -> Tensor:
+    """Return the cross-entropy of choosing the target among wrong looks by distance.
+
+    Only plain rows with a progress above 0.7 count.
+    """
+    rows = (batch.plain > 0) & (batch.progress(levels).view(-1) > 0.7)  # [2 n]
+    if not rows.any():
         return picture.new_zeros(())
     with torch.no_grad():
-        others = batch.others[told].float().div_(127.5).sub_(1)  # [m, 1 + OTHERS, 3, h, w]
-        ways = torch.cat([target[told, None], others], dim=1)
-    distances = (picture[told, None] - ways).square().mean(dim=(2, 3, 4))  # [m, 2 + OTHERS]
-    own = torch.zeros(len(distances), dtype=torch.long, device=picture.device)
-    return functional.cross_entropy(-distances / SHARPNESS, own)
+        others = batch.others[rows].float().div_(127.5).sub_(1)  # [m, 1 + OTHERS, 3, h, w]
+        choices = torch.cat([target[rows, None], others], dim=1)  # [m, 2 + OTHERS, 3, h, w]
+    distances = (picture[rows, None] - choices).square().mean(dim=(2, 3, 4))  # [m, 2 + OTHERS]
+    right = torch.zeros(len(distances), dtype=torch.long, device=picture.device)  # [m]
+    return functional.cross_entropy(-distances / SHARPNESS, right)
 
 
-def _unsteady(batch: Batch, picture: Tensor) -> Tensor:
-    """How far two views of one scene differ where they overlap."""
+def _view_difference(batch: Batch, picture: Tensor) -> Tensor:
+    """Return the mean difference of the two views of a moving scene in the overlap."""
     if batch.move is None:
         return picture.new_zeros(())
     down, right = batch.move
