@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sys
+from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ def rendered(content: "RenderableType", out: TextIO | None = None) -> str:
     """
     from rich.console import Console
 
-    console = Console(file=out or sys.stdout, width=_WIDE, markup=False, emoji=False, highlight=False)
-    with console.capture() as captured:
-        console.print(content)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+    text = StringIO()  # rich writes to its file even while capturing, and a terminal may have been closed
+    terminal = (out or sys.stdout).isatty()
+    console = Console(file=text, force_terminal=terminal, width=_WIDE, markup=False, emoji=False, highlight=False)
+    console.print(content)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def styled(text: str, style: str) -> str:

@@ -1,5 +1,7 @@
 """Results are text that a program can read, and a terminal colours."""
 
+import errno
+import io
 import sys
 from collections.abc import Callable
 
@@ -99,3 +101,15 @@ def test_the_status_line_fits_the_terminal():
 def test_the_status_line_colours_what_is_shown(terminal: Callable[..., None]):
     terminal()
     assert "\x1b[32mlive\x1b[0m" in status_line(REPORT, 200)
+
+
+def test_a_report_is_rendered_for_a_terminal_that_was_closed(monkeypatch: pytest.MonkeyPatch):
+    class Closed(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    assert "ran 12.3 s" in table(REPORT)
