@@ -25,6 +25,7 @@ from sdstream.controls import Controls, Similarity
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.frame import Frame, Pixels
 from sdstream.stages.finisher import Finisher
+from sdstream.system.user_folders import cache_folder
 
 OUT = Path(__file__).parents[1] / "docs" / "showcase"
 ENGINE = (448, 256)
@@ -75,7 +76,7 @@ def painter(size: tuple[int, int]) -> Iterator[Painter]:
     with ExitStack() as parts:
         canvas = Canvas(width=size[0], height=size[1])
         finisher = parts.enter_context(Finisher(canvas, settings, StabiliseSettings()))
-        engine = parts.enter_context(DiffusionEngine(settings, size, clock=lambda: now[0]))
+        engine = parts.enter_context(DiffusionEngine(settings, size, cache_folder(), lambda: now[0]))
         yield Painter(finisher, engine, now)
 
 

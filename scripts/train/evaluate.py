@@ -18,6 +18,7 @@ from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls, Guidance, Similarity, WeightedPrompt
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.frame import Frame
+from sdstream.system.user_folders import cache_folder
 
 ONE, TWO = (25,), (32, 45)
 """The `steps` of a single step, and of two steps."""
@@ -46,7 +47,7 @@ class Painter:
 def painter(model: Path, side: int, **more: object) -> Iterator[Painter]:
     """Open the engine at side x side; `more` are further settings."""
     settings = {"model": str(model), "width": side, "height": side, "acceleration": "eager"} | more
-    with DiffusionEngine(DiffusionSettings.model_validate(settings)) as engine:
+    with DiffusionEngine(DiffusionSettings.model_validate(settings), cache=cache_folder()) as engine:
         yield Painter(engine)
 
 

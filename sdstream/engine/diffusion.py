@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Self
 
 import torch
@@ -27,15 +28,19 @@ class DiffusionEngine:
         self,
         settings: DiffusionSettings,
         canvas: Size = (1, 1),
+        cache: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`canvas` is the size whose shape `width: auto` and `height: auto` follow; `clock` gives seconds."""
-        self._settings, self._canvas, self._clock = settings, canvas, clock
+        """`canvas` is the size whose shape `width: auto` and `height: auto` follow; `clock` gives seconds.
+
+        Compiled artefacts are kept below `cache` for the next start; None keeps nothing.
+        """
+        self._settings, self._canvas, self._cache, self._clock = settings, canvas, cache, clock
         self._session: Session | None = None
 
     def __enter__(self) -> Self:
         model = load(self._settings)
-        self._session = Session(model, self._settings, self._clock, self._canvas)
+        self._session = Session(model, self._settings, self._clock, self._canvas, self._cache)
         try:
             with torch.inference_mode():
                 self._session.warm_up()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -11,6 +12,7 @@ from sdstream.config.engine import DiffusionSettings
 from sdstream.engine.acceleration import choose, find_obstacle
 from sdstream.engine.adapters.controlnet import ControlNets
 from sdstream.engine.adapters.lora import Loras
+from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.conditioning.prompt import Condition
 from sdstream.engine.denoising.stream_batch import Row
@@ -71,15 +73,18 @@ class Networks:
 
 
 def make_networks(
-    model: Model, settings: DiffusionSettings, size: Size, controlnets: ControlNets, loras: Loras
+    model: Model, settings: DiffusionSettings, size: Size, controlnets: ControlNets, loras: Loras, cache: Path | None
 ) -> Networks:
-    """Make them ready, which may take a minute; raises Unavailable where the acceleration cannot be had."""
+    """Make them ready, which may take a minute; raises Unavailable where the acceleration cannot be had.
+
+    Compiled artefacts are kept below `cache`; None keeps nothing.
+    """
     threads = settings.threads or CORES
     torch.set_num_threads(threads)
     acceleration = choose(settings, model.device)
     if acceleration == "openvino":
         try:
-            return _graphs(model, settings, size, threads)
+            return _graphs(model, settings, size, threads, cache)
         except Unavailable as error:
             if settings.acceleration == "openvino" or settings.dtype == "int8":
                 raise
@@ -98,13 +103,13 @@ def make_networks(
     return Networks(unet, Autoencoder(model.autoencoder), _name(model.unet.dtype))
 
 
-def _graphs(model: Model, settings: DiffusionSettings, size: Size, threads: int) -> Networks:
+def _graphs(model: Model, settings: DiffusionSettings, size: Size, threads: int, cache: Path | None) -> Networks:
     if _takes_guidance(model):
         raise Unavailable(
             "engine.acceleration: openvino runs no model that takes guidance as an input (LCM); use auto or eager"
         )
     from sdstream.engine.openvino.autoencoder import GraphAutoencoder
-    from sdstream.engine.openvino.key import GraphCache, default_folder, make_key
+    from sdstream.engine.openvino.key import make_key
     from sdstream.engine.openvino.runtime import Runtime
     from sdstream.engine.openvino.unet import GraphUNet
 
@@ -119,10 +124,10 @@ def _graphs(model: Model, settings: DiffusionSettings, size: Size, threads: int)
     prompt = model.text.encode("")
     shape = model.latent_shape(size)
     key = make_key((model.unet, model.autoencoder), size, tuple(prompt.tokens.shape), ranges.text(), runtime.processor)
-    cache = GraphCache(default_folder(), key) if small else None
+    store = ArtefactStore.open(cache / "openvino", key) if small and cache else None
     time_ids = _time_ids(model, size)
-    unet = GraphUNet(runtime, model.unet, shape, prompt, time_ids=time_ids, ranges=ranges.unet, cache=cache)
-    autoencoder = GraphAutoencoder(runtime, Autoencoder(model.autoencoder), shape, ranges.autoencoder, cache)
+    unet = GraphUNet(runtime, model.unet, shape, prompt, time_ids=time_ids, ranges=ranges.unet, store=store)
+    autoencoder = GraphAutoencoder(runtime, Autoencoder(model.autoencoder), shape, ranges.autoencoder, store)
     autoencoder.prepare()
     if small:
         unet.prepare()

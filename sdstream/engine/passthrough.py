@@ -1,5 +1,6 @@
 """The engine that changes nothing: all other parts of a run can be tried, measured and tested with it."""
 
+from pathlib import Path
 from typing import Self
 
 from sdstream.config.engine import PassthroughSettings
@@ -12,7 +13,9 @@ from sdstream.frame import Frame
 class Passthrough:
     """Gives each frame back as the frame came."""
 
-    def __init__(self, settings: PassthroughSettings | None = None, canvas: Size = (1, 1)) -> None:
+    def __init__(
+        self, settings: PassthroughSettings | None = None, canvas: Size = (1, 1), cache: Path | None = None
+    ) -> None:
         """Take what every engine is given, and need none of it."""
 
     def __enter__(self) -> Self:

@@ -1,5 +1,7 @@
 """The table of engines: what serves each kind's settings, and what `doctor` asks about it."""
 
+from pathlib import Path
+
 from sdstream.config.engine import AnyEngine, DiffusionSettings, PassthroughSettings
 from sdstream.engine import Engine
 from sdstream.engine.size import Size
@@ -21,7 +23,10 @@ KINDS = (
 """One row a kind."""
 
 
-def open_engine(settings: AnyEngine, canvas: Size) -> Engine:
-    """Return the engine for `settings`, not yet entered. Raises Unavailable without the extra that it needs."""
-    engine: Engine = kind_of(settings, KINDS).load()(settings, canvas)
+def open_engine(settings: AnyEngine, canvas: Size, cache: Path | None) -> Engine:
+    """Return the engine for `settings`, not yet entered. Raises Unavailable without the extra of the engine.
+
+    Compiled artefacts are kept below the folder `cache` for the next start; None keeps nothing.
+    """
+    engine: Engine = kind_of(settings, KINDS).load()(settings, canvas, cache)
     return engine

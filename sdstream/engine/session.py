@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -66,8 +67,12 @@ class Session:
         settings: DiffusionSettings,
         clock: Callable[[], float],
         canvas: Size = (1, 1),
+        cache: Path | None = None,
     ) -> None:
-        """`canvas` is the size whose shape `width: auto` and `height: auto` follow; `clock` gives seconds."""
+        """`canvas` is the size whose shape `width: auto` and `height: auto` follow; `clock` gives seconds.
+
+        Compiled artefacts are kept below `cache`; None keeps nothing.
+        """
         self._model, self._settings, self._clock = model, settings, clock
         self.size = _engine_size(model, settings, canvas)
         """(width, height) in pixels that the model works at."""
@@ -76,7 +81,7 @@ class Session:
         self.text = model.text
         self._loras = Loras({"unet": model.unet, **model.text.parts}, settings.loras)
         self._controlnets = ControlNets(settings.controlnets, model.unet)
-        networks = make_networks(model, settings, self.size, self._controlnets, self._loras)
+        networks = make_networks(model, settings, self.size, self._controlnets, self._loras, cache)
         self.unet, self.autoencoder, self.dtype = networks.unet, networks.autoencoder, networks.dtype
         self._run = self._new_run()
 

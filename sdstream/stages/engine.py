@@ -19,6 +19,7 @@ from sdstream.ipc.mailbox import MailboxReader, MailboxWriter
 from sdstream.log import get_logger
 from sdstream.stages.finisher import Finisher
 from sdstream.stages.on_air import OnAirText
+from sdstream.system.user_folders import cache_folder
 
 _STALE = 1.0
 """Age in seconds of the oldest camera picture that an engine just loaded still takes. An older picture may be of a
@@ -54,7 +55,7 @@ def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: Eng
     dropped = 0
     on_air = OnAirText(ports.on_air)
     finisher = Finisher(canvas, settings, ports.stabilise)
-    with finisher, open_engine(settings, (canvas.width, canvas.height)) as engine:
+    with finisher, open_engine(settings, (canvas.width, canvas.height), cache_folder()) as engine:
         get_logger().info("engine loaded", kind=settings.kind)
         context.ready()
         oldest, rate = time.monotonic() - _STALE, _Rate(context.counters)

@@ -13,6 +13,7 @@ from sdstream.controls import Controls
 from sdstream.engine import Outcome, Restyled
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.frame import Frame, Pixels
+from sdstream.system.user_folders import cache_folder
 
 ALWAYS = {"similarity": {"mode": "off"}}
 
@@ -37,7 +38,7 @@ class PixelEngine:
         clock: Callable[[], float] = time.monotonic,
         canvas: tuple[int, int] = (1, 1),
     ) -> None:
-        self._engine = DiffusionEngine(settings, canvas, clock)
+        self._engine = DiffusionEngine(settings, canvas, cache_folder(), clock)
         self._calls = 0
         self.last: Restyled | None = None
 

@@ -142,4 +142,4 @@ def test_without_torch_the_diffusion_engine_names_the_extra(monkeypatch) -> None
     monkeypatch.delitem(sys.modules, "sdstream.engine.diffusion", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(Unavailable, match=r"torch.*sdstream\[diffusion\]"):
-        open_engine(DiffusionSettings(), (1280, 720))
+        open_engine(DiffusionSettings(), (1280, 720), None)

@@ -26,6 +26,7 @@ from sdstream.engine.size import Size, choose_size
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame, Pixels
 from sdstream.scaling import fit
+from sdstream.system.user_folders import cache_folder
 
 Row = dict[str, str | float | int | None]
 """One row of a table: a value by column."""
@@ -61,7 +62,9 @@ class Bench:
         """Return a fresh engine around the model, which shares its weights and nothing that it remembers."""
         text = copy.copy(self.model.text)
         text.cache = BoundedCache(64)
-        return Session(replace(self.model, text=text), self.settings.model_copy(update=settings), lambda: 0.0)
+        return Session(
+            replace(self.model, text=text), self.settings.model_copy(update=settings), lambda: 0.0, cache=cache_folder()
+        )
 
     def another(self) -> Model:
         """Return a second copy of the model, for what would change its attention or move its weights."""

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.autoencoder import Autoencoder, to_levels
 from sdstream.engine.openvino.graph import Graph, Source
 from sdstream.engine.openvino.int8 import rounded
-from sdstream.engine.openvino.key import GraphCache
 from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.weights.activation_ranges import Ranges
 from sdstream.engine.weights.shuffle_autoencoder import AutoencoderShuffle, to_pictures
@@ -23,7 +23,7 @@ class GraphAutoencoder:
         torch_one: Autoencoder,
         shape: tuple[int, int, int],
         ranges: Ranges,
-        cache: GraphCache | None,
+        store: ArtefactStore | None,
     ) -> None:
         """`shape` is a latent's; `ranges`: see `int8`."""
         self.factor = torch_one.factor
@@ -32,8 +32,8 @@ class GraphAutoencoder:
         self._latent = (1, channels, height, width)
         self._picture = (1, height * self.factor, width * self.factor, 3)
         pixels, latent = torch.zeros(self._picture, dtype=torch.uint8), torch.zeros(self._latent)
-        self._encoder = Graph(runtime, Source("encoder", lambda: _Encode(torch_one, ranges), (pixels,)), cache)
-        self._decoder = Graph(runtime, Source("decoder", lambda: _Decode(torch_one, ranges), (latent,)), cache)
+        self._encoder = Graph(runtime, Source("encoder", lambda: _Encode(torch_one, ranges), (pixels,)), store)
+        self._decoder = Graph(runtime, Source("decoder", lambda: _Decode(torch_one, ranges), (latent,)), store)
 
     def prepare(self) -> None:
         """Compile both."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sdstream.engine.openvino.key import GraphCache
+from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.openvino.runtime import Compiled, Runtime
 from sdstream.log import get_logger
 
@@ -32,10 +32,10 @@ class Source:
 
 
 class Graph:
-    """Runs a network; not for several threads. `cache` is None where its weights are too many to keep twice."""
+    """Runs a network; not for several threads. `store` is None where its weights are too many to keep twice."""
 
-    def __init__(self, runtime: Runtime, source: Source, cache: GraphCache | None) -> None:
-        self._runtime, self._source, self._cache = runtime, source, cache
+    def __init__(self, runtime: Runtime, source: Source, store: ArtefactStore | None) -> None:
+        self._runtime, self._source, self._store = runtime, source, store
         self._graph: Any = None
         self._compiled: dict[int, Compiled] = {}
 
@@ -51,7 +51,7 @@ class Graph:
         return compiled
 
     def _kept(self, rows: int) -> Compiled | None:
-        blob = self._cache.read(f"{self._source.name}-{rows}.blob") if self._cache else None
+        blob = self._store.read(f"{self._source.name}-{rows}.blob") if self._store else None
         if blob is None:
             return None
         try:
@@ -64,8 +64,8 @@ class Graph:
         shapes = [(rows, *example.shape[1:]) for example in self._source.examples]
         log.info("compiling for openvino", network=self._source.name, rows=rows)
         compiled = self._runtime.compile(self._converted(), shapes, snippets=self._source.snippets)
-        if self._cache:
-            self._cache.keep(f"{self._source.name}-{rows}.blob", compiled.blob())
+        if self._store:
+            self._store.keep(f"{self._source.name}-{rows}.blob", compiled.blob())
         return compiled
 
     def _converted(self) -> Any:
@@ -74,13 +74,13 @@ class Graph:
         return self._graph
 
     def _read(self) -> Any:
-        body = self._cache.read(f"{self._source.name}.graph") if self._cache else None
+        body = self._store.read(f"{self._source.name}.graph") if self._store else None
         return None if body is None else self._runtime.unpack(body)
 
     def _convert(self) -> Any:
         log.info("converting for openvino", network=self._source.name)
         two = [torch.cat((example, example)) for example in self._source.examples]  # one row could be taken for none
         graph = self._runtime.convert(self._source.module(), two)
-        if self._cache:
-            self._cache.keep(f"{self._source.name}.graph", self._runtime.pack(graph))
+        if self._store:
+            self._store.keep(f"{self._source.name}.graph", self._runtime.pack(graph))
         return graph

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.conditioning.prompt import Condition, Embedding
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.openvino.graph import Graph, Source
-from sdstream.engine.openvino.key import GraphCache
 from sdstream.engine.openvino.rows import Alone, Together, Waves
 from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.weights.activation_ranges import Ranges
@@ -36,7 +36,7 @@ class GraphUNet:
         *,
         time_ids: Tensor | None = None,
         ranges: Ranges = MappingProxyType({}),
-        cache: GraphCache | None = None,
+        store: ArtefactStore | None = None,
     ) -> None:
         """`shape` is a latent's, `prompt` any at all: it tells how large prompts are. `ranges`: see `int8`."""
         self._waves = Waves(unet)
@@ -49,7 +49,7 @@ class GraphUNet:
         scenes = torch.tensor([0])
         alone = Source("unet", lambda: Alone(unet, ranges, light=light), examples, snippets)
         together = Source("unet-together", lambda: Together(unet, ranges, light=light), (scenes, *examples), snippets)
-        self._alone, self._together = Graph(runtime, alone, cache), Graph(runtime, together, cache)
+        self._alone, self._together = Graph(runtime, alone, store), Graph(runtime, together, store)
         self._embeddings: tuple[Embedding, ...] = ()
         self._prompts: list[Tensor] = []
         self._output = torch.empty(0, *shape)

@@ -136,7 +136,7 @@ def test_the_second_start_builds_nothing_and_a_damaged_cache_is_built_anew(tiny_
         content[len(content) // 2] ^= 1
         file.write_bytes(content if damage is None else damage)
     after, said = open_once(tiny_model)
-    assert "a kept graph is damaged and is built anew" in said
+    assert "a kept artefact is damaged and is built again" in said
     assert np.array_equal(after, expected)
     _, said = open_once(tiny_model)
     assert not set(BUILDING) & set(said)
@@ -156,7 +156,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tiny_model, tmp_p
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     _, said = open_once(tiny_model)
-    assert "graphs cannot be kept" in said
+    assert "artefacts cannot be kept" in said
 
 
 def test_another_weight_is_another_model(tiny_model, own_cache, tmp_path):
