@@ -10,13 +10,16 @@ from torch import nn
 from scripts.train.cache import SIDE, Cache
 from scripts.train.evaluate import controls_for, psnr
 from scripts.train.looks import NAMES
+from scripts.train.observer import Observer
 from scripts.train.procedural import Picture
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
+from sdstream.engine.autoencoder import Autoencoder
+from sdstream.engine.eager.unet import ConditionedUNet
 from sdstream.engine.models import load
 from sdstream.engine.openvino.int8 import rounded
 from sdstream.engine.session import Session
-from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, Observer, Ranges
+from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, Ranges
 from sdstream.frame import Frame
 
 STEPS = ((25,), (32, 45), (10,), (4, 16), (40,))
@@ -38,17 +41,20 @@ Job = tuple[Picture, Controls]
 def write(cache: Cache, model: Path) -> None:
     """Observe the convolutions while painting, and write the ranges of the harmless convolutions into the folder."""
     settings = DiffusionSettings(model=str(model), width=SIDE, height=SIDE, acceleration="eager", device="cpu")
-    loaded = load(settings)
-    session = Session(loaded, settings, lambda: 0.0)
+    session = Session(load(settings), settings, lambda: 0.0)
     jobs = list(_jobs(cache))
-    unet, autoencoder = Observer(loaded.unet, FIRST), Observer(loaded.autoencoder)
-    with unet.watching(), autoencoder.watching():
+    networks = session.unet, session.autoencoder
+    assert isinstance(networks[0], ConditionedUNet)
+    assert isinstance(networks[1], Autoencoder)
+    unet, autoencoder = (network.module for network in networks)
+    unet_observer, autoencoder_observer = Observer(unet, FIRST), Observer(autoencoder)
+    with unet_observer.watching(), autoencoder_observer.watching():
         for job in jobs:
             _paint(session, job)
     few = jobs[:: len(jobs) // TRIED][:TRIED]
     harmless = ModelRanges(
-        _harmless(session, few, loaded.unet, unet.ranges),
-        _harmless(session, few, loaded.autoencoder, autoencoder.ranges),
+        _harmless(session, few, unet, unet_observer.ranges),
+        _harmless(session, few, autoencoder, autoencoder_observer.ranges),
     )
     (model / FILE).write_text(harmless.text() + "\n")
 

@@ -11,6 +11,7 @@ from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine import Restyled
 from sdstream.engine.models import load
+from sdstream.engine.networks import CORES
 from sdstream.engine.session import Session
 from sdstream.engine.size import Size
 from sdstream.engine.weights.component import LoadErrors
@@ -39,8 +40,10 @@ class DiffusionEngine:
         self._session: Session | None = None
 
     def __enter__(self) -> Self:
+        torch.set_num_threads(self._settings.threads or CORES)
         model = load(self._settings)
         self._session = Session(model, self._settings, self._clock, self._canvas, self._cache)
+        torch.set_num_threads(self._session.torch_threads)
         try:
             with torch.inference_mode():
                 self._session.warm_up()

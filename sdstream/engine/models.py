@@ -1,16 +1,18 @@
 """Loads a model, a folder or one file, strictly: what is missing, cut short or of another shape is named."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from sdstream.config.engine import DiffusionSettings, NumberFormat
+from sdstream.engine.adapters.lora import fuse_loras
 from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.checkpoint import Checkpoint
 from sdstream.engine.conditioning.text_encoder import TextEncoder
 from sdstream.engine.denoising.schedule import NoiseTable
+from sdstream.engine.shared_module import copy_structure
 from sdstream.engine.size import Size
 from sdstream.engine.weights.activation_ranges import ModelRanges, read_ranges
 from sdstream.engine.weights.component import component
@@ -38,6 +40,11 @@ class Model:
     """An SDXL model, which is told the picture's size and a pooled prompt."""
     ranges: ModelRanges | None = None
     """What int8 needs to know, where the model's maker measured it."""
+
+    def copy(self) -> "Model":
+        """Return a model with the same weights in memory whose modules are its own, to be patched and fused with."""
+        unet, autoencoder = copy_structure(self.unet), copy_structure(self.autoencoder)
+        return replace(self, unet=unet, autoencoder=autoencoder, text=self.text.copy())
 
     @property
     def device(self) -> torch.device:
@@ -90,6 +97,7 @@ def load(settings: DiffusionSettings) -> Model:
     path = locate(settings.model, "model", MODEL)
     model = (_from_file if path.is_file() else _from_folder)(path, settings, device, dtype)
     _fits_together(model, path)
+    fuse_loras({"unet": model.unet, **model.text.parts}, settings.loras)
     log.info("model loaded", model=settings.model, device=str(device), dtype=str(dtype), xl=model.wants_size)
     return model
 

@@ -18,6 +18,7 @@ from sdstream.engine.conditioning.prompt import Condition
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.eager.unet import ConditionedUNet
 from sdstream.engine.models import Model, compile_model
+from sdstream.engine.shared_module import copy_structure, float_copy
 from sdstream.engine.size import Size
 from sdstream.engine.weights.activation_ranges import FILE, ModelRanges
 from sdstream.errors import Unavailable
@@ -41,14 +42,6 @@ class RowUNet(Protocol):
         """Run one call: x [rows, c, h, w] float32; the result is likewise, and holds until the next call."""
         ...
 
-    def take_over(self) -> None:
-        """Get ready after another engine ran the same model (benchmarks)."""
-        ...
-
-    def forget_prompts(self) -> None:
-        """Drop what is kept of prompts (benchmarks)."""
-        ...
-
 
 class Coder(Protocol):
     """An autoencoder between pictures in host memory and scaled latents."""
@@ -70,6 +63,8 @@ class Networks:
     autoencoder: Coder
     dtype: str
     """Number format that they compute in."""
+    torch_threads: int
+    """Threads that torch should have while these networks run."""
 
 
 def make_networks(
@@ -80,7 +75,6 @@ def make_networks(
     Compiled artefacts are kept below `cache`; None keeps nothing.
     """
     threads = settings.threads or CORES
-    torch.set_num_threads(threads)
     acceleration = choose(settings, model.device)
     if acceleration == "openvino":
         try:
@@ -100,7 +94,7 @@ def make_networks(
         controlnets=controlnets,
         loras=loras,
     )
-    return Networks(unet, Autoencoder(model.autoencoder), _name(model.unet.dtype))
+    return Networks(unet, Autoencoder(copy_structure(model.autoencoder)), _name(model.unet.dtype), threads)
 
 
 def _graphs(model: Model, settings: DiffusionSettings, size: Size, threads: int, cache: Path | None) -> Networks:
@@ -113,8 +107,7 @@ def _graphs(model: Model, settings: DiffusionSettings, size: Size, threads: int,
     from sdstream.engine.openvino.runtime import Runtime
     from sdstream.engine.openvino.unet import GraphUNet
 
-    for module in (model.unet, model.autoencoder):
-        module.float()  # OpenVINO chooses the number format by itself
+    unet_module, autoencoder_module = float_copy(model.unet), float_copy(model.autoencoder)
     ranges = _ranges(model, settings)
     runtime = Runtime(settings.dtype, threads, int8=ranges is not None)
     if ranges is None or runtime.processor.precision != "int8":
@@ -123,17 +116,19 @@ def _graphs(model: Model, settings: DiffusionSettings, size: Size, threads: int,
     small = sum(weight.numel() for weight in model.unet.parameters()) <= SMALL
     prompt = model.text.encode("")
     shape = model.latent_shape(size)
-    key = make_key((model.unet, model.autoencoder), size, tuple(prompt.tokens.shape), ranges.text(), runtime.processor)
+    key = make_key(
+        (unet_module, autoencoder_module), size, tuple(prompt.tokens.shape), ranges.text(), runtime.processor
+    )
     store = ArtefactStore.open(cache / "openvino", key) if small and cache else None
     time_ids = _time_ids(model, size)
-    unet = GraphUNet(runtime, model.unet, shape, prompt, time_ids=time_ids, ranges=ranges.unet, store=store)
-    autoencoder = GraphAutoencoder(runtime, Autoencoder(model.autoencoder), shape, ranges.autoencoder, store)
+    unet = GraphUNet(runtime, unet_module, shape, prompt, time_ids=time_ids, ranges=ranges.unet, store=store)
+    autoencoder = GraphAutoencoder(runtime, Autoencoder(autoencoder_module), shape, ranges.autoencoder, store)
     autoencoder.prepare()
     if small:
         unet.prepare()
-    unet.take_over()
     _tell_another_format(model, settings, runtime.processor.precision)
-    return Networks(unet, autoencoder, runtime.processor.precision)
+    # Leave the cores to the graphs: torch's threads spin for some milliseconds after each call.
+    return Networks(unet, autoencoder, runtime.processor.precision, torch_threads=1)
 
 
 def _ranges(model: Model, settings: DiffusionSettings) -> ModelRanges | None:

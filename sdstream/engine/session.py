@@ -73,6 +73,7 @@ class Session:
 
         Compiled artefacts are kept below `cache`; None keeps nothing.
         """
+        model = model.copy()  # LoRAs rewrite layers
         self._model, self._settings, self._clock = model, settings, clock
         self.size = _engine_size(model, settings, canvas)
         """(width, height) in pixels that the model works at."""
@@ -83,6 +84,8 @@ class Session:
         self._controlnets = ControlNets(settings.controlnets, model.unet)
         networks = make_networks(model, settings, self.size, self._controlnets, self._loras, cache)
         self.unet, self.autoencoder, self.dtype = networks.unet, networks.autoencoder, networks.dtype
+        self.torch_threads = networks.torch_threads
+        """Threads that torch should have while this session runs: see `torch.set_num_threads`."""
         self._run = self._new_run()
 
     def warm_up(self) -> None:

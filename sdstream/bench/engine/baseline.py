@@ -22,10 +22,11 @@ class Baseline:
     weights that wait in host memory between calls (`enable_model_cpu_offload`).
     """
 
-    def __init__(self, model: Model, pixels: Pixels, steps: tuple[int, ...], *, fair: bool) -> None:
+    def __init__(self, model: Model, pixels: Pixels, steps: tuple[int, ...], threads: int, *, fair: bool) -> None:
         from diffusers import LCMScheduler, StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
 
         self._fair = fair
+        self._threads = threads
         self._model = model
         self._pixels = pixels
         self._timesteps = [model.table.timesteps[step] for step in steps]
@@ -55,7 +56,8 @@ class Baseline:
             self()
 
     def prepare(self) -> None:
-        """Nothing: the model is its own."""
+        """Give torch its threads back: a variant by OpenVINO leaves it one."""
+        torch.set_num_threads(self._threads)
 
     @torch.inference_mode()
     def __call__(self) -> object:

@@ -33,8 +33,8 @@ def table_1(bench: Bench, steps: Sequence[int] = (1, 2, 4, 10)) -> list[Row]:
             {
                 "stream_batch": bench.player(frames, controls(n)),
                 "sequential": bench.player(frames, controls(n), batching=False),
-                "diffusers_fair": Baseline(fair_model, frames[0], STEP_LISTS[n], fair=True),
-                "diffusers_paper": Baseline(paper_model, frames[0], STEP_LISTS[n], fair=False),
+                "diffusers_fair": Baseline(fair_model, frames[0], STEP_LISTS[n], bench.threads, fair=True),
+                "diffusers_paper": Baseline(paper_model, frames[0], STEP_LISTS[n], bench.threads, fair=False),
             }
         )
         row: Row = {"n": n}

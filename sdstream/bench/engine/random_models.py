@@ -6,6 +6,7 @@ import torch
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Blend, Prompt
+from sdstream.engine.adapters.lora import fuse_loras
 from sdstream.engine.conditioning.prompt import Embedding
 from sdstream.engine.conditioning.text_encoder import TextEncoder
 from sdstream.engine.denoising.schedule import NoiseTable
@@ -95,6 +96,7 @@ def make_model(name: str, settings: DiffusionSettings) -> Model:
         for part in (unet, autoencoder):
             part.to(dtype).eval().requires_grad_(False)
     table = NoiseTable.from_config({"beta_schedule": "scaled_linear"})
+    fuse_loras({"unet": unet}, settings.loras)
     return Model(unet, autoencoder, RandomText(unet), table, is_xl(unet))
 
 

@@ -1,10 +1,9 @@
 """The workbench that `sdstream bench engine` and `bench paper` measure on: a model, pictures, and engines at play."""
 
-import copy
 import itertools
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +17,7 @@ from sdstream.bench.engine.stopwatch import Laps, Variant, in_turn
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine import Restyled
-from sdstream.engine.bounded_cache import BoundedCache
+from sdstream.engine.eager.unet import ConditionedUNet
 from sdstream.engine.models import Model
 from sdstream.engine.networks import CORES
 from sdstream.engine.session import Session
@@ -59,16 +58,17 @@ class Bench:
         return Player(self.session(**settings), frames, controls, burst)
 
     def session(self, **settings: object) -> Session:
-        """Return a fresh engine around the model, which shares its weights and nothing that it remembers."""
-        text = copy.copy(self.model.text)
-        text.cache = BoundedCache(64)
-        return Session(
-            replace(self.model, text=text), self.settings.model_copy(update=settings), lambda: 0.0, cache=cache_folder()
-        )
+        """Return a fresh engine around the model, whose weights all engines share."""
+        return Session(self.model, self.settings.model_copy(update=settings), lambda: 0.0, cache=cache_folder())
 
     def another(self) -> Model:
-        """Return a second copy of the model, for what would change its attention or move its weights."""
+        """Return a second copy of the model, for what would move its weights."""
         return make_model(self.model_name, self.settings)
+
+    @property
+    def threads(self) -> int:
+        """Threads of the CPU that an engine may use."""
+        return self.settings.threads or CORES
 
     @property
     def size(self) -> Size:
@@ -84,7 +84,7 @@ class Bench:
             "size": "{}x{}".format(*self.size),
             "device": torch.cuda.get_device_name(device) if on_gpu else platform.processor() or "cpu",
             "weights": str(self.model.unet.dtype).removeprefix("torch."),
-            "threads": self.settings.threads or CORES,
+            "threads": self.threads,
             "torch": torch.__version__,
             "resident_mib": round(psutil.Process().memory_info().rss / 2**20),
             "gpu_mib": round(torch.cuda.max_memory_allocated(device) / 2**20) if on_gpu else None,
@@ -146,8 +146,8 @@ class Player:
         return self.session.call(Frame(next(self._frames), 0, 0.0, 0.0), self._controls)
 
     def prepare(self) -> None:
-        """Take the U-Net over from the other players."""
-        self.session.unet.take_over()
+        """Give torch the threads that this engine runs best with."""
+        torch.set_num_threads(self.session.torch_threads)
 
     @torch.inference_mode()
     def __call__(self) -> object:
@@ -163,7 +163,8 @@ class Forgetful(Player):
         session = self.session
         session.text.cache.clear()
         session.noise.cache.clear()
-        session.unet.forget_prompts()
+        if isinstance(session.unet, ConditionedUNet) and session.unet.prompt_cache:
+            session.unet.prompt_cache.clear()
         if session.batch:
             session.batch.coefficients.clear()
         return super().__call__()

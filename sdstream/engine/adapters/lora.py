@@ -1,11 +1,11 @@
 """LoRAs at any weight, live: each frame in flight keeps its own, and a weight that stays costs nothing.
 
-While all rows of a U-Net call want the same weights, these are melted into the layers. When a weight changes, the
-layers stay as they are, and rows that want others get the difference as a low-rank branch beside each layer; once the
-last frame with the old weights has left, the new ones are melted in. So a slider in motion costs some small products
-a row, never a pause. (Draining the frames in flight instead would freeze the picture for n - 1 frames after each
-change; melting at once would change frames that are half done.) Layers are melted anew from kept originals, so that
-no error adds up. `Any` stands for diffusers' modules, which publish no types.
+While all rows of a U-Net call want the same weights, these are fused into the layers. When a weight changes, the
+layers stay as they are, and rows that want other weights get the difference as a low-rank branch beside each layer;
+once the last frame with the old weights has left, the new weights are fused. So a slider in motion costs some small
+products a row, never a pause. (Draining the frames in flight instead would freeze the picture for n - 1 frames after
+each change; fusing at once would change frames that are half done.) Layers are fused from kept originals, so that no
+error adds up. `Any` stands for diffusers' modules, which publish no types.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sdstream.config.engine import LoraSettings
 from sdstream.engine.adapters.lora_file import Pair, layer_of, read_lora
 
 Weights = tuple[float, ...]
 """Of each LoRA in `Loras.names`."""
+
+
+def fuse_loras(parts: Mapping[str, Any], settings: Mapping[str, LoraSettings]) -> None:
+    """Fuse the LoRAs that are not adjustable (`fuse: true`) into a model for good; `parts` as for `Loras`."""
+    for name, lora in settings.items():
+        if lora.fuse:
+            for path, pair in read_lora(name, lora, parts).items():
+                weight = layer_of(parts, path).weight
+                weight.data.add_(pair.delta().to(weight))
 
 
 @dataclass
@@ -29,85 +38,96 @@ class _Target:
     layer: Any
     original: Tensor
     pairs: dict[int, Pair] = field(default_factory=dict)
-    """By the LoRA's place in `Loras.names`."""
+    """By the LoRA's index in `Loras.names`."""
 
-    def melt(self, weights: Weights) -> None:
+    @classmethod
+    def of(cls, layer: Any) -> "_Target":
+        """Give `layer` a weight of its own: other copies of the model stay as they are."""
+        original = layer.weight.detach()
+        layer.weight = nn.Parameter(original.clone(), requires_grad=False)
+        return cls(layer, original)
+
+    def fuse(self, weights: Weights) -> None:
         """Rewrite the layer's weight."""
         total = self.original.float()
-        for place, pair in self.pairs.items():
-            if weights[place]:
-                total = total + weights[place] * pair.delta()
+        for index, pair in self.pairs.items():
+            if weights[index]:
+                total = total + weights[index] * pair.delta()
         self.layer.weight.data.copy_(total)
 
 
 class Loras:
-    """The LoRAs of one model. `parts` are its modules by prefix: unet, text_encoder, text_encoder_2."""
+    """The adjustable LoRAs of one model.
+
+    `parts` are the model's modules by prefix (unet, text_encoder, text_encoder_2), to be changed here: see
+    `Model.copy`. Weights that are fused reach every later copy of `parts`; what differs by row reaches the U-Nets
+    that were attached.
+    """
 
     def __init__(self, parts: Mapping[str, Any], settings: Mapping[str, LoraSettings]) -> None:
-        self._targets: dict[str, _Target] = {}
-        read = {name: read_lora(name, lora, parts) for name, lora in settings.items()}
-        for name in (name for name, lora in settings.items() if lora.fuse):
-            for path, pair in read.pop(name).items():
-                weight = layer_of(parts, path).weight
-                weight.data.add_(pair.delta().to(weight))
+        read = {name: read_lora(name, lora, parts) for name, lora in settings.items() if not lora.fuse}
         self.names = tuple(read)
-        """Those that can be turned up and down."""
-        for place, pairs in enumerate(read.values()):  # after the fused ones, which belong to the originals
+        """The LoRAs that can be turned up and down."""
+        self._targets: dict[str, _Target] = {}
+        for index, pairs in enumerate(read.values()):
             for path, pair in pairs.items():
-                self._add(parts, path, place, pair)
-        self._unet = [target for path, target in self._targets.items() if path.startswith("unet.")]
-        self._text = [target for path, target in self._targets.items() if not path.startswith("unet.")]
-        self._melted = self._text_weights = (0.0,) * len(self.names)
+                self._add(parts, path, index, pair)
+        self._unet = {path: target for path, target in self._targets.items() if path.startswith("unet.")}
+        self._text = [target for path, target in self._targets.items() if path not in self._unet]
+        self._fused = self._text_weights = (0.0,) * len(self.names)
         self._difference: Tensor | None = None  # [rows, LoRAs]
         self._differences: tuple[Weights, ...] = ()
-        for target in self._unet:
-            target.layer.register_forward_hook(_Branch(self, target))
+
+    def attach(self, unet: Any) -> None:
+        """Let each row of a call of `unet` have its own LoRA weights. `unet` is a copy that shares the weights."""
+        for path, target in self._unet.items():
+            layer_of({"unet": unet}, path).register_forward_hook(_Branch(self, target))
 
     @property
     def difference(self) -> Tensor | None:
-        """What each row of the call wants beyond the melted weights; None: nothing.  # [rows, LoRAs]"""
+        """What each row of the call wants beyond the fused weights; None: nothing.  # [rows, LoRAs]"""
         return self._difference
 
     def encode_with(self, weights: Weights) -> bool:
-        """Give the text encoders these weights; return whether prompts are to be encoded anew."""
-        changed = {place for place, weight in enumerate(weights) if weight != self._text_weights[place]}
+        """Give the text encoders these weights; return whether prompts are to be encoded again."""
+        changed = {index for index, weight in enumerate(weights) if weight != self._text_weights[index]}
         touched = [target for target in self._text if changed & target.pairs.keys()]
         for target in touched:
-            target.melt(weights)
+            target.fuse(weights)
         self._text_weights = weights
         return bool(touched)
 
-    def settle(self, rows: Sequence[Weights]) -> None:
-        """Melt the weights that all rows of the next U-Net calls want, if they do."""
-        if not self._unet or len(set(rows)) != 1 or rows[0] == self._melted:
+    def fuse_if_uniform(self, rows: Sequence[Weights]) -> None:
+        """Fuse the weights that all rows of the next U-Net calls want, if the rows agree."""
+        if not self._unet or len(set(rows)) != 1 or rows[0] == self._fused:
             return
-        changed = {place for place, weight in enumerate(rows[0]) if weight != self._melted[place]}
-        for target in self._unet:
+        changed = {index for index, weight in enumerate(rows[0]) if weight != self._fused[index]}
+        for target in self._unet.values():
             if changed & target.pairs.keys():
-                target.melt(rows[0])
-        self._melted = rows[0]
+                target.fuse(rows[0])
+        self._fused = rows[0]
 
-    def face(self, rows: Sequence[Weights]) -> None:
-        """Say what each row of the next U-Net call, or part of one, wants."""
+    def set_rows(self, rows: Sequence[Weights]) -> None:
+        """Set the LoRA weights of each row of the next U-Net call, or of a part of one."""
         if not self._unet:
             return
-        wanted = tuple(tuple(w - m for w, m in zip(row, self._melted, strict=True)) for row in rows)
+        wanted = tuple(tuple(w - f for w, f in zip(row, self._fused, strict=True)) for row in rows)
         if wanted == self._differences:
             return
         self._differences = wanted
         differs = any(weight for row in wanted for weight in row)
-        device = self._unet[0].original.device
+        device = next(iter(self._unet.values())).original.device
         self._difference = torch.tensor(wanted, dtype=torch.float32, device=device) if differs else None
 
-    def _add(self, parts: Mapping[str, Any], path: str, place: int, pair: Pair) -> None:
-        layer = layer_of(parts, path)
-        weight = layer.weight
-        target = self._targets.setdefault(path, _Target(layer, weight.detach().clone()))
-        target.pairs[place] = Pair(pair.down.to(weight), pair.up.to(weight), pair.scale)
+    def _add(self, parts: Mapping[str, Any], path: str, index: int, pair: Pair) -> None:
+        if path not in self._targets:
+            self._targets[path] = _Target.of(layer_of(parts, path))
+        target = self._targets[path]
+        target.pairs[index] = Pair(pair.down.to(target.original), pair.up.to(target.original), pair.scale)
 
 
 class _Branch:
-    """Adds to a layer's output what its rows want beyond what is melted in."""
+    """Adds to a layer's output what its rows want beyond what is fused."""
 
     def __init__(self, loras: Loras, target: _Target) -> None:
         self._loras, self._target = loras, target
@@ -116,7 +136,7 @@ class _Branch:
         difference = self._loras.difference
         if difference is None:
             return None
-        for place, pair in self._target.pairs.items():
-            share = difference[:, place].to(output.dtype).view(-1, *[1] * (output.ndim - 1))
+        for index, pair in self._target.pairs.items():
+            share = difference[:, index].to(output.dtype).view(-1, *[1] * (output.ndim - 1))  # [rows, 1, ...]
             output = output + share * pair.branch(layer, inputs[0])
         return output

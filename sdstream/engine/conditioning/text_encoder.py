@@ -1,9 +1,10 @@
 """Encodes prompts, with one text encoder (Stable Diffusion) or two (SDXL)."""
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from sdstream.engine.bounded_cache import BoundedCache
 from sdstream.engine.conditioning.prompt import Embedding, parse_weights
 from sdstream.engine.conditioning.tokenizer import load_tokenizer
 from sdstream.engine.denoising import blend as blending
+from sdstream.engine.shared_module import copy_structure
 from sdstream.engine.weights.component import component
 from sdstream.errors import Unavailable
 from sdstream.log import get_logger
@@ -45,6 +47,7 @@ class TextEncoder:
         """`zero_negative`: zeros stand for "no negative prompt", not an encoded empty prompt, as in SDXL's training."""
         self._towers = towers
         self._zero_negative = zero_negative
+        self._cache_size = cache_size
         self.cache: BoundedCache[tuple[Prompt, Blend], Embedding] = BoundedCache(cache_size)
         """The prompts encoded so far. Clear the cache when an encoder's weights change."""
         self._zero: Embedding | None = None
@@ -66,6 +69,14 @@ class TextEncoder:
             encoder = component(kind, part, "text encoder", dtype=dtype).to(device)
             towers.append(Tower(load_tokenizer(folder / f"tokenizer{suffix}"), encoder, penultimate=pooled))
         return cls(towers, zero_negative=zero_negative)
+
+    def copy(self) -> Self:
+        """Return an encoder with the same weights whose modules and cache are its own."""
+        other = copy.copy(self)
+        other._towers = [replace(tower, encoder=copy_structure(tower.encoder)) for tower in self._towers]
+        other.cache = BoundedCache(self._cache_size)
+        other._zero = None
+        return other
 
     @property
     def parts(self) -> dict[str, Any]:

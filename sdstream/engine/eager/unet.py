@@ -17,10 +17,14 @@ from sdstream.engine.adapters.lora import Loras, Weights
 from sdstream.engine.conditioning.prompt import Condition, Embedding
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.eager.attention import Span, make_processors
+from sdstream.engine.shared_module import copy_structure
 
 
 class ConditionedUNet:
-    """Calls `unet` in its own number format. `time_ids` [6] is what SDXL wants to know of the picture's size."""
+    """Calls a copy of `unet`, in the number format of its weights.
+
+    `time_ids` [6] is what SDXL wants to know of the picture's size.
+    """
 
     def __init__(
         self,
@@ -31,14 +35,18 @@ class ConditionedUNet:
         controlnets: ControlNets | None = None,
         loras: Loras | None = None,
     ) -> None:
-        self._unet = unet
+        self.module = copy_structure(unet)
+        """The U-Net that is called: it has our attention, and the LoRAs' branches."""
         self._controlnets = controlnets
-        self._loras = loras or Loras({"unet": unet}, {})
+        self._loras = loras or Loras({}, {})
+        self._loras.attach(self.module)
         self._dtype = next(unet.parameters()).dtype
         self._time_ids = time_ids
-        self._processors = make_processors(unet, prompt_cache=prompt_cache, adapt=self._loras.face)
-        self._threads = torch.get_num_threads()
-        self.take_over()
+        processors = make_processors(self.module, prompt_cache=prompt_cache, adapt=self._loras.set_rows)
+        self.module.set_attn_processor(processors.by_name)
+        self._spans = processors.spans
+        self.prompt_cache = processors.cache
+        """Keys and values of the prompts in use; None where none are kept."""
         self._embeddings: tuple[Embedding, ...] = ()
         self._tokens = torch.empty(0)
         self._added: dict[str, Tensor] | None = None
@@ -49,10 +57,10 @@ class ConditionedUNet:
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
         """Run one call: x [rows, c, h, w] float32 and the result likewise."""
         weights = [row.condition.loras for row in rows]
-        self._loras.settle(weights)
+        self._loras.fuse_if_uniform(weights)
         self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows], weights)
-        self._loras.face(weights)
-        self._processors.spans.select(_spans(rows))
+        self._loras.set_rows(weights)
+        self._spans.select(_spans(rows))
         call = {
             "sample": x.to(self._dtype),
             "timestep": timesteps,
@@ -61,7 +69,7 @@ class ConditionedUNet:
         }
         scale = self._embed_scales([row.condition.distilled for row in rows])
         residuals = self._residuals(rows, call)
-        output: Tensor = self._unet(**call, **residuals, timestep_cond=scale, return_dict=False)[0]
+        output: Tensor = self.module(**call, **residuals, timestep_cond=scale, return_dict=False)[0]
         return output.float()
 
     def _residuals(self, rows: Sequence[Row[Condition]], call: dict[str, Any]) -> dict[str, Any]:  # keyword arguments
@@ -74,28 +82,18 @@ class ConditionedUNet:
         downs, middle = self._controlnets.residuals(torch.stack(hints), scales, **call)
         return {"down_block_additional_residuals": downs, "mid_block_additional_residual": middle}
 
-    def take_over(self) -> None:
-        """Make the U-Net run our attention; needed again only where several share one U-Net (benchmarks)."""
-        torch.set_num_threads(self._threads)
-        self._unet.set_attn_processor(dict(self._processors.by_name))
-
-    def forget_prompts(self) -> None:
-        """Drop what is kept of prompts (benchmarks)."""
-        if self._processors.cache:
-            self._processors.cache.clear()
-
     def _embed_scales(self, scales: Sequence[float]) -> Tensor | None:
         """Return what an LCM checkpoint is told of the guidance that is built into it, or None for others."""
         if self._scale_size and self._scales != tuple(scales):
             self._scales = tuple(scales)
             embedded = embed_scales(torch.tensor(scales), self._scale_size)
-            self._scale_embedding = embedded.to(self._unet.device, self._dtype)
+            self._scale_embedding = embedded.to(self.module.device, self._dtype)
         return self._scale_embedding
 
     def _choose(self, embeddings: Sequence[Embedding], weights: Sequence[Weights]) -> None:
         chosen = tuple(embeddings)
-        if self._processors.cache:
-            self._processors.cache.select(tuple(zip(chosen, weights, strict=True)))
+        if self.prompt_cache:
+            self.prompt_cache.select(tuple(zip(chosen, weights, strict=True)))
         if chosen == self._embeddings:
             return
         self._embeddings = chosen

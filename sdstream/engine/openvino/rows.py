@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sdstream.engine.eager.attention import refuse_other_kinds
 from sdstream.engine.openvino.int8 import rounded
 from sdstream.engine.openvino.norms import light_norms
+from sdstream.engine.shared_module import copy_structure
 from sdstream.engine.weights.activation_ranges import Ranges
 
 
@@ -24,7 +25,7 @@ class Alone(nn.Module):
         from diffusers.models.attention_processor import AttnProcessor2_0
 
         super().__init__()
-        self.unet = unet
+        self.unet = unet = copy_structure(unet)
         self._ranges = ranges
         self._norms = light_norms if light else nullcontext
         unet.set_attn_processor(AttnProcessor2_0())
@@ -47,6 +48,7 @@ class Together(Alone):
     def __init__(self, unet: Any, ranges: Ranges, *, light: bool = False) -> None:
         """As `Alone`."""
         super().__init__(unet, ranges, light=light)
+        unet = self.unet
         self._attention = SceneAttention()
         processors = dict(unet.attn_processors)
         for name in processors:

@@ -72,14 +72,6 @@ class GraphUNet:
             self._together.run([torch.tensor(scenes), *inputs], self._output.numpy())
         return self._output
 
-    def take_over(self) -> None:
-        """Leave the cores to the graphs: torch's threads turn in circles for some milliseconds after each call."""
-        torch.set_num_threads(1)
-
-    def forget_prompts(self) -> None:
-        """Stack them anew."""
-        self._embeddings = ()
-
     def _choose(self, embeddings: Sequence[Embedding]) -> None:
         chosen = tuple(embeddings)
         if chosen != self._embeddings:

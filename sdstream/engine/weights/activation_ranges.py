@@ -2,13 +2,12 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from sdstream.engine.weights.files import read_config
 from sdstream.errors import Unavailable
@@ -51,9 +50,9 @@ def read_ranges(folder: Path, unet: nn.Module, autoencoder: nn.Module | None) ->
 def _checked(ranges: Any, module: nn.Module, where: str) -> Ranges:  # JSON
     if not isinstance(ranges, dict):
         raise Unavailable(f"{where}: expected an object of ranges by the names of convolutions, not {ranges!r:.80}")
-    convolutions = _convolutions(module)
+    known = convolutions(module)
     for name, bounds in ranges.items():
-        if name not in convolutions:
+        if name not in known:
             raise Unavailable(f"{where}: the model has no convolution {name!r}; pull or copy the model again")
         if not _is_range(bounds):
             raise Unavailable(f"{where}: {name}: expected [lowest, highest] around 0, not {bounds!r}")
@@ -68,38 +67,6 @@ def _is_range(bounds: Any) -> bool:  # JSON
     return bool(bounds[0] <= 0 <= bounds[1] and bounds[0] < bounds[1])  # int8 must represent 0 exactly: padding is 0
 
 
-def _convolutions(module: nn.Module) -> dict[str, nn.Conv2d]:
+def convolutions(module: nn.Module) -> dict[str, nn.Conv2d]:
+    """Return the convolutions of `module` by name: those that may be rounded."""
     return {name: part for name, part in module.named_modules() if isinstance(part, nn.Conv2d)}
-
-
-class Observer:
-    """Records the input ranges of a module's 3x3 convolutions (most of the computing time), except those in `skip`."""
-
-    def __init__(self, module: nn.Module, skip: tuple[str, ...] = ()) -> None:
-        self.ranges: dict[str, tuple[float, float]] = {}
-        """Lowest and highest input so far, for each convolution with an input other than all zeros."""
-        self._parts = {
-            name: part
-            for name, part in _convolutions(module).items()
-            if part.kernel_size == (3, 3) and name not in skip
-        }
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Record the inputs for as long as the block runs."""
-        handles = [part.register_forward_pre_hook(self._recorder(name)) for name, part in self._parts.items()]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    def _recorder(self, name: str) -> Any:  # torch's type of a hook is as vague
-        def record(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            low, high = self.ranges.get(name, (0.0, 0.0))
-            x = inputs[0].detach()
-            low, high = min(low, float(x.min())), max(high, float(x.max()))
-            if low < high:
-                self.ranges[name] = low, high
-
-        return record

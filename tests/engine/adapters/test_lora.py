@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sdstream.config.engine import DiffusionSettings, LoraSettings
 from sdstream.controls import Controls
-from sdstream.engine.adapters.lora import Loras
+from sdstream.engine.adapters.lora import Loras, fuse_loras
 from sdstream.engine.models import Model, load
 from sdstream.errors import Unavailable
 from tests.engine.adapters.lora_files import (
@@ -67,12 +67,12 @@ def test_a_lora_of_any_naming_changes_the_weights_as_it_says_and_gives_them_back
     text = model.text.parts["text_encoder"].get_submodule(TEXT.removeprefix("text_model.")).weight
     before, text_before = unet.clone(), text.clone()
     assert loras.encode_with((0.7,))
-    loras.settle([(0.7,)] * 3)
+    loras.fuse_if_uniform([(0.7,)] * 3)
     torch.testing.assert_close(unet, before + 0.7 * UP @ DOWN)
     torch.testing.assert_close(text, text_before + 0.7 * TEXT_UP @ TEXT_DOWN)
     assert not loras.encode_with((0.7,))
     assert loras.encode_with((0.0,))
-    loras.settle([(0.0,)])
+    loras.fuse_if_uniform([(0.0,)])
     assert torch.equal(unet, before)
     assert torch.equal(text, text_before)
 
@@ -81,9 +81,9 @@ def test_convolutions_are_changed_too(model, tmp_path):
     random = torch.Generator().manual_seed(2)
     down, up = torch.randn(2, 4, 3, 3, generator=random), torch.randn(16, 2, 1, 1, generator=random)
     state = {f"unet.{CONVOLUTION}.lora_A.weight": down, f"unet.{CONVOLUTION}.lora_B.weight": up}
+    before = model.unet.conv_in.weight.clone()
+    Loras(parts(model), {"a": LoraSettings(path=saved(tmp_path, state))}).fuse_if_uniform([(1.0,)])
     weight = model.unet.conv_in.weight
-    before = weight.clone()
-    Loras(parts(model), {"a": LoraSettings(path=saved(tmp_path, state))}).settle([(1.0,)])
     x = torch.randn(1, 4, 8, 8, generator=random)
     expected = torch.nn.functional.conv2d(torch.nn.functional.conv2d(x, down, padding=1), up)
     torch.testing.assert_close(
@@ -99,17 +99,18 @@ def test_several_add_up_and_no_error_builds_up_over_a_thousand_changes(model, tm
     weight = model.unet.get_submodule(LAYER).weight
     before = weight.clone()
     for k in range(1000):
-        loras.settle([(k / 100 - 5, (k % 7) / 7)])
-    loras.settle([(0.5, -1.0)])
+        loras.fuse_if_uniform([(k / 100 - 5, (k % 7) / 7)])
+    loras.fuse_if_uniform([(0.5, -1.0)])
     torch.testing.assert_close(weight, before + 0.5 * UP @ DOWN - other_up @ other_down)
-    loras.settle([(0.0, 0.0)])
+    loras.fuse_if_uniform([(0.0, 0.0)])
     assert torch.equal(weight, before)
 
 
 def test_a_fused_lora_is_there_for_good_and_cannot_be_turned(model, tmp_path):
     before = model.unet.get_submodule(LAYER).weight.clone()
-    loras = Loras(parts(model), {"lcm": LoraSettings(path=saved(tmp_path, peft()), fuse=True)})
-    assert loras.names == ()
+    chosen = {"lcm": LoraSettings(path=saved(tmp_path, peft()), fuse=True)}
+    fuse_loras(parts(model), chosen)
+    assert Loras(parts(model), chosen).names == ()
     torch.testing.assert_close(model.unet.get_submodule(LAYER).weight, before + UP @ DOWN)
 
 
@@ -169,19 +170,20 @@ def test_a_frame_in_flight_keeps_the_lora_weights_of_its_entry(model, tiny_model
 @pytest.mark.parametrize("layer", LAYERS)
 def test_rows_that_want_different_weights_get_theirs_and_no_layer_is_rewritten(model, tmp_path, layer):
     loras = Loras(parts(model), {"a": LoraSettings(path=saved(tmp_path, everywhere(model.unet, 0)))})
+    loras.attach(model.unet)
     module = model.unet.get_submodule(layer)
     x = torch.randn(3, module.weight.shape[1], *[8] * (module.weight.ndim - 2))
-    melted = []
+    fused = []
     for weight in (0.0, 0.5, 1.0):
-        loras.settle([(weight,)] * 3)
-        loras.face([(weight,)] * 3)
+        loras.fuse_if_uniform([(weight,)] * 3)
+        loras.set_rows([(weight,)] * 3)
         assert loras.difference is None
-        melted.append(module(x))
+        fused.append(module(x))
     before = module.weight.clone()
     rows = [(0.0,), (0.5,), (1.0,)]
-    loras.settle(rows)
-    loras.face(rows)
-    torch.testing.assert_close(module(x), torch.stack([melted[row][row] for row in range(3)]), atol=1e-5, rtol=1e-5)
+    loras.fuse_if_uniform(rows)
+    loras.set_rows(rows)
+    torch.testing.assert_close(module(x), torch.stack([fused[row][row] for row in range(3)]), atol=1e-5, rtol=1e-5)
     assert torch.equal(module.weight, before)
 
 

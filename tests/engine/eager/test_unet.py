@@ -90,7 +90,7 @@ def test_a_steady_prompt_is_projected_once(plain_model):
     projected: list[str] = []
     hooks = [
         module.register_forward_hook(lambda *_, name=name: projected.append(name))
-        for name, module in plain_model.unet.named_modules()
+        for name, module in unet.module.named_modules()
         if name.endswith("attn2.to_k")
     ]
     make = recipe_maker(plain_model)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from structlog.testing import capture_logs
 
+from scripts.train.observer import Observer
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine.acceleration import choose
@@ -18,7 +19,7 @@ from sdstream.engine.models import load
 from sdstream.engine.openvino.runtime import Runtime, choose_precision, computes_in
 from sdstream.engine.openvino.unet import GraphUNet
 from sdstream.engine.session import Session
-from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, Observer
+from sdstream.engine.weights.activation_ranges import FILE, ModelRanges
 from sdstream.engine.weights.files import BUNDLED
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame
@@ -44,9 +45,8 @@ def _numbers_of_rows_when_asked_for(monkeypatch):
 def measured_model(tiny_model, tmp_path_factory):
     """The tiny model with ranges that were measured on what the test paints."""
     folder = shutil.copytree(tiny_model, tmp_path_factory.mktemp("measured") / "model")
-    loaded = load(settings(folder))
-    session = Session(loaded, settings(folder), lambda: 0.0)
-    unet, autoencoder = Observer(loaded.unet), Observer(loaded.autoencoder)
+    session = Session(load(settings(folder)), settings(folder), lambda: 0.0)
+    unet, autoencoder = Observer(session.unet.module), Observer(session.autoencoder.module)
     with torch.inference_mode(), unet.watching(), autoencoder.watching():
         for frame in scene(4, 64):
             session.call(Frame(frame, 0, 0.0, 0.0), SHOW)

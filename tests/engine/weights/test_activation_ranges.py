@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from scripts.train.observer import Observer
 from sdstream.engine.models import TINY, load
-from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, Observer, read_ranges
+from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, read_ranges
 from sdstream.errors import Unavailable
 from tests.engine.pixel_engine import settings
 from tests.engine.tiny_model import with_full_autoencoder

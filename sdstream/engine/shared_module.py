@@ -1,0 +1,33 @@
+"""Copies of a network that share its weights, so that whoever patches a network patches a copy of their own.
+
+Attention processors, hooks, replaced `forward` methods and torch.compile belong to module objects. The weights are
+memory: a weight rewritten in place is rewritten in every copy.
+"""
+
+import copy
+from typing import TypeVar
+
+from torch import Tensor, nn
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def copy_structure(module: M) -> M:
+    """Return a copy of `module` and of all modules in it, on the same weights and buffers in memory.
+
+    Moving or converting the copy (`to`, `float`) leaves `module` as it is.
+    """
+    shared = {id(tensor): _alias(tensor) for tensor in (*module.parameters(), *module.buffers())}
+    return copy.deepcopy(module, shared)
+
+
+def float_copy(module: M) -> M:
+    """Return a copy of `module` in float32; weights that are float32 already are shared."""
+    return copy_structure(module).float()
+
+
+def _alias(tensor: Tensor) -> Tensor:
+    """Return a tensor object of its own on the same memory: converting a shared Parameter would convert both."""
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(tensor.detach(), requires_grad=tensor.requires_grad)
+    return tensor.detach()
