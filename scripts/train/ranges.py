@@ -14,9 +14,9 @@ from scripts.train.observer import Observer
 from scripts.train.procedural import Picture
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
+from sdstream.engine.acceleration import open_model
 from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.eager.unet import ConditionedUNet
-from sdstream.engine.models import load
 from sdstream.engine.openvino.int8 import rounded
 from sdstream.engine.session import Session
 from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, Ranges
@@ -41,7 +41,7 @@ Job = tuple[Picture, Controls]
 def write(cache: Cache, model: Path) -> None:
     """Observe the convolutions while painting, and write the ranges of the harmless convolutions into the folder."""
     settings = DiffusionSettings(model=str(model), width=SIDE, height=SIDE, acceleration="eager", device="cpu")
-    session = Session(load(settings), settings, lambda: 0.0)
+    session = Session(open_model(settings), settings, lambda: 0.0)
     jobs = list(_jobs(cache))
     networks = session.unet, session.autoencoder
     assert isinstance(networks[0], ConditionedUNet)

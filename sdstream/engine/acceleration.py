@@ -1,52 +1,109 @@
-"""Which way a model is run: what the settings name, or under `auto` the fastest way that can do all they ask for."""
+"""Chooses the backend that runs a model: the one that the settings name, or under `auto` the first that can.
 
-from importlib.util import find_spec
-from typing import Literal
+What each backend can do, only the backend knows.
+"""
+
+from collections.abc import Mapping
 
 import torch
 
-from sdstream.config.engine import DiffusionSettings
+from sdstream.config.engine import Acceleration, DiffusionSettings, NumberFormat
+from sdstream.engine.eager import backend as eager
+from sdstream.engine.eager import compiled
+from sdstream.engine.models import Model, choose_device, load
+from sdstream.engine.networks import Backend, Job, Networks
+from sdstream.engine.openvino import backend as openvino
 from sdstream.errors import Unavailable
 from sdstream.log import get_logger
 
 log = get_logger()
 
-Acceleration = Literal["eager", "compile", "openvino"]
+BACKENDS: Mapping[Acceleration, Backend] = {"openvino": openvino, "eager": eager, "compile": compiled}
+"""In order of preference."""
+
+AUTO: tuple[Acceleration, ...] = ("openvino", "eager")
+"""The backends that `auto` may take; torch.compile is an experiment, and is taken only by name."""
 
 
-def choose(settings: DiffusionSettings, device: torch.device) -> Acceleration:
-    """Return what to run the model by; raises Unavailable if `openvino` is asked for and cannot be had."""
-    if settings.acceleration in ("eager", "compile"):
-        if settings.dtype == "int8":
-            raise Unavailable("engine.dtype: int8 is for acceleration: openvino; use auto for one of the two")
-        return settings.acceleration
-    obstacle = find_obstacle(settings, device)
-    if settings.acceleration == "openvino" and obstacle is not None:
-        raise Unavailable(f"engine.acceleration: openvino cannot be had: {obstacle}; or use auto or eager")
-    if settings.dtype == "int8" and obstacle is not None:
-        raise Unavailable(f"engine.dtype: int8 is for OpenVINO, which cannot be had: {obstacle}; or use auto")
-    chosen: Acceleration = "openvino" if obstacle is None else "eager"
-    if settings.acceleration == "auto":
-        log.info("acceleration chosen", acceleration=chosen, because=obstacle or "the model runs on the processor")
-    return chosen
+def choose(settings: DiffusionSettings, device: torch.device) -> tuple[Acceleration, ...]:
+    """Return the backends that may run a model as the settings ask, in order of preference.
+
+    Raises Unavailable if there is none, with the reason of every backend.
+    """
+    allowed = AUTO if settings.acceleration == "auto" else (settings.acceleration,)
+    able = tuple(name for name in allowed if BACKENDS[name].obstacle(settings, device) is None)
+    if not able:
+        raise Unavailable(_refusal(settings, device, {}))
+    return able
 
 
-def find_obstacle(settings: DiffusionSettings, device: torch.device) -> str | None:
-    """Return why OpenVINO cannot run a model as the settings want it, or None."""
-    if device.type != "cpu":
-        return f"it is for processors, and the model runs on {device.type} (engine.device: cpu)"
-    if find_spec("openvino") is None:
-        return "it is not installed: pip install 'sdstream[openvino]'"
-    adjustable = [name for name, lora in settings.loras.items() if not lora.fuse]
-    if adjustable:
-        return f"LoRA {adjustable[0]!r} can be turned on air, and its graphs are fixed (fuse: true melts it in)"
-    if settings.controlnets:
-        return f"it runs no ControlNets, and engine.controlnets has {next(iter(settings.controlnets))!r}"
-    if settings.dtype == "float16":
-        return "it computes in float32, bfloat16 or int8, not in float16 (engine.dtype: auto)"
-    if settings.dtype in ("bfloat16", "int8"):
-        from sdstream.engine.openvino.runtime import computes_in
+def weights_dtype(settings: DiffusionSettings, device: torch.device) -> torch.dtype:
+    """Return the dtype to load a model's weights in; raises Unavailable as `choose` does."""
+    return BACKENDS[choose(settings, device)[0]].weights_dtype(settings, device)
 
-        if not computes_in(settings.dtype):
-            return f"this processor does not compute in {settings.dtype} (engine.dtype: auto)"
-    return None
+
+def open_model(settings: DiffusionSettings) -> Model:
+    """Load the model that the settings name, as its backend wants the weights; raises Unavailable."""
+    device = choose_device(settings.device)
+    return load(settings, device, weights_dtype(settings, device))
+
+
+def open_networks(job: Job) -> Networks:
+    """Make the networks of a model ready to run, which may take minutes. Raises Unavailable if no backend can.
+
+    Under `auto` a backend that refuses the model is logged, and the next is tried.
+    """
+    refusals: dict[Acceleration, str] = {}
+    for name in choose(job.settings, job.model.device):
+        _log_choice(name, job, refusals)
+        try:
+            networks = BACKENDS[name].make(job)
+        except Unavailable as error:
+            if job.settings.acceleration != "auto":
+                raise
+            log.warning("acceleration auto: the next backend is tried", refused_by=name, reason=str(error))
+            refusals[name] = str(error)
+        else:
+            _log_another_format(job, networks.dtype)
+            return networks
+    raise Unavailable(_refusal(job.settings, job.model.device, refusals))
+
+
+def _refusal(settings: DiffusionSettings, device: torch.device, refusals: Mapping[Acceleration, str]) -> str:
+    """Say why no backend can: one line for each, then what to do. `refusals` are those of the model itself."""
+    lines, able = [], []
+    for name, backend in BACKENDS.items():
+        reason = backend.obstacle(settings, device) or refusals.get(name)
+        lines.append(f"  {name}: {reason or 'nothing is in its way'}")
+        if reason is None:
+            able.append(name)
+    otherwise = f", or use engine.acceleration: {' or '.join(able)}" if able else ""
+    first = f"engine.acceleration: {settings.acceleration} cannot be had:"
+    return "\n".join([first, *lines, f"change a setting as its line says{otherwise}"])
+
+
+def _log_choice(name: Acceleration, job: Job, refusals: Mapping[Acceleration, str]) -> None:
+    settings, device = job.settings, job.model.device
+    if settings.acceleration != "auto":
+        return
+    preferred = AUTO[: AUTO.index(name)]
+    reasons = {other: BACKENDS[other].obstacle(settings, device) or refusals[other] for other in preferred}
+    because = "; ".join(f"{other}: {reason}" for other, reason in reasons.items())
+    log.info("acceleration chosen", acceleration=name, because=because or "the fastest, and nothing is in its way")
+
+
+def _log_another_format(job: Job, dtype: NumberFormat) -> None:
+    """Log that ControlNets or LoRAs change the number format: the picture changes a little by that alone."""
+    settings, device = job.settings, job.model.device
+    if settings.dtype != "auto":
+        return
+    plain = settings.model_copy(update={"controlnets": {}, "loras": {}})
+    for name in choose(plain, device):
+        try:
+            without = BACKENDS[name].number_format(job.model, plain)
+        except Unavailable:
+            continue  # `open_networks` passes this backend over too
+        if without != dtype:
+            because = BACKENDS[name].obstacle(settings, device) or "a LoRA changes the model's weights"
+            log.warning("ControlNets or LoRAs change the number format", dtype=dtype, without=without, because=because)
+        return

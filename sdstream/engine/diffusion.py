@@ -10,7 +10,7 @@ import torch
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine import Restyled
-from sdstream.engine.models import load
+from sdstream.engine.acceleration import open_model
 from sdstream.engine.networks import CORES
 from sdstream.engine.session import Session
 from sdstream.engine.size import Size
@@ -41,7 +41,7 @@ class DiffusionEngine:
 
     def __enter__(self) -> Self:
         torch.set_num_threads(self._settings.threads or CORES)
-        model = load(self._settings)
+        model = open_model(self._settings)
         self._session = Session(model, self._settings, self._clock, self._canvas, self._cache)
         torch.set_num_threads(self._session.torch_threads)
         try:

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from sdstream.config.engine import DiffusionSettings, NumberFormat
+from sdstream.config.engine import DiffusionSettings
 from sdstream.engine.adapters.lora import fuse_loras
 from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.checkpoint import Checkpoint
@@ -66,6 +67,11 @@ class Model:
         factor = Autoencoder(self.autoencoder).factor
         return self.channels, size[1] // factor, size[0] // factor
 
+    def time_ids(self, size: Size) -> Tensor | None:
+        """Return what an SDXL model is told of the picture's size; None for other models.  # [6]"""
+        width, height = size
+        return torch.tensor([height, width, 0, 0, height, width], device=self.device) if self.wants_size else None
+
 
 def choose_device(name: str) -> torch.device:
     """Return the device that the settings name; raises Unavailable if this machine has none."""
@@ -82,30 +88,17 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_dtype(name: Literal["auto", NumberFormat], device: torch.device) -> torch.dtype:
-    """Return the number format that the settings name."""
-    if name in ("auto", "int8"):  # which is what OpenVINO makes of them
-        return torch.float32 if device.type == "cpu" else torch.float16
-    dtype: torch.dtype = getattr(torch, name)  # torch has them under the settings' names
-    return dtype
+def load(settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) -> Model:
+    """Load what the settings name, onto `device`, with weights of `dtype`.
 
-
-def load(settings: DiffusionSettings) -> Model:
-    """Load what the settings name; raises Unavailable with the file and the reason."""
-    device = choose_device(settings.device)
-    dtype = choose_dtype(settings.dtype, device)
+    LoRAs with `fuse: true` are fused into the weights. Raises Unavailable with the file and the reason.
+    """
     path = locate(settings.model, "model", MODEL)
     model = (_from_file if path.is_file() else _from_folder)(path, settings, device, dtype)
     _fits_together(model, path)
     fuse_loras({"unet": model.unet, **model.text.parts}, settings.loras)
     log.info("model loaded", model=settings.model, device=str(device), dtype=str(dtype), xl=model.wants_size)
     return model
-
-
-def compile_model(model: Model) -> None:
-    """Let torch.compile have the U-Net and the autoencoder; the first calls take a minute."""
-    for module in (model.unet, model.autoencoder.encoder, model.autoencoder.decoder):
-        module.compile()
 
 
 def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) -> Model:

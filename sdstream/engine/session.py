@@ -11,6 +11,7 @@ import torch
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls, Similarity
 from sdstream.engine import DuePrompt, Restyled
+from sdstream.engine.acceleration import open_networks
 from sdstream.engine.adapters.controlnet import ControlNets
 from sdstream.engine.adapters.lora import Loras
 from sdstream.engine.autoencoder import Autoencoder
@@ -18,7 +19,7 @@ from sdstream.engine.conditioning.prompt import Condition
 from sdstream.engine.denoising.noise import NoiseCache
 from sdstream.engine.denoising.stream_batch import Done, Recipe, StreamBatch
 from sdstream.engine.models import Model
-from sdstream.engine.networks import make_networks
+from sdstream.engine.networks import CORES, Job
 from sdstream.engine.recipes import Recipes
 from sdstream.engine.similarity import SimilarityFilter
 from sdstream.engine.size import Size, choose_size
@@ -82,7 +83,8 @@ class Session:
         self.text = model.text
         self._loras = Loras({"unet": model.unet, **model.text.parts}, settings.loras)
         self._controlnets = ControlNets(settings.controlnets, model.unet)
-        networks = make_networks(model, settings, self.size, self._controlnets, self._loras, cache)
+        threads = settings.threads or CORES
+        networks = open_networks(Job(model, settings, self.size, self._controlnets, self._loras, threads, cache))
         self.unet, self.autoencoder, self.dtype = networks.unet, networks.autoencoder, networks.dtype
         self.torch_threads = networks.torch_threads
         """Threads that torch should have while this session runs: see `torch.set_num_threads`."""

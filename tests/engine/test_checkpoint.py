@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
+from sdstream.engine.acceleration import open_model
 from sdstream.engine.checkpoint import ARCHITECTURES, Checkpoint
 from sdstream.engine.conditioning import tokenizer
-from sdstream.engine.models import load
 from sdstream.errors import Unavailable
 from tests.engine.original_layout import open_clip_names, unet_names, vae_names, write_single_file
 from tests.engine.pixel_engine import ALWAYS, PixelEngine, picture, settings
@@ -58,7 +58,7 @@ def test_sdxl_in_one_file_takes_zeros_for_no_negative_prompt_unless_its_configs_
 ):
     file = write_single_file(xl_folder, tmp_path / "model.safetensors")
     configs = shutil.copytree(xl_folder, tmp_path / "configs", ignore=shutil.ignore_patterns(left_out))
-    text = load(settings(file, configs=str(configs), **FULL)).text
+    text = open_model(settings(file, configs=str(configs), **FULL)).text
     assert bool((text.encode_negative("").tokens == 0).all()) is zeros
 
 
@@ -73,7 +73,7 @@ def test_configs_that_lie_beside_the_file_are_found(folder, tmp_path):
 )
 def test_extra_entries_of_real_files_do_no_harm(folder, tmp_path, extra):
     file = write_single_file(folder, tmp_path / "model.safetensors", extra={extra: torch.arange(77)})
-    assert load(settings(file, configs=str(folder), **FULL)).channels == 4
+    assert open_model(settings(file, configs=str(folder), **FULL)).channels == 4
 
 
 PUBLISHED = {
@@ -160,7 +160,7 @@ def tiny_with_width(file: Path, width: int) -> Path:
 
 def refusal(file: Path, **more: object) -> str:
     with pytest.raises(Unavailable) as caught:
-        load(DiffusionSettings(model=str(file), device="cpu", **more))
+        open_model(DiffusionSettings(model=str(file), device="cpu", **more))
     assert caught.value.exit_code == 69
     return str(caught.value)
 
@@ -172,8 +172,8 @@ def test_sd_2_says_which_of_its_two_kinds_it_cannot_tell(file):
 
 
 def test_the_prediction_type_of_a_folder_can_be_set(folder, tiny_model):
-    assert load(settings(tiny_model)).table.prediction == "epsilon"
-    assert load(settings(tiny_model, prediction="v_prediction")).table.prediction == "v_prediction"
+    assert open_model(settings(tiny_model)).table.prediction == "epsilon"
+    assert open_model(settings(tiny_model, prediction="v_prediction")).table.prediction == "v_prediction"
 
 
 def test_an_unknown_architecture_asks_for_configs(file):
@@ -208,7 +208,7 @@ def test_a_part_that_is_not_in_the_file_is_named(folder, file, prefix, said):
 
 def test_without_its_autoencoder_a_file_runs_with_a_tiny_one(folder, tiny_model, file):
     save_file({key: t for key, t in load_file(file).items() if not key.startswith("first_stage_model.")}, file)
-    model = load(settings(file, configs=str(folder), tiny_autoencoder=str(tiny_model / "vae")))
+    model = open_model(settings(file, configs=str(folder), tiny_autoencoder=str(tiny_model / "vae")))
     assert type(model.autoencoder).__name__ == "AutoencoderTiny"
 
 

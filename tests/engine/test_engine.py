@@ -228,9 +228,9 @@ def test_a_size_that_the_model_cannot_do_is_refused(tmp_path):
 
 @pytest.mark.parametrize(("low", "high"), [(0, 110), (128, 129), (140, 250), (0, 255)])
 def test_pixels_are_normalised_once_however_bright(tiny_model, low, high):
-    from sdstream.engine.models import load
+    from sdstream.engine.acceleration import open_model
 
-    autoencoder = Autoencoder(load(settings(tiny_model)).autoencoder)
+    autoencoder = Autoencoder(open_model(settings(tiny_model)).autoencoder)
     frame = np.random.default_rng(0).integers(low, high + 1, (64, 64, 3), dtype=np.uint8)
     tensor = autoencoder.to_tensor(frame)
     expected = torch.from_numpy(frame).permute(2, 0, 1) / 127.5 - 1

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sdstream.config.engine import DiffusionSettings
-from sdstream.engine.models import choose_device, load
+from sdstream.engine.acceleration import open_model
+from sdstream.engine.models import choose_device
 from sdstream.engine.weights.files import check_safetensors, locate
 from sdstream.errors import Unavailable
 
@@ -26,7 +27,7 @@ def broken(tiny_model: Path, tmp_path: Path) -> Path:
 
 def refusal(folder: Path, **settings: object) -> str:
     with pytest.raises(Unavailable) as caught:
-        load(DiffusionSettings(model=str(folder), device="cpu", **settings))
+        open_model(DiffusionSettings(model=str(folder), device="cpu", **settings))
     assert caught.value.exit_code == 69
     return str(caught.value)
 
@@ -92,13 +93,13 @@ def test_a_text_encoder_of_another_model_is_refused(broken, tiny_xl_model):
 
 def test_the_name_of_a_model_does_not_matter(tiny_model, tmp_path):
     copy = shutil.copytree(tiny_model, tmp_path / "sdxl-turbo-lcm-v-prediction")
-    models = [load(DiffusionSettings(model=str(folder), device="cpu")) for folder in (tiny_model, copy)]
+    models = [open_model(DiffusionSettings(model=str(folder), device="cpu")) for folder in (tiny_model, copy)]
     assert models[0].table == models[1].table
     assert models[0].wants_size is models[1].wants_size is False
 
 
 def test_no_weight_asks_for_gradients(tiny_model):
-    model = load(DiffusionSettings(model=str(tiny_model), device="cpu"))
+    model = open_model(DiffusionSettings(model=str(tiny_model), device="cpu"))
     parts = (model.unet, model.autoencoder, *model.text.parts.values())
     assert not any(weight.requires_grad for part in parts for weight in part.parameters())
 
@@ -195,7 +196,7 @@ def test_a_full_autoencoder_gives_its_mode_and_so_never_flickers(kl_model):
 
     from sdstream.engine.autoencoder import Autoencoder
 
-    autoencoder = Autoencoder(load(DiffusionSettings(model=str(kl_model), autoencoder="full")).autoencoder)
+    autoencoder = Autoencoder(open_model(DiffusionSettings(model=str(kl_model), autoencoder="full")).autoencoder)
     picture = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
         latents = [autoencoder.encode(picture) for _ in range(2)]
@@ -206,7 +207,7 @@ def test_a_full_autoencoder_gives_its_mode_and_so_never_flickers(kl_model):
 
 def test_the_tiny_autoencoder_may_come_from_elsewhere(kl_model, tiny_model):
     settings = DiffusionSettings(model=str(kl_model), tiny_autoencoder=str(tiny_model / "vae"))
-    assert type(load(settings).autoencoder).__name__ == "AutoencoderTiny"
+    assert type(open_model(settings).autoencoder).__name__ == "AutoencoderTiny"
 
 
 def test_without_a_tiny_autoencoder_or_a_network_the_way_out_is_named(kl_model):
@@ -215,7 +216,7 @@ def test_without_a_tiny_autoencoder_or_a_network_the_way_out_is_named(kl_model):
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_number_formats_are_taken_over(tiny_model, dtype):
-    model = load(DiffusionSettings(model=str(tiny_model), dtype=dtype, device="cpu"))
+    model = open_model(DiffusionSettings(model=str(tiny_model), dtype=dtype, device="cpu"))
     assert str(model.unet.dtype) == str(model.autoencoder.dtype) == f"torch.{dtype}"
 
 
@@ -225,4 +226,4 @@ def quiet(load: Callable[[], object], capfd: pytest.CaptureFixture[str]) -> str:
 
 
 def test_loading_prints_no_progress_bar(tiny_model, capfd):
-    assert "%|" not in quiet(lambda: load(DiffusionSettings(model=str(tiny_model), device="cpu")), capfd)
+    assert "%|" not in quiet(lambda: open_model(DiffusionSettings(model=str(tiny_model), device="cpu")), capfd)

@@ -11,7 +11,8 @@ from torch import nn
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
-from sdstream.engine.models import Model, load
+from sdstream.engine.acceleration import open_model
+from sdstream.engine.models import Model
 from sdstream.engine.session import Session
 from sdstream.engine.shared_module import copy_structure, float_copy
 from sdstream.frame import Frame, Pixels
@@ -75,7 +76,7 @@ def state(model: Model) -> list[object]:
 @pytest.mark.parametrize("acceleration", ["eager", OPENVINO])
 def test_a_session_leaves_the_model_as_it_was_loaded(tiny_model, acceleration, dtype):
     chosen = settings(tiny_model, acceleration=acceleration, dtype=dtype)
-    model = load(chosen)
+    model = open_model(chosen)
     before = state(model)
     session = Session(model, chosen, lambda: 0.0)
     session.warm_up()
@@ -86,7 +87,7 @@ def test_a_session_leaves_the_model_as_it_was_loaded(tiny_model, acceleration, d
 
 @torch.inference_mode()
 def test_an_adjustable_lora_leaves_the_model_as_it_was_loaded(tiny_model, tmp_path):
-    model = load(settings(tiny_model))
+    model = open_model(settings(tiny_model))
     lora = {"a": {"path": saved(tmp_path, everywhere(model.unet, 0))}}
     before = state(model)
     session = Session(model, settings(tiny_model, loras=lora), lambda: 0.0)
@@ -108,7 +109,7 @@ def player(model: Model, chosen: DiffusionSettings, controls: Controls) -> Calla
 @torch.inference_mode()
 @pytest.mark.parametrize("other", ["eager", OPENVINO])
 def test_sessions_in_turn_on_one_model_paint_what_each_paints_alone(tiny_model: Path, tmp_path: Path, other: str):
-    model = load(settings(tiny_model))
+    model = open_model(settings(tiny_model))
     lora = {"a": {"path": saved(tmp_path, everywhere(model.unet, 0))}}
     with_lora = settings(tiny_model, loras=lora), Controls(loras={"a": 0.8}, prompt="oil", **CROSS_FRAME)
     without = settings(tiny_model, acceleration=other), Controls(prompt="oil", **CROSS_FRAME)

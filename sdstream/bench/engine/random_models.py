@@ -6,11 +6,12 @@ import torch
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Blend, Prompt
+from sdstream.engine.acceleration import open_model, weights_dtype
 from sdstream.engine.adapters.lora import fuse_loras
 from sdstream.engine.conditioning.prompt import Embedding
 from sdstream.engine.conditioning.text_encoder import TextEncoder
 from sdstream.engine.denoising.schedule import NoiseTable
-from sdstream.engine.models import Model, choose_device, choose_dtype, is_xl, load
+from sdstream.engine.models import Model, choose_device, is_xl
 from sdstream.engine.weights.component import quiet
 
 _SD15: dict[str, Any] = {
@@ -77,11 +78,11 @@ class RandomText(TextEncoder):
 def make_model(name: str, settings: DiffusionSettings) -> Model:
     """Return a random model of one of the `ARCHITECTURES`, or load the model that `name` means otherwise."""
     if name not in _UNETS:
-        return load(settings.model_copy(update={"model": name}))
+        return open_model(settings.model_copy(update={"model": name}))
     from diffusers import AutoencoderTiny, UNet2DConditionModel
 
     device = choose_device(settings.device)
-    dtype = choose_dtype(settings.dtype, device)
+    dtype = weights_dtype(settings, device)
     torch.manual_seed(0)
     with quiet(), torch.device(device):  # made where it runs: SDXL takes minutes on a processor
         unet = UNet2DConditionModel(sample_size=64, **_UNETS[name])

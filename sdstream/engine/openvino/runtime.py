@@ -60,6 +60,11 @@ def choose_precision(dtype: str, able: Collection[str], *, int8: bool) -> Precis
     return "int8" if dtype in ("auto", "int8") and int8 and _CAPABILITIES["int8"] in able else "float32"
 
 
+def precision_here(dtype: str, *, int8: bool) -> Precision:
+    """Return what graphs compute in on this CPU; `int8`: whether the model may be rounded. Raises Unavailable."""
+    return choose_precision(dtype, capabilities(), int8=int8)
+
+
 @dataclass(frozen=True)
 class Processor:
     """What graphs are compiled for: a part of their key."""
@@ -78,10 +83,9 @@ class Runtime:
         """`int8`: whether the model may be rounded."""
         self._openvino = load_openvino()
         self._core = self._openvino.Core()
-        able = capabilities()
-        precision = choose_precision(dtype, able, int8=int8)
+        precision = precision_here(dtype, int8=int8)
         name = self._core.get_property("CPU", "FULL_DEVICE_NAME")
-        self.processor = Processor(self._openvino.__version__, name, able, precision, threads)
+        self.processor = Processor(self._openvino.__version__, name, capabilities(), precision, threads)
         self._config: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from sdstream.config.engine import DiffusionSettings, LoraSettings
 from sdstream.controls import Controls
+from sdstream.engine.acceleration import open_model
 from sdstream.engine.adapters.lora import Loras, fuse_loras
-from sdstream.engine.models import Model, load
+from sdstream.engine.models import Model
 from sdstream.errors import Unavailable
 from tests.engine.adapters.lora_files import (
     CONVOLUTION,
@@ -53,7 +54,7 @@ def diffusers_of_old() -> dict[str, Tensor]:
 
 @pytest.fixture
 def model(tiny_model: Path) -> Model:
-    return load(DiffusionSettings(model=str(tiny_model), device="cpu"))
+    return open_model(DiffusionSettings(model=str(tiny_model), device="cpu"))
 
 
 def parts(model: Model) -> dict[str, object]:

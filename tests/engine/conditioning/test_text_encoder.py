@@ -8,24 +8,24 @@ from pathlib import Path
 import pytest
 import torch
 
+from sdstream.engine.acceleration import open_model
 from sdstream.engine.conditioning.text_encoder import TextEncoder
-from sdstream.engine.models import load
 from sdstream.errors import Unavailable
 from tests.engine.pixel_engine import settings
 
 
 @pytest.fixture(scope="module")
 def text(tiny_model: Path) -> TextEncoder:
-    return load(settings(tiny_model)).text
+    return open_model(settings(tiny_model)).text
 
 
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_no_negative_prompt_is_zeros_where_the_model_was_trained_so(tiny_xl_model, tmp_path, empty):
     folder = Path(shutil.copytree(tiny_xl_model, tmp_path / "xl"))
     index = folder / "model_index.json"
-    plain = load(settings(folder)).text
+    plain = open_model(settings(folder)).text
     index.write_text(json.dumps(json.loads(index.read_text()) | {"force_zeros_for_empty_prompt": True}))
-    zeroed = load(settings(folder)).text
+    zeroed = open_model(settings(folder)).text
     assert plain.encode_negative(empty).tokens.abs().max() > 0
     negative = zeroed.encode_negative(empty)
     assert negative.tokens.abs().max() == negative.pooled.abs().max() == 0
@@ -60,4 +60,4 @@ def test_a_tokenizer_with_words_that_the_encoder_does_not_know_is_refused(tiny_m
     tokenizer.add_tokens(["<my-style>"])
     tokenizer.save_pretrained(folder / "tokenizer")
     with pytest.raises(Unavailable, match="different models"):
-        load(settings(folder))
+        open_model(settings(folder))

@@ -10,13 +10,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from sdstream.config.engine import DiffusionSettings
+from sdstream.engine.acceleration import open_model
 from sdstream.engine.conditioning.prompt import Condition, Embedding
 from sdstream.engine.denoising.coefficients import Sampling
 from sdstream.engine.denoising.guidance import Guidance
 from sdstream.engine.denoising.schedule import Schedule
 from sdstream.engine.denoising.stream_batch import Recipe, StreamBatch
 from sdstream.engine.eager.unet import ConditionedUNet
-from sdstream.engine.models import load
 from tests.engine.denoising.reference import table
 from tests.harness.gpu import no_waiting
 
@@ -46,7 +46,7 @@ class OnDevice(TorchDispatchMode):
 
 def steady(folder: object, device: str, mode: str, **recipe: object) -> Callable[[], Tensor | None]:
     """Return a step of a batch that is full, on `device`."""
-    unet = load(DiffusionSettings(model=str(folder), device="cpu")).unet.to(device)
+    unet = open_model(DiffusionSettings(model=str(folder), device="cpu")).unet.to(device)
     xl = unet.config.addition_embed_type == "text_time"
     time_ids = torch.tensor([64, 64, 0, 0, 64, 64]).to(device) if xl else None
     conditioned = ConditionedUNet(unet, time_ids=time_ids)

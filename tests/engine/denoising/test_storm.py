@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdstream.engine import Outcome
-from sdstream.engine.models import load
+from sdstream.engine.acceleration import open_model
 from tests.engine.adapters.lora_files import everywhere, saved
 from tests.engine.live_tensors import live_tensors
 from tests.engine.pixel_engine import Clock, PixelEngine, picture, settings
@@ -16,7 +16,7 @@ from tests.engine.random_controls import random_controls
 
 @pytest.fixture
 def styled(tiny_model: Path, clock: Clock, tmp_path: Path) -> Iterator[PixelEngine]:
-    lora = saved(tmp_path, everywhere(load(settings(tiny_model)).unet, seed=0))
+    lora = saved(tmp_path, everywhere(open_model(settings(tiny_model)).unet, seed=0))
     with PixelEngine(settings(tiny_model, loras={"a": {"path": lora}}), clock) as opened:
         yield opened
 

@@ -8,11 +8,12 @@ from torch import Tensor
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
+from sdstream.engine.acceleration import open_model
 from sdstream.engine.conditioning.prompt import Condition
 from sdstream.engine.denoising.noise import NoiseCache
 from sdstream.engine.denoising.stream_batch import Recipe, Row, StreamBatch
 from sdstream.engine.eager.unet import ConditionedUNet, embed_scales
-from sdstream.engine.models import Model, load
+from sdstream.engine.models import Model
 from sdstream.engine.recipes import Recipes
 from sdstream.errors import Unavailable
 from tests.engine.denoising.reference import flush, push, skip
@@ -26,12 +27,12 @@ STEPS = {1: (30,), 2: (32, 45), 4: (10, 20, 30, 40)}
 
 @pytest.fixture(scope="module", params=["tiny_model", "tiny_v_model", "tiny_xl_model"])
 def model(request) -> Model:
-    return load(DiffusionSettings(model=str(request.getfixturevalue(request.param)), device="cpu"))
+    return open_model(DiffusionSettings(model=str(request.getfixturevalue(request.param)), device="cpu"))
 
 
 @pytest.fixture(scope="module")
 def plain_model(tiny_model) -> Model:
-    return load(DiffusionSettings(model=str(tiny_model), device="cpu"))
+    return open_model(DiffusionSettings(model=str(tiny_model), device="cpu"))
 
 
 def unet_of(model: Model, *, prompt_cache: bool = True) -> ConditionedUNet:
@@ -190,7 +191,7 @@ def test_frames_that_entered_before_the_switch_do_not_take_part(plain_model):
 @pytest.fixture(scope="module")
 def lcm_model(tmp_path_factory) -> Model:
     folder = make_tiny_model(tmp_path_factory.mktemp("models") / "lcm", time_cond_proj_dim=16)
-    return load(DiffusionSettings(model=str(folder), device="cpu"))
+    return open_model(DiffusionSettings(model=str(folder), device="cpu"))
 
 
 @pytest.mark.parametrize("size", [16, 17, 256])

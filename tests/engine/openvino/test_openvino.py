@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -16,17 +17,18 @@ from structlog.testing import capture_logs
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
-from sdstream.engine.acceleration import choose
+from sdstream.engine.acceleration import open_model
 from sdstream.engine.conditioning.prompt import Condition
 from sdstream.engine.denoising.stream_batch import Row
-from sdstream.engine.models import load
+from sdstream.engine.openvino.backend import obstacle
 from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.openvino.unet import GraphUNet
 from sdstream.engine.weights.files import BUNDLED
-from sdstream.errors import Unavailable
+from tests.engine.denoising.test_storm import live_tensors
 from tests.engine.live_tensors import live_tensors
 from tests.engine.openvino.engine_pair import BUILDING, GPU, open_once, pair, psnr, scene, worst
 from tests.engine.pixel_engine import ALWAYS, PixelEngine, picture, settings
+from tests.engine.playing import ALWAYS, PixelEngine, picture, settings
 from tests.engine.random_controls import random_controls
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed: the [openvino] extra")
@@ -191,45 +193,37 @@ NET = {"controlnets": {"edges": {"model": "edges", "condition": "canny"}}}
 
 
 @pytest.mark.parametrize(
-    ("more", "device", "obstacle"),
+    ("more", "device", "reason"),
     [
-        ({}, GPU, "runs on cuda"),
-        (LORA, CPU, "'ink' can be turned on air"),
-        (NET, CPU, "no ControlNets"),
-        ({"dtype": "float16"}, CPU, "not in float16"),
+        ({}, GPU, r"runs on cuda \(engine.device: cpu\)"),
+        (LORA, CPU, r"'ink' is adjustable on air, .* \(fuse: true\)"),
+        (NET, CPU, r"no ControlNets \(remove 'edges' from engine.controlnets\)"),
+        ({"dtype": "float16"}, CPU, r"not in float16 \(engine.dtype: auto\)"),
     ],
 )
-def test_what_it_cannot_do_is_refused_or_left_to_torch_by_auto(more, device, obstacle):
-    with capture_logs() as logs:
-        assert choose(DiffusionSettings.model_validate({"acceleration": "auto", **more}), device) == "eager"
-    assert obstacle in logs[0]["because"]
-    with pytest.raises(Unavailable, match=obstacle):
-        choose(DiffusionSettings.model_validate({"acceleration": "openvino", **more}), device)
+def test_what_it_cannot_do_is_refused_with_the_setting_to_change(more, device, reason):
+    assert re.search(reason, str(obstacle(DiffusionSettings.model_validate(more), device)))
 
 
 @pytest.mark.parametrize("more", [{}, {"loras": {"lcm": {"path": "lcm.safetensors", "fuse": True}}}])
-def test_auto_takes_it_on_a_processor_and_says_so(more):
-    with capture_logs() as logs:
-        assert choose(DiffusionSettings.model_validate(more), CPU) == "openvino"
-    assert logs[0]["acceleration"] == "openvino"
+def test_nothing_is_in_its_way_on_a_cpu(more):
+    assert obstacle(DiffusionSettings.model_validate(more), CPU) is None
 
 
-def test_without_it_auto_is_eager_and_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr("sdstream.engine.acceleration.find_spec", lambda name: None)
-    assert choose(DiffusionSettings(), CPU) == "eager"
-    with pytest.raises(Unavailable, match=r"sdstream\[openvino\]"):
-        choose(DiffusionSettings(acceleration="openvino"), CPU)
+def test_where_it_is_not_installed_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr("sdstream.engine.openvino.backend.find_spec", lambda name: None)
+    assert "pip install 'sdstream[openvino]'" in str(obstacle(DiffusionSettings(), CPU))
 
 
 @pytest.mark.skipif(not (BUNDLED / "mini").is_dir(), reason="the bundled model is not in this checkout")
 def test_graphs_that_compute_in_bfloat16_keep_openvinos_own_norms(monkeypatch):
     monkeypatch.setattr("sdstream.engine.openvino.rows.light_norms", lambda unet: pytest.fail("no float32"))
-    model = load(DiffusionSettings(model="mini", device="cpu", **SIZE))
+    model = open_model(DiffusionSettings(model="mini", device="cpu", **SIZE))
     runtime = Runtime("float32", 1)
     runtime.processor = replace(runtime.processor, precision="bfloat16")
     shape = (model.channels, SIZE["height"] // 8, SIZE["width"] // 8)
     prompt = Condition(model.text.encode("oil"), model.text.encode(""))
-    unet = GraphUNet(runtime, model.unet.float(), shape, prompt.positive)
+    unet = GraphUNet(runtime, model.unet, shape, prompt.positive)
     x, time = torch.randn(1, *shape), torch.tensor([500])
     row = Row(prompt, negative=False, scene=None, hint=None)
     expected = model.unet(x, time, prompt.positive.tokens[None].float(), return_dict=False)[0]

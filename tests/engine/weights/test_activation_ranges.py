@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from scripts.train.observer import Observer
-from sdstream.engine.models import TINY, load
+from sdstream.engine.acceleration import open_model
+from sdstream.engine.models import TINY
 from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, read_ranges
 from sdstream.errors import Unavailable
 from tests.engine.pixel_engine import settings
@@ -55,7 +56,7 @@ def test_written_ranges_are_read_back(tmp_path):
 
 def test_a_model_without_them_has_none(tmp_path, tiny_model):
     assert read_ranges(tmp_path, network(), network()) is None
-    assert load(settings(tiny_model)).ranges is None
+    assert open_model(settings(tiny_model)).ranges is None
 
 
 @pytest.mark.parametrize(
@@ -84,8 +85,8 @@ def test_a_foreign_autoencoder_is_not_rounded_by_the_ranges_of_the_model(tmp_pat
     model = shutil.copytree(tiny_model, tmp_path / "model")
     (model / FILE).write_text(json.dumps({"unet": {"conv_in": [-1, 1]}, "vae": {"nothing": [0, 1]}}))
     with pytest.raises(Unavailable, match="nothing"):
-        load(settings(model))
-    other = load(settings(model, tiny_autoencoder=str(tiny_model / "vae")))
+        open_model(settings(model))
+    other = open_model(settings(model, tiny_autoencoder=str(tiny_model / "vae")))
     assert other.ranges == ModelRanges({"conv_in": (-1.0, 1.0)}, {})
 
 
@@ -93,7 +94,7 @@ def test_a_model_with_a_full_autoencoder_is_rounded_in_that_one_only(tmp_path, t
     model = with_full_autoencoder(shutil.copytree(tiny_model, tmp_path / "model"))
     told = {"unet": {"conv_in": [-1, 1]}, "vae": {"encoder.conv_in": [-1, 1]}}
     (model / FILE).write_text(json.dumps(told))
-    assert load(settings(model, autoencoder="full")).ranges.autoencoder == {"encoder.conv_in": (-1.0, 1.0)}
-    assert load(settings(model, tiny_autoencoder=str(tiny_model / "vae"))).ranges.autoencoder == {}
+    assert open_model(settings(model, autoencoder="full")).ranges.autoencoder == {"encoder.conv_in": (-1.0, 1.0)}
+    assert open_model(settings(model, tiny_autoencoder=str(tiny_model / "vae"))).ranges.autoencoder == {}
     monkeypatch.setitem(TINY, 4, str(tiny_model / "vae"))  # no hub is reached here
-    assert load(settings(model)).ranges.autoencoder == {}
+    assert open_model(settings(model)).ranges.autoencoder == {}

@@ -1,0 +1,109 @@
+"""OpenVINO as a backend: on a CPU several times faster than torch, with fixed weights."""
+
+from importlib.util import find_spec
+from typing import Literal
+
+import torch
+
+from sdstream.config.engine import DiffusionSettings, NumberFormat
+from sdstream.engine.artefacts import ArtefactStore
+from sdstream.engine.autoencoder import Autoencoder
+from sdstream.engine.models import Model
+from sdstream.engine.networks import Job, Networks
+from sdstream.engine.openvino.autoencoder import GraphAutoencoder
+from sdstream.engine.openvino.key import make_key
+from sdstream.engine.openvino.runtime import Runtime, computes_in, precision_here
+from sdstream.engine.openvino.unet import GraphUNet
+from sdstream.engine.shared_module import float_copy
+from sdstream.engine.weights.activation_ranges import FILE, ModelRanges
+from sdstream.errors import Unavailable
+from sdstream.log import get_logger
+
+log = get_logger()
+
+SMALL = 128_000_000
+"""Largest U-Net (parameters) whose graphs are kept on disk and compiled in advance: a graph is as large as the model,
+and there is one for each number of rows."""
+
+
+def obstacle(settings: DiffusionSettings, device: torch.device) -> str | None:
+    """Return why OpenVINO cannot do what the settings ask, or None."""
+    if device.type != "cpu":
+        return f"it is for CPUs, and the model runs on {device.type} (engine.device: cpu)"
+    if find_spec("openvino") is None:
+        return "it is not installed (pip install 'sdstream[openvino]')"
+    adjustable = [name for name, lora in settings.loras.items() if not lora.fuse]
+    if adjustable:
+        return f"LoRA {adjustable[0]!r} is adjustable on air, and the weights of graphs are fixed (fuse: true)"
+    if settings.controlnets:
+        name = next(iter(settings.controlnets))
+        return f"it runs no ControlNets (remove {name!r} from engine.controlnets)"
+    if settings.dtype == "float16":
+        return "it computes in float32, bfloat16 or int8, not in float16 (engine.dtype: auto)"
+    if settings.dtype in ("bfloat16", "int8"):
+        return _incapability(settings.dtype)
+    return None
+
+
+def weights_dtype(settings: DiffusionSettings, device: torch.device) -> torch.dtype:
+    """Return what torch takes on a CPU, so that torch may run the model instead; graphs are made of a float32 copy."""
+    del device
+    return torch.bfloat16 if settings.dtype == "bfloat16" else torch.float32
+
+
+def number_format(model: Model, settings: DiffusionSettings) -> NumberFormat:
+    """Return what graphs of this model compute in on this CPU. Raises Unavailable for a model that is refused."""
+    if model.unet.config.get("time_cond_proj_dim"):
+        raise Unavailable(
+            "engine.acceleration: openvino runs no model that takes guidance as an input (LCM); use auto or eager"
+        )
+    return precision_here(settings.dtype, int8=_ranges(model, settings) is not None)
+
+
+def make(job: Job) -> Networks:
+    """Convert and compile what will be needed, or take it from the store of artefacts.
+
+    Raises Unavailable for a model that takes guidance as an input, for int8 without the model's ranges, and for what
+    OpenVINO cannot convert.
+    """
+    model, settings = job.model, job.settings
+    number_format(model, settings)
+    ranges = _ranges(model, settings)
+    runtime = Runtime(settings.dtype, job.threads, int8=ranges is not None)
+    if ranges is None or runtime.processor.precision != "int8":
+        ranges = ModelRanges({}, {})
+    log.info("openvino", precision=runtime.processor.precision, threads=job.threads)
+    modules = float_copy(model.unet), float_copy(model.autoencoder)
+    shape, prompt, time_ids = model.latent_shape(job.size), model.text.encode(""), model.time_ids(job.size)
+    small = sum(weight.numel() for weight in modules[0].parameters()) <= SMALL
+    store = None
+    if small and job.cache is not None:
+        key = make_key(modules, job.size, tuple(prompt.tokens.shape), ranges.text(), runtime.processor)
+        store = ArtefactStore.open(job.cache / "openvino", key)
+    unet = GraphUNet(runtime, modules[0], shape, prompt, time_ids=time_ids, ranges=ranges.unet, store=store)
+    autoencoder = GraphAutoencoder(runtime, Autoencoder(modules[1]), shape, ranges.autoencoder, store)
+    autoencoder.prepare()
+    if small:
+        unet.prepare()
+    # Leave the cores to the graphs: torch's threads spin for some milliseconds after each call.
+    return Networks(unet, autoencoder, runtime.processor.precision, torch_threads=1)
+
+
+def _incapability(dtype: Literal["bfloat16", "int8"]) -> str | None:
+    try:
+        able = computes_in(dtype)
+    except Unavailable as error:
+        return str(error)
+    return None if able else f"this CPU does not compute in {dtype} (engine.dtype: auto)"
+
+
+def _ranges(model: Model, settings: DiffusionSettings) -> ModelRanges | None:
+    """Return what int8 needs to know, if it is known of these very weights. Raises Unavailable if int8 must be."""
+    obstacle = None
+    if model.ranges is None:
+        obstacle = f"this model brings no {FILE}"
+    elif settings.loras:
+        obstacle = "a LoRA changes its weights"
+    if settings.dtype == "int8" and obstacle is not None:
+        raise Unavailable(f"engine.dtype: int8 cannot be had: {obstacle}; use auto")
+    return model.ranges if obstacle is None else None
