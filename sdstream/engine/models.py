@@ -13,6 +13,7 @@ from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.checkpoint import Checkpoint
 from sdstream.engine.conditioning.text_encoder import TextEncoder
 from sdstream.engine.denoising.schedule import NoiseTable
+from sdstream.engine.scheduler import noise_table
 from sdstream.engine.shared_module import copy_structure
 from sdstream.engine.size import Size
 from sdstream.engine.weights.activation_ranges import ModelRanges, read_ranges
@@ -38,7 +39,7 @@ class Model:
     text: TextEncoder
     table: NoiseTable
     wants_size: bool
-    """An SDXL model, which is told the picture's size and a pooled prompt."""
+    """An SDXL model: its U-Net takes the picture's size and a pooled prompt too."""
     ranges: ModelRanges | None = None
     """What int8 needs to know, where the model's maker measured it."""
 
@@ -68,7 +69,7 @@ class Model:
         return self.channels, size[1] // factor, size[0] // factor
 
     def time_ids(self, size: Size) -> Tensor | None:
-        """Return what an SDXL model is told of the picture's size; None for other models.  # [6]"""
+        """Return the picture's size as an SDXL model takes it; None for other models.  # [6]"""
         width, height = size
         return torch.tensor([height, width, 0, 0, height, width], device=self.device) if self.wants_size else None
 
@@ -99,6 +100,14 @@ def load(settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) 
     fuse_loras({"unet": model.unet, **model.text.parts}, settings.loras)
     log.info("model loaded", model=settings.model, device=str(device), dtype=str(dtype), xl=model.wants_size)
     return model
+
+
+def refuse_other_kinds(name: str, attention: Any) -> None:
+    """Raise Unavailable for an attention layer of a U-Net that is not of Stable Diffusion's kind."""
+    special = ("group_norm", "spatial_norm", "norm_q", "norm_k", "norm_cross", "added_kv_proj_dim")
+    found = [part for part in special if getattr(attention, part, None)]  # absent in older diffusers
+    if found or attention.residual_connection or attention.rescale_output_factor != 1.0:
+        raise Unavailable(f"U-Net layer {name} has an attention that is not Stable Diffusion's: {', '.join(found)}")
 
 
 def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) -> Model:
@@ -160,13 +169,13 @@ def _safe(dtype: torch.dtype, *, xl: bool) -> torch.dtype:
 
 
 def _table(config: dict[str, Any], settings: DiffusionSettings, path: Path) -> NoiseTable:  # JSON
-    told = config if settings.prediction == "auto" else config | {"prediction_type": settings.prediction}
-    if path.is_file() and "prediction_type" not in told:
+    stated = config if settings.prediction == "auto" else config | {"prediction_type": settings.prediction}
+    if path.is_file() and "prediction_type" not in stated:
         raise Unavailable(
             f"model {path} is Stable Diffusion 2.x, whose files look alike whether they predict noise (2.0 and 2.1 "
             "base, SD-Turbo) or velocity (2.0 and 2.1 at 768): say engine.prediction: epsilon or v_prediction"
         )
-    return NoiseTable.from_config(told)
+    return noise_table(stated)
 
 
 def _fits_together(model: Model, folder: Path) -> None:

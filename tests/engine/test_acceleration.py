@@ -18,7 +18,7 @@ from sdstream.engine.eager.unet import ConditionedUNet
 from sdstream.engine.models import Model, load
 from sdstream.engine.networks import Job, Networks
 from sdstream.errors import Unavailable
-from tests.engine.playing import PixelEngine, settings
+from tests.engine.pixel_engine import PixelEngine, settings
 from tests.engine.tiny_model import make_tiny_model
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

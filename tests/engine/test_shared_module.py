@@ -18,7 +18,7 @@ from sdstream.engine.shared_module import copy_structure, float_copy
 from sdstream.frame import Frame, Pixels
 from sdstream.system.user_folders import cache_folder
 from tests.engine.adapters.lora_files import everywhere, saved
-from tests.engine.playing import ALWAYS, picture, settings
+from tests.engine.pixel_engine import ALWAYS, picture, settings
 
 OPENVINO = pytest.param("openvino", marks=pytest.mark.skipif(not find_spec("openvino"), reason="the [openvino] extra"))
 CROSS_FRAME = {"steps": (10, 30), "cross_frame_attention": True, **ALWAYS}

@@ -10,8 +10,8 @@ from sdstream.engine.acceleration import open_model, weights_dtype
 from sdstream.engine.adapters.lora import fuse_loras
 from sdstream.engine.conditioning.prompt import Embedding
 from sdstream.engine.conditioning.text_encoder import TextEncoder
-from sdstream.engine.denoising.schedule import NoiseTable
 from sdstream.engine.models import Model, choose_device, is_xl
+from sdstream.engine.scheduler import noise_table
 from sdstream.engine.weights.component import quiet
 
 _SD15: dict[str, Any] = {
@@ -96,7 +96,7 @@ def make_model(name: str, settings: DiffusionSettings) -> Model:
         )
         for part in (unet, autoencoder):
             part.to(dtype).eval().requires_grad_(False)
-    table = NoiseTable.from_config({"beta_schedule": "scaled_linear"})
+    table = noise_table({"beta_schedule": "scaled_linear"})
     fuse_loras({"unet": unet}, settings.loras)
     return Model(unet, autoencoder, RandomText(unet), table, is_xl(unet))
 

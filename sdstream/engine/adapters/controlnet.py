@@ -51,9 +51,9 @@ class ControlNets:
         if tuple(scales) != self._scaled_for:
             self._scaled_for = tuple(scales)
             self._scales = torch.tensor(scales, dtype=self._dtype, device=self._device)  # [rows, nets]
-        for place, net in enumerate(self._nets):
-            scale = self._scales[:, place].view(-1, 1, 1, 1)
-            own_downs, own_middle = net(controlnet_cond=hints[:, place], return_dict=False, **call)
+        for index, net in enumerate(self._nets):
+            scale = self._scales[:, index].view(-1, 1, 1, 1)  # [rows, 1, 1, 1]
+            own_downs, own_middle = net(controlnet_cond=hints[:, index], return_dict=False, **call)
             scaled = [down * scale for down in own_downs]
             downs = [a + b for a, b in zip(downs, scaled, strict=True)] if downs else scaled
             middle = own_middle * scale if middle is None else middle + own_middle * scale
@@ -105,13 +105,13 @@ class Depth:
         folder = locate(name, "depth model")
         self._net = component(AutoModelForDepthEstimation, folder, "depth model").to(device)
         config = folder / "preprocessor_config.json"
-        told = read_config(config, "depth model") if config.is_file() else {}
+        content = read_config(config, "depth model") if config.is_file() else {}
         with loading(f"depth model: {config}"):
-            size = told.get("size") or {}
+            size = content.get("size") or {}
             sides = size if isinstance(size, dict) else {"width": size, "height": size}  # older files have one number
             self._size = (int(sides.get("width", self.SIDE)), int(sides.get("height", self.SIDE)))
-            self._mean = torch.tensor(told.get("image_mean", [0.5] * 3), device=device)
-            self._std = torch.tensor(told.get("image_std", [0.5] * 3), device=device)
+            self._mean = torch.tensor(content.get("image_mean", [0.5] * 3), device=device)
+            self._std = torch.tensor(content.get("image_std", [0.5] * 3), device=device)
 
     @torch.inference_mode()
     def __call__(self, pixels: Pixels) -> Pixels:

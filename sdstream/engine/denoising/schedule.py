@@ -1,13 +1,9 @@
 """The numbers of each denoising stage, looked up once in the model's noise schedule."""
 
-import inspect
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast, get_args
 
-from sdstream.controls import TIMESTEPS, Prediction
-from sdstream.errors import Unavailable
+from sdstream.controls import Prediction
 
 SIGMA_DATA = 0.5
 """The consistency model's boundary constant (Luo et al. 2023, equation 9)."""
@@ -15,7 +11,7 @@ SIGMA_DATA = 0.5
 
 @dataclass(frozen=True)
 class NoiseTable:
-    """A model's noise schedule, read from the scheduler's config."""
+    """A model's noise schedule; see `engine/scheduler.py` for reading a scheduler's config."""
 
     alphas_cumprod: tuple[float, ...]
     """ᾱ_t for each training timestep t."""
@@ -23,33 +19,6 @@ class NoiseTable:
     """The 50 timesteps that `steps` index, noisiest first: 999, 979, … 19 of 1000."""
     prediction: Prediction = "epsilon"
     timestep_scaling: float = 10.0
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "NoiseTable":  # JSON of any diffusers scheduler
-        """Read the config of any diffusers scheduler class; raises Unavailable for a config without meaning."""
-        from diffusers import LCMScheduler
-
-        prediction = config.get("prediction_type", "epsilon")
-        if prediction not in get_args(Prediction):
-            expected = ", ".join(get_args(Prediction))
-            raise Unavailable(f"scheduler config: prediction_type {prediction!r}: expected {expected}")
-        known = set(inspect.signature(LCMScheduler.__init__).parameters) - {"self", "original_inference_steps"}
-        try:
-            scheduler = LCMScheduler(**{key: config[key] for key in known & config.keys()})
-            scheduler.set_timesteps(TIMESTEPS)
-        except (ValueError, TypeError, NotImplementedError, ArithmeticError) as error:
-            raise Unavailable(f"scheduler config cannot be used: {error}") from error
-        table = tuple(scheduler.alphas_cumprod.double().tolist())
-        if not all(math.isfinite(share) and 0 <= share <= 1 for share in table):
-            raise Unavailable("scheduler config: the betas give signal shares outside 0..1")
-        if table[scheduler.timesteps[0]] == 0 and prediction == "epsilon":
-            raise Unavailable("scheduler config: zero terminal SNR needs prediction_type v_prediction")
-        return cls(
-            alphas_cumprod=table,
-            timesteps=tuple(scheduler.timesteps.tolist()),
-            prediction=cast(Prediction, prediction),  # checked above
-            timestep_scaling=float(scheduler.config.timestep_scaling),
-        )
 
 
 @dataclass(frozen=True)

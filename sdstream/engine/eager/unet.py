@@ -48,11 +48,11 @@ class ConditionedUNet:
         self.prompt_cache = processors.cache
         """Keys and values of the prompts in use; None where none are kept."""
         self._embeddings: tuple[Embedding, ...] = ()
-        self._tokens = torch.empty(0)
+        self._tokens = torch.empty(0)  # [rows, tokens, dim]
         self._added: dict[str, Tensor] | None = None
         self._scale_size: int | None = unet.config.get("time_cond_proj_dim")
         self._scales: tuple[float, ...] = ()
-        self._scale_embedding: Tensor | None = None
+        self._scale_embedding: Tensor | None = None  # [rows, time_cond_proj_dim]
 
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
         """Run one call: x [rows, c, h, w] float32 and the result likewise."""
@@ -69,7 +69,7 @@ class ConditionedUNet:
         }
         scale = self._embed_scales([row.condition.distilled for row in rows])
         residuals = self._residuals(rows, call)
-        output: Tensor = self.module(**call, **residuals, timestep_cond=scale, return_dict=False)[0]
+        output: Tensor = self.module(**call, **residuals, timestep_cond=scale, return_dict=False)[0]  # [rows, c, h, w]
         return output.float()
 
     def _residuals(self, rows: Sequence[Row[Condition]], call: dict[str, Any]) -> dict[str, Any]:  # keyword arguments
@@ -79,14 +79,15 @@ class ConditionedUNet:
         scales = [row.condition.scales for row in rows]
         if not any(scale for row in scales for scale in row):
             return {}
-        downs, middle = self._controlnets.residuals(torch.stack(hints), scales, **call)
+        batched = torch.stack(hints)  # [rows, nets, 3, H, W]
+        downs, middle = self._controlnets.residuals(batched, scales, **call)
         return {"down_block_additional_residuals": downs, "mid_block_additional_residual": middle}
 
     def _embed_scales(self, scales: Sequence[float]) -> Tensor | None:
-        """Return what an LCM checkpoint is told of the guidance that is built into it, or None for others."""
+        """Return the embedded guidance scales that an LCM checkpoint takes; None for others.  # [rows, size]"""
         if self._scale_size and self._scales != tuple(scales):
             self._scales = tuple(scales)
-            embedded = embed_scales(torch.tensor(scales), self._scale_size)
+            embedded = embed_scales(torch.tensor(scales), self._scale_size)  # [rows, size]
             self._scale_embedding = embedded.to(self.module.device, self._dtype)
         return self._scale_embedding
 
@@ -100,20 +101,20 @@ class ConditionedUNet:
         self._tokens = torch.stack([embedding.tokens for embedding in chosen])  # [rows, tokens, dim]
         pooled = [embedding.pooled for embedding in chosen if embedding.pooled is not None]
         if self._time_ids is not None and pooled:
-            ids = self._time_ids.expand(len(chosen), -1)
-            self._added = {"text_embeds": torch.stack(pooled), "time_ids": ids}
+            ids = self._time_ids.expand(len(chosen), -1)  # [rows, 6]
+            self._added = {"text_embeds": torch.stack(pooled), "time_ids": ids}  # [rows, dim], [rows, 6]
 
 
 def embed_scales(scales: Tensor, size: int) -> Tensor:
     """Turn guidance scales into the sines and cosines that LCM trains with (Luo et al. 2023).  # [rows, size]"""
     half = size // 2
-    frequencies = torch.exp(torch.arange(half) * (-math.log(10_000) / (half - 1)))
-    angles = 1000 * (scales.float() - 1).unsqueeze(-1) * frequencies
+    frequencies = torch.exp(torch.arange(half) * (-math.log(10_000) / (half - 1)))  # [half]
+    angles = 1000 * (scales.float() - 1).unsqueeze(-1) * frequencies  # [rows, half]
     return F.pad(torch.cat((angles.sin(), angles.cos()), dim=-1), (0, size % 2))
 
 
 def _spans(rows: Sequence[Row[Condition]]) -> list[Span]:
-    """Cut the rows into stretches of one scene; rows without one (guidance rows too) look at themselves only."""
+    """Cut the rows into spans of one scene; a row without a scene (a guidance row too) attends to itself only."""
     spans: list[Span] = []
     start = 0
     for scene, group in groupby(rows, key=lambda row: row.scene):

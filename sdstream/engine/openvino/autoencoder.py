@@ -20,20 +20,20 @@ class GraphAutoencoder:
     def __init__(
         self,
         runtime: Runtime,
-        torch_one: Autoencoder,
+        reference: Autoencoder,
         shape: tuple[int, int, int],
         ranges: Ranges,
         store: ArtefactStore | None,
     ) -> None:
-        """`shape` is a latent's; `ranges`: see `int8`."""
-        self.factor = torch_one.factor
+        """`shape` is a latent's (c, h, w); `ranges`: see `int8`."""
+        self.factor = reference.factor
         """Pixels along a side of one latent."""
         channels, height, width = shape
         self._latent = (1, channels, height, width)
         self._picture = (1, height * self.factor, width * self.factor, 3)
         pixels, latent = torch.zeros(self._picture, dtype=torch.uint8), torch.zeros(self._latent)
-        self._encoder = Graph(runtime, Source("encoder", lambda: _Encode(torch_one, ranges), (pixels,)), store)
-        self._decoder = Graph(runtime, Source("decoder", lambda: _Decode(torch_one, ranges), (latent,)), store)
+        self._encoder = Graph(runtime, Source("encoder", lambda: _Encode(reference, ranges), (pixels,)), store)
+        self._decoder = Graph(runtime, Source("decoder", lambda: _Decode(reference, ranges), (latent,)), store)
 
     def prepare(self) -> None:
         """Compile both."""
@@ -42,14 +42,14 @@ class GraphAutoencoder:
 
     def to_latent(self, pixels: Pixels) -> Tensor:
         """Encode one picture of the engine's size.  # [1, c, h, w] float32"""
-        latent = torch.empty(self._latent)
-        readable = np.require(pixels, np.uint8, ["C", "W"])  # a view of what cannot be written, OpenVINO does not take
+        latent = torch.empty(self._latent)  # [1, c, h, w]
+        readable = np.require(pixels, np.uint8, ["C", "W"])  # OpenVINO rejects read-only arrays, and the mailbox's are
         self._encoder.run([torch.from_numpy(readable).unsqueeze(0)], latent.numpy())
         return latent
 
     def to_picture(self, latent: Tensor) -> Pixels:
         """Decode one latent; the result is the caller's own."""
-        picture = np.empty(self._picture[1:], np.uint8)
+        picture = np.empty(self._picture[1:], np.uint8)  # [H, W, 3]
         self._decoder.run([latent.contiguous()], picture[None])
         return picture
 
@@ -62,9 +62,9 @@ class _Encode(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Pixels [n, H, W, 3] uint8 to latents [n, c, h, w]."""
-        levels = pixels.float().mul(2 / 255).sub(1)
+        levels = pixels.float().mul(2 / 255).sub(1)  # [n, H, W, 3], -1..1
         with rounded(self.module, self._ranges):
-            return self._autoencoder.encode(levels.permute(0, 3, 1, 2))  # AutoencoderShuffle turns them back: no work
+            return self._autoencoder.encode(levels.permute(0, 3, 1, 2))  # AutoencoderShuffle permutes back: no work
 
 
 class _Decode(nn.Module):
@@ -76,6 +76,6 @@ class _Decode(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         """Latents [n, c, h, w] to pixels [n, H, W, 3] uint8."""
         with rounded(self.module, self._ranges):
-            if isinstance(self.module, AutoencoderShuffle):  # bytes first: a quarter as much is moved
+            if isinstance(self.module, AutoencoderShuffle):  # bytes first: a quarter as much memory to move
                 return to_pictures(to_levels(self.module.decoder.paint(self._autoencoder.unscale(latent))))
             return to_levels(self._autoencoder.decode(latent)).permute(0, 2, 3, 1)

@@ -20,7 +20,7 @@ log = get_logger()
 
 @dataclass(frozen=True)
 class Source:
-    """What a graph is made of."""
+    """What a graph is made of: a module, and inputs to trace it with."""
 
     name: str
     module: Callable[[], nn.Module]
@@ -44,7 +44,7 @@ class Graph:
         self.ready(len(inputs[0])).run([tensor.numpy() for tensor in inputs], output)
 
     def ready(self, rows: int) -> Compiled:
-        """Return it compiled for `rows` rows: at once from the second time on."""
+        """Return the graph compiled for `rows` rows: at once from the second time on."""
         compiled = self._compiled.get(rows)
         if compiled is None:
             compiled = self._compiled[rows] = self._kept(rows) or self._compile(rows)
@@ -57,7 +57,8 @@ class Graph:
         try:
             return self._runtime.restore(blob, snippets=self._source.snippets)
         except RuntimeError as error:
-            log.warning("a kept graph is of another make and is built anew", reason=str(error).splitlines()[-1])
+            reason = str(error).splitlines()[-1]
+            log.warning("a kept graph is of another OpenVINO or CPU and is built again", reason=reason)
             return None
 
     def _compile(self, rows: int) -> Compiled:
@@ -79,7 +80,8 @@ class Graph:
 
     def _convert(self) -> Any:
         log.info("converting for openvino", network=self._source.name)
-        two = [torch.cat((example, example)) for example in self._source.examples]  # one row could be taken for none
+        # Traced with two rows: a batch of one may be baked in as a constant.
+        two = [torch.cat((example, example)) for example in self._source.examples]  # [2, ...]
         graph = self._runtime.convert(self._source.module(), two)
         if self._store:
             self._store.keep(f"{self._source.name}.graph", self._runtime.pack(graph))

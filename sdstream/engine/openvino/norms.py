@@ -1,7 +1,7 @@
 """Group normalisation as a multiplication and an addition a channel, which OpenVINO does in any memory layout.
 
-Its own is of planar data: around each of them it moves the whole picture there and back. The bundled U-Net takes a
-sixth less time so (docs/model); wide ones were not measured, and keep OpenVINO's.
+OpenVINO's own group norm wants planar data, so it reorders the tensor before and after each one. The bundled U-Net
+takes a sixth less time with these norms (docs/model); wide U-Nets were not measured, and keep OpenVINO's.
 """
 
 from collections.abc import Iterator
@@ -35,9 +35,9 @@ def _normalise(norm: nn.GroupNorm, x: Tensor) -> Tensor:
         return nn.functional.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps)
     within = (norm.num_groups, norm.num_channels // norm.num_groups)
     mean = x.mean((2, 3)).view(-1, *within).mean(2, keepdim=True)  # [n, groups, 1]
-    length = torch.linalg.vector_norm(x, dim=(2, 3))  # one reading of the picture, and no square of it in memory
-    square = length.square().div(x.shape[2] * x.shape[3]).view(-1, *within).mean(2, keepdim=True)
+    length = torch.linalg.vector_norm(x, dim=(2, 3))  # [n, c], in one pass, without a squared copy of x
+    square = length.square().div(x.shape[2] * x.shape[3]).view(-1, *within).mean(2, keepdim=True)  # [n, groups, 1]
     scale = torch.rsqrt((square - mean.square()).clamp_min(0) + norm.eps) * norm.weight.view(within)
-    shift = norm.bias.view(within) - mean * scale  # [n, groups, channels of one]
-    places = (-1, norm.num_channels, 1, 1)
-    return x * scale.view(places) + shift.view(places)
+    shift = norm.bias.view(within) - mean * scale  # as scale: [n, groups, channels of a group]
+    by_channel = (-1, norm.num_channels, 1, 1)
+    return x * scale.view(by_channel) + shift.view(by_channel)

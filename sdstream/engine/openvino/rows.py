@@ -10,56 +10,58 @@ from typing import Any
 import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
 from torch import Tensor, nn
 
-from sdstream.engine.eager.attention import refuse_other_kinds
+from sdstream.engine.models import refuse_other_kinds
 from sdstream.engine.openvino.int8 import rounded
 from sdstream.engine.openvino.norms import light_norms
 from sdstream.engine.shared_module import copy_structure
 from sdstream.engine.weights.activation_ranges import Ranges
 
 
-class Alone(nn.Module):
-    """Every row looks at itself only."""
+class PlainUNet(nn.Module):
+    """A copy of a U-Net in which every row attends to itself only."""
 
     def __init__(self, unet: Any, ranges: Ranges, *, light: bool = False) -> None:
-        """Round what `ranges` name (see `int8`); `light`: with the group norms of `norms`."""
+        """Round the convolutions in `ranges` (see `int8`); `light`: with the group norms of `norms`."""
         from diffusers.models.attention_processor import AttnProcessor2_0
 
         super().__init__()
-        self.unet = unet = copy_structure(unet)
+        self.unet = copy_structure(unet)
         self._ranges = ranges
         self._norms = light_norms if light else nullcontext
-        unet.set_attn_processor(AttnProcessor2_0())
+        self.unet.set_attn_processor(AttnProcessor2_0())
 
     def forward(self, x: Tensor, times: Tensor, tokens: Tensor, *added: Tensor) -> Tensor:
         """x [rows, c, h, w], times [rows, waves], tokens [rows, tokens, dim]; SDXL: pooled prompts and sizes too.
 
         Times and sizes are the waves that `Waves` makes of them.
         """
-        more = dict(zip(("text_embeds", "time_ids"), added, strict=False)) or None
-        told = {"time_proj": times} if more is None else {"time_proj": times, "add_time_proj": added[1]}
-        with self._norms(self.unet), rounded(self.unet, self._ranges), _answering(self.unet, told):
-            output: Tensor = self.unet(x, times[:, 0], tokens, added_cond_kwargs=more, return_dict=False)[0]
-        return output
+        waves, conditions = {"time_proj": times}, None
+        if added:
+            pooled, sizes = added  # [rows, dim], [rows, 6 * waves]
+            waves["add_time_proj"] = sizes
+            conditions = {"text_embeds": pooled, "time_ids": sizes}
+        with self._norms(self.unet), rounded(self.unet, self._ranges), _answering(self.unet, waves):
+            output: Tensor = self.unet(x, times[:, 0], tokens, added_cond_kwargs=conditions, return_dict=False)[0]
+        return output  # [rows, c, h, w]
 
 
-class Together(Alone):
-    """Rows with the same number of scene look at each other in self-attention (paper section 3.2)."""
+class CrossFrameUNet(PlainUNet):
+    """A copy of a U-Net in which rows with the same scene number attend to each other (paper section 3.2)."""
 
     def __init__(self, unet: Any, ranges: Ranges, *, light: bool = False) -> None:
-        """As `Alone`."""
+        """As `PlainUNet`."""
         super().__init__(unet, ranges, light=light)
-        unet = self.unet
         self._attention = SceneAttention()
-        processors = dict(unet.attn_processors)
+        processors = dict(self.unet.attn_processors)
         for name in processors:
-            layer = unet.get_submodule(name.removesuffix(".processor"))
+            layer = self.unet.get_submodule(name.removesuffix(".processor"))
             refuse_other_kinds(name, layer)
             if not layer.is_cross_attention:
                 processors[name] = self._attention
-        unet.set_attn_processor(processors)
+        self.unet.set_attn_processor(processors)
 
     def forward(self, scenes: Tensor, x: Tensor, times: Tensor, tokens: Tensor, *added: Tensor) -> Tensor:  # type: ignore[override]  # one input more, in front
-        """`scenes` [rows]; the others as before."""
+        """`scenes` [rows] int64; the other inputs as for `PlainUNet`."""
         self._attention.scenes = scenes
         return super().forward(x, times, tokens, *added)
 
@@ -80,20 +82,20 @@ class Waves:
         return waves.float()
 
     def of_sizes(self, sizes: Tensor) -> Tensor:
-        """SDXL's six numbers; the result [all their waves]."""
-        waves: Tensor = self._unet.add_time_proj(sizes)
+        """SDXL's six numbers [6]; the result [6 * waves]."""
+        waves: Tensor = self._unet.add_time_proj(sizes)  # [6, waves]
         return waves.float().flatten()
 
 
 @contextmanager
-def _answering(unet: Any, told: dict[str, Tensor]) -> Iterator[None]:
-    """Have the projections of this name answer what is told while this lasts, whatever they are asked."""
-    for name, waves in told.items():
-        unet.get_submodule(name).forward = lambda _, waves=waves: waves
+def _answering(unet: Any, results: dict[str, Tensor]) -> Iterator[None]:
+    """Have the projections of these names return `results`, whatever their input, while this lasts."""
+    for name, result in results.items():
+        unet.get_submodule(name).forward = lambda _, result=result: result
     try:
         yield
     finally:
-        for name in told:
+        for name in results:
             del unet.get_submodule(name).forward
 
 
@@ -105,15 +107,16 @@ class SceneAttention:
 
     def __call__(self, attn: Any, hidden_states: Tensor, *_: object, **__: object) -> Tensor:
         """Attend; the names are diffusers' protocol."""
-        rows, tokens, dim = hidden_states.shape  # as many keys are read as all rows have
+        rows, tokens, dim = hidden_states.shape
         q = attn.to_q(hidden_states).view(rows, tokens, attn.heads, -1).transpose(1, 2)  # [rows, heads, tokens, d]
         k, v = (
             project(hidden_states).reshape(1, rows * tokens, attn.heads, -1).transpose(1, 2).expand(rows, -1, -1, -1)
             for project in (attn.to_k, attn.to_v)
         )  # [rows, heads, rows * tokens, d]
         seen = self.scenes.unsqueeze(1) == self.scenes.unsqueeze(0)  # [rows, rows]
-        mask = seen.unsqueeze(2).expand(-1, -1, tokens).reshape(rows, 1, 1, -1)
-        result = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).reshape(rows, tokens, dim)
+        mask = seen.unsqueeze(2).expand(-1, -1, tokens).reshape(rows, 1, 1, -1)  # [rows, 1, 1, rows * tokens]
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # [rows, heads, tokens, d]
+        result = attended.transpose(1, 2).reshape(rows, tokens, dim)  # [rows, tokens, dim]
         projection, dropout = attn.to_out
         output: Tensor = dropout(projection(result))
         return output

@@ -37,12 +37,12 @@ def load_openvino() -> Any:
 
 
 def capabilities() -> tuple[str, ...]:
-    """Return what OpenVINO finds that this processor can do; raises Unavailable."""
+    """Return what OpenVINO finds that this CPU can do; raises Unavailable."""
     return tuple(load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
 def computes_in(dtype: Literal["bfloat16", "int8"]) -> bool:
-    """Tell whether OpenVINO computes in this number format on this processor; raises Unavailable."""
+    """Tell whether OpenVINO computes in this number format on this CPU; raises Unavailable."""
     return _CAPABILITIES[dtype] in capabilities()
 
 
@@ -50,7 +50,7 @@ Precision = Literal["float32", "bfloat16", "int8"]
 """Of the arithmetic; int8 for the convolutions that may be rounded, and float32 for all else."""
 
 _CAPABILITIES = {"bfloat16": "BF16", "int8": "INT8"}
-"""What OpenVINO calls them."""
+"""OpenVINO's names of number formats."""
 
 
 def choose_precision(dtype: str, able: Collection[str], *, int8: bool) -> Precision:
@@ -104,7 +104,7 @@ class Runtime:
             with warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")  # of tracing: the sizes that it fixes stay the same for a run
                 graph = self._openvino.convert_model(module.eval(), example_input=tuple(examples))
-            graph.reshape({place: [-1, *example.shape[1:]] for place, example in enumerate(examples)})
+            graph.reshape({index: [-1, *example.shape[1:]] for index, example in enumerate(examples)})
         except refusals as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise Unavailable(
@@ -115,11 +115,11 @@ class Runtime:
     def compile(self, graph: Any, shapes: Sequence[Sequence[int]], *, snippets: bool = True) -> "Compiled":
         """Compile a copy of `graph` for inputs of these shapes: faster than one that takes any."""
         fixed = graph.clone()
-        fixed.reshape({place: list(shape) for place, shape in enumerate(shapes)})
+        fixed.reshape({index: list(shape) for index, shape in enumerate(shapes)})
         return Compiled(self._openvino, self._core.compile_model(fixed, "CPU", self._options(snippets)))
 
     def restore(self, blob: bytes, *, snippets: bool = True) -> "Compiled":
-        """Bring back what `Compiled.blob` gave. Raises RuntimeError if that is of another make."""
+        """Load what `Compiled.blob` saved. Raises RuntimeError if another OpenVINO or CPU wrote it."""
         return Compiled(self._openvino, self._core.import_model(blob, "CPU", self._options(snippets)))
 
     def _options(self, snippets: bool) -> dict[str, object]:
@@ -148,14 +148,14 @@ class Compiled:
         self._held: tuple[object, ...] = ()
 
     def blob(self) -> bytes:
-        """Return it as bytes, which are for this processor and this version of OpenVINO only."""
+        """Return the graph as bytes, which are for this CPU and this version of OpenVINO only."""
         written: bytes = self._model.export_model().read()
         return written
 
     def run(self, inputs: Sequence[npt.NDArray[np.generic]], output: npt.NDArray[np.generic]) -> None:
         """Run on contiguous arrays, and write into `output`."""
-        for place, array in enumerate(inputs):
-            self._request.set_input_tensor(place, self._openvino.Tensor(array, shared_memory=True))
+        for index, array in enumerate(inputs):
+            self._request.set_input_tensor(index, self._openvino.Tensor(array, shared_memory=True))
         self._request.set_output_tensor(0, self._openvino.Tensor(output, shared_memory=True))
-        self._held = (*inputs, output)  # the request knows only where they lie
+        self._held = (*inputs, output)  # the request has their addresses only
         self._request.infer()

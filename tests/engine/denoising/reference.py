@@ -8,12 +8,13 @@ from torch import Tensor
 from sdstream.engine.denoising.coefficients import Sampling
 from sdstream.engine.denoising.schedule import NoiseTable, Schedule
 from sdstream.engine.denoising.stream_batch import Done, Recipe, Row, StreamBatch
+from sdstream.engine.scheduler import noise_table
 
 Model = Callable[[Tensor, int, float], Tensor]
 
 
 def table(prediction: str = "epsilon") -> NoiseTable:
-    return NoiseTable.from_config({"beta_schedule": "scaled_linear", "prediction_type": prediction})
+    return noise_table({"beta_schedule": "scaled_linear", "prediction_type": prediction})
 
 
 def toy(x: Tensor, timestep: int, prompt: float) -> Tensor:

@@ -7,12 +7,12 @@ from torch import Tensor
 
 from sdstream.engine.conditioning.prompt import Embedding
 from sdstream.engine.eager.attention import (
+    CacheKey,
     FrameAttention,
     Layer,
     PromptAttention,
     PromptCache,
     Spans,
-    Told,
     make_processors,
 )
 from sdstream.errors import Unavailable
@@ -72,7 +72,7 @@ def test_self_attention_without_scenes_is_diffusers_own(self_attention, spans):
     torch.testing.assert_close(FrameAttention(alone)(self_attention, x), expected)
 
 
-def plain(embeddings: list[Embedding]) -> list[Told]:
+def plain(embeddings: list[Embedding]) -> list[CacheKey]:
     return [(embedding, ()) for embedding in embeddings]
 
 
