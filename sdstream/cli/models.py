@@ -16,7 +16,7 @@ Name = Annotated[str, typer.Argument(help="A hub id, a folder, a file, or a bund
 @models.command("list")
 def list_(as_json: Json = False) -> None:
     """List the models on this machine."""
-    from sdstream.engine.weights.store import stored
+    from sdstream.engine.weights.hub_store import stored
 
     found = stored()
     if as_json:
@@ -31,7 +31,7 @@ def list_(as_json: Json = False) -> None:
 @models.command()
 def pull(name: Name) -> None:
     """Fetch a model from the hub."""
-    from sdstream.engine.weights.store import pull as fetch
+    from sdstream.engine.weights.hub_store import pull as fetch
 
     folder, licence = fetch(name)
     say(licence)
@@ -41,7 +41,7 @@ def pull(name: Name) -> None:
 @models.command()
 def verify(name: Name, as_json: Json = False) -> None:
     """Read every file of a model, and compare the checksum."""
-    from sdstream.engine.weights.store import verify as check
+    from sdstream.engine.weights.hub_store import verify as check
 
     files = check(name)
     if as_json:

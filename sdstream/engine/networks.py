@@ -15,7 +15,7 @@ from torch import Tensor
 from sdstream.config.engine import DiffusionSettings, NumberFormat
 from sdstream.engine.adapters.controlnet import ControlNets
 from sdstream.engine.adapters.lora import Loras
-from sdstream.engine.conditioning.prompt import Condition
+from sdstream.engine.conditioning.condition import Condition
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.models import Model
 from sdstream.engine.size import Size

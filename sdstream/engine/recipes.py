@@ -7,8 +7,8 @@ from torch import Tensor
 
 from sdstream.controls import Controls, Prompt
 from sdstream.engine import DuePrompt
+from sdstream.engine.conditioning.condition import Condition, Embedding
 from sdstream.engine.conditioning.cues import Crossfade, due
-from sdstream.engine.conditioning.prompt import Condition, Embedding
 from sdstream.engine.conditioning.text_encoder import TextEncoder, mix
 from sdstream.engine.denoising.coefficients import Sampling
 from sdstream.engine.denoising.guidance import Guidance

@@ -15,7 +15,7 @@ from sdstream.engine.acceleration import open_networks
 from sdstream.engine.adapters.controlnet import ControlNets
 from sdstream.engine.adapters.lora import Loras
 from sdstream.engine.autoencoder import Autoencoder
-from sdstream.engine.conditioning.prompt import Condition
+from sdstream.engine.conditioning.condition import Condition
 from sdstream.engine.denoising.noise import NoiseCache
 from sdstream.engine.denoising.stream_batch import Done, Recipe, StreamBatch
 from sdstream.engine.models import Model

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from sdstream.bench.engine.random_models import full_autoencoder
-from sdstream.engine.conditioning.prompt import Embedding
+from sdstream.engine.conditioning.condition import Embedding
 from sdstream.engine.models import Model
 from sdstream.engine.weights.component import quiet
 from sdstream.frame import Pixels

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sdstream.engine.conditioning.prompt import Condition
+from sdstream.engine.conditioning.condition import Condition
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.networks import RowUNet
 

@@ -8,7 +8,7 @@ from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Blend, Prompt
 from sdstream.engine.acceleration import open_model, weights_dtype
 from sdstream.engine.adapters.lora import fuse_loras
-from sdstream.engine.conditioning.prompt import Embedding
+from sdstream.engine.conditioning.condition import Embedding
 from sdstream.engine.conditioning.text_encoder import TextEncoder
 from sdstream.engine.models import Model, choose_device, is_xl
 from sdstream.engine.scheduler import noise_table

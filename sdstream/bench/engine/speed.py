@@ -8,7 +8,7 @@ import torch
 from sdstream.bench.engine.stopwatch import Stopwatch
 from sdstream.bench.engine.workbench import GUIDED, STEP_LISTS, Bench, Row, controls, unet_rows
 from sdstream.engine.autoencoder import Autoencoder
-from sdstream.engine.conditioning.prompt import Condition
+from sdstream.engine.conditioning.condition import Condition
 from sdstream.engine.denoising.coefficients import Sampling
 from sdstream.engine.denoising.guidance import Guidance
 from sdstream.engine.denoising.noise import NoiseCache

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from sdstream.controls import Blend, Prompt
 from sdstream.engine.bounded_cache import BoundedCache
-from sdstream.engine.conditioning.prompt import Embedding, parse_weights
+from sdstream.engine.conditioning.condition import Embedding
+from sdstream.engine.conditioning.prompt_weights import parse_weights
 from sdstream.engine.conditioning.tokenizer import load_tokenizer
 from sdstream.engine.denoising import blend as blending
 from sdstream.engine.shared_module import copy_structure

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
 from torch import Tensor
 
-from sdstream.engine.conditioning.prompt import Embedding
+from sdstream.engine.conditioning.condition import Embedding
 from sdstream.engine.models import refuse_other_kinds
 
 Span = tuple[int, int, bool]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sdstream.engine.adapters.controlnet import ControlNets
 from sdstream.engine.adapters.lora import Loras, Weights
-from sdstream.engine.conditioning.prompt import Condition, Embedding
+from sdstream.engine.conditioning.condition import Condition, Embedding
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.eager.attention import Span, make_processors
 from sdstream.engine.shared_module import copy_structure

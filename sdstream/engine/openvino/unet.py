@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sdstream.engine.artefacts import ArtefactStore
-from sdstream.engine.conditioning.prompt import Condition, Embedding
+from sdstream.engine.conditioning.condition import Condition, Embedding
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.openvino.graph import Graph, Source
 from sdstream.engine.openvino.rows import CrossFrameUNet, PlainUNet, Waves

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.engine.acceleration import open_model
-from sdstream.engine.conditioning.prompt import Condition, Embedding
+from sdstream.engine.conditioning.condition import Condition, Embedding
 from sdstream.engine.denoising.coefficients import Sampling
 from sdstream.engine.denoising.guidance import Guidance
 from sdstream.engine.denoising.schedule import Schedule

@@ -5,7 +5,7 @@ import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import Tensor
 
-from sdstream.engine.conditioning.prompt import Embedding
+from sdstream.engine.conditioning.condition import Embedding
 from sdstream.engine.eager.attention import (
     CacheKey,
     FrameAttention,

@@ -9,7 +9,7 @@ from torch import Tensor
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine.acceleration import open_model
-from sdstream.engine.conditioning.prompt import Condition
+from sdstream.engine.conditioning.condition import Condition
 from sdstream.engine.denoising.noise import NoiseCache
 from sdstream.engine.denoising.stream_batch import Recipe, Row, StreamBatch
 from sdstream.engine.eager.unet import ConditionedUNet, embed_scales

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine.acceleration import open_model
-from sdstream.engine.conditioning.prompt import Condition
+from sdstream.engine.conditioning.condition import Condition
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.openvino.backend import obstacle
 from sdstream.engine.openvino.runtime import Runtime

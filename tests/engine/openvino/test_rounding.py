@@ -13,7 +13,7 @@ from scripts.train.observer import Observer
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine.acceleration import choose, open_model
-from sdstream.engine.conditioning.prompt import Condition, Embedding
+from sdstream.engine.conditioning.condition import Condition, Embedding
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.openvino.runtime import Runtime, choose_precision, computes_in
 from sdstream.engine.openvino.unet import GraphUNet

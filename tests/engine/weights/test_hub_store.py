@@ -13,7 +13,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from sdstream.engine.weights import store
+from sdstream.engine.weights import hub_store
 from sdstream.engine.weights.licence import licence
 from sdstream.errors import Unavailable
 from tests.engine.weights.hub import Hub
@@ -32,7 +32,7 @@ def publish(folder: Path) -> None:
 
 def test_a_model_that_is_whole_passes(model):
     publish(model)
-    states = {check.file: check.state for check in store.verify(str(model))}
+    states = {check.file: check.state for check in hub_store.verify(str(model))}
     assert states.pop(store.SUMS) == "unlisted"
     assert set(states.values()) == {"matches"}
     assert "unet/diffusion_pytorch_model.safetensors" in states
@@ -45,20 +45,20 @@ def test_a_single_changed_byte_is_found(model):
     content[-1] ^= 1
     file.write_bytes(content)
     with pytest.raises(Unavailable, match="diffusion_pytorch_model"):
-        store.verify(str(model))
+        hub_store.verify(str(model))
 
 
 def test_a_file_that_went_missing_is_named(model):
     publish(model)
     (model / "vae" / "config.json").unlink()
     with pytest.raises(Unavailable, match="vae"):
-        store.verify(str(model))
+        hub_store.verify(str(model))
 
 
 def test_a_broken_list_of_checksums_is_refused(model):
     (model / store.SUMS).write_text("hello")
     with pytest.raises(Unavailable, match="checksums"):
-        store.verify(str(model))
+        hub_store.verify(str(model))
 
 
 def test_a_hub_blob_is_held_against_its_own_name(tmp_path):
@@ -70,10 +70,10 @@ def test_a_hub_blob_is_held_against_its_own_name(tmp_path):
     folder = tmp_path / "snapshot"
     folder.mkdir()
     (folder / "config.json").symlink_to(blob)
-    assert [check.state for check in store.verify(str(folder))] == ["matches"]
+    assert [check.state for check in hub_store.verify(str(folder))] == ["matches"]
     blob.write_bytes(wrong)
     with pytest.raises(Unavailable, match=r"config\.json"):
-        store.verify(str(folder))
+        hub_store.verify(str(folder))
 
 
 def test_bundled_and_fetched_models_are_listed(model, tmp_path, monkeypatch):
@@ -85,8 +85,8 @@ def test_bundled_and_fetched_models_are_listed(model, tmp_path, monkeypatch):
     (snapshot / "config.json").write_text("{}")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
     monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr(store, "BUNDLED", model.parent)
-    found = {one.name: one.origin for one in store.stored()}
+    monkeypatch.setattr(hub_store, "BUNDLED", model.parent)
+    found = {one.name: one.origin for one in hub_store.stored()}
     assert found == {"model": "bundled", "some/model": "hub"}
 
 
@@ -174,7 +174,7 @@ def test_a_model_that_the_hub_does_not_have_is_refused(models):
 @pytest.mark.parametrize(("name", "reason"), [("mini", "no hub id"), ("some/thing", "models pull some/thing")])
 def test_a_model_that_cannot_be_fetched_is_refused(name, reason):
     with pytest.raises(Unavailable, match=reason):
-        store.pull(name)
+        hub_store.pull(name)
 
 
 def transport_error() -> Exception:
@@ -199,4 +199,4 @@ def test_a_fetch_that_breaks_off_is_unavailable_and_no_bug(monkeypatch, error):
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", Mock(side_effect=error()))
     with pytest.raises(Unavailable, match="models pull some/thing"):
-        store.pull("some/thing")
+        hub_store.pull("some/thing")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdstream.engine.conditioning.prompt import WEIGHT_LIMIT, parse_weights
+from sdstream.engine.conditioning.prompt_weights import WEIGHT_LIMIT, parse_weights
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,7 @@
-"""Prompts: the weight syntax, and the condition of a frame for the U-Net."""
+"""The weight syntax of prompts: `(word:1.3)`, `(word)` and `[word]`."""
 
 import math
 import re
-from dataclasses import dataclass
-
-from torch import Tensor
 
 WEIGHT_LIMIT = 4.0
 """Weights are clamped to ± WEIGHT_LIMIT: a word with a larger weight gives a picture of noise."""
@@ -14,28 +11,6 @@ STRESS = 1.1
 
 _PIECE = re.compile(r"\\[()\[\]\\]|[()\[\]]|[^()\[\]\\]+|\\")
 _PAIRS = {")": "(", "]": "["}
-
-
-@dataclass(frozen=True, eq=False)
-class Embedding:
-    """An encoded prompt, compared by identity: keep and reuse the object."""
-
-    tokens: Tensor  # [tokens, dim]
-    pooled: Tensor | None = None  # [dim], for models with a pooled input (SDXL)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """The inputs of the U-Net for a frame, beside latent and timestep."""
-
-    positive: Embedding
-    negative: Embedding
-    scales: tuple[float, ...] = ()
-    """Scale of each ControlNet."""
-    loras: tuple[float, ...] = ()
-    """Weight of each LoRA."""
-    distilled: float = 1.0
-    """Guidance scale for a U-Net with the guidance scale as an input."""
 
 
 def parse_weights(prompt: str) -> list[tuple[str, float]]:
