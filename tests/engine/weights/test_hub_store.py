@@ -27,13 +27,13 @@ def model(tiny_model: Path, tmp_path: Path) -> Path:
 def publish(folder: Path) -> None:
     files = [file for file in folder.rglob("*") if file.is_file()]
     lines = [f"{hashlib.sha256(f.read_bytes()).hexdigest()}  ./{f.relative_to(folder)}" for f in files]
-    (folder / store.SUMS).write_text("\n".join(lines))
+    (folder / hub_store.SUMS).write_text("\n".join(lines))
 
 
 def test_a_model_that_is_whole_passes(model):
     publish(model)
     states = {check.file: check.state for check in hub_store.verify(str(model))}
-    assert states.pop(store.SUMS) == "unlisted"
+    assert states.pop(hub_store.SUMS) == "unlisted"
     assert set(states.values()) == {"matches"}
     assert "unet/diffusion_pytorch_model.safetensors" in states
 
@@ -56,7 +56,7 @@ def test_a_file_that_went_missing_is_named(model):
 
 
 def test_a_broken_list_of_checksums_is_refused(model):
-    (model / store.SUMS).write_text("hello")
+    (model / hub_store.SUMS).write_text("hello")
     with pytest.raises(Unavailable, match="checksums"):
         hub_store.verify(str(model))
 
