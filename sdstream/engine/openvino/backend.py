@@ -53,10 +53,7 @@ def weights_dtype(settings: DiffusionSettings, device: torch.device) -> torch.dt
 
 def number_format(model: Model, settings: DiffusionSettings) -> NumberFormat:
     """Return what graphs of this model compute in on this CPU. Raises Unavailable for a model that is refused."""
-    if model.unet.config.get("time_cond_proj_dim"):
-        raise Unavailable(
-            "engine.acceleration: openvino runs no model that takes guidance as an input (LCM); use auto or eager"
-        )
+    _refuse_guidance_input(model)
     return precision_here(settings.dtype, int8=_ranges(model, settings) is not None)
 
 
@@ -67,7 +64,7 @@ def make(job: Job) -> Networks:
     OpenVINO cannot convert.
     """
     model, settings = job.model, job.settings
-    number_format(model, settings)
+    _refuse_guidance_input(model)
     ranges = _ranges(model, settings)
     runtime = Runtime(settings.dtype, job.threads, int8=ranges is not None)
     if ranges is None or runtime.processor.precision != "int8":
@@ -97,13 +94,20 @@ def _incapability(dtype: Literal["bfloat16", "int8"]) -> str | None:
     return None if able else f"this CPU does not compute in {dtype} (engine.dtype: auto)"
 
 
+def _refuse_guidance_input(model: Model) -> None:
+    if model.unet.config.get("time_cond_proj_dim"):
+        raise Unavailable(
+            "engine.acceleration: openvino runs no model that takes guidance as an input (LCM); use auto or eager"
+        )
+
+
 def _ranges(model: Model, settings: DiffusionSettings) -> ModelRanges | None:
     """Return what int8 needs to know, if it is known of these very weights. Raises Unavailable if int8 must be."""
-    obstacle = None
+    reason = None
     if model.ranges is None:
-        obstacle = f"this model brings no {FILE}"
+        reason = f"this model brings no {FILE}"
     elif settings.loras:
-        obstacle = "a LoRA changes its weights"
-    if settings.dtype == "int8" and obstacle is not None:
-        raise Unavailable(f"engine.dtype: int8 cannot be had: {obstacle}; use auto")
-    return model.ranges if obstacle is None else None
+        reason = "a LoRA changes its weights"
+    if settings.dtype == "int8" and reason is not None:
+        raise Unavailable(f"engine.dtype: int8 cannot be had: {reason}; use auto")
+    return model.ranges if reason is None else None
