@@ -1,7 +1,7 @@
 """The image-to-image stage: a camera frame goes in, a restyled frame comes out.
 
-Start reading at `Engine`, the promise that every engine keeps. `registry` opens the engine that a configuration asks
-for; `diffusion` is StreamDiffusion's engine, and `passthrough` is the engine without a model.
+Start reading at `Engine`, the protocol of all engines. `registry` opens the engine of a configuration; `diffusion` is
+StreamDiffusion's engine, and `passthrough` is the engine without a model.
 """
 
 from dataclasses import dataclass, replace
@@ -13,39 +13,39 @@ from sdstream.frame import Frame, Pixels
 
 
 class Outcome(Enum):
-    """What became of one call of an engine."""
+    """The result of a call of an engine."""
 
     RENDERED = "rendered"
     """A new picture came out."""
     FILLING = "filling"
-    """No picture yet: the batch fills, at the start or after a change of the number of steps."""
+    """No picture yet: the batch is not full, at the start or after a change of the number of steps."""
     SKIPPED = "skipped"
     """The frame due now was skipped as still, so the last picture comes out again."""
 
 
 @dataclass(frozen=True, slots=True)
 class DuePrompt:
-    """The prompt of one frame."""
+    """The prompt of a frame."""
 
     prompt: Prompt
-    """The prompt that was due, by the controls and their cues."""
+    """The prompt due by the controls and the cues."""
     fade: float | None = None
     """How far the fade to this prompt had come, 0 to 1; None when no fade was running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restyled(Frame):
-    """A finished frame: the restyled picture, with `seq` and times of the camera frame that it was made of.
+    """A finished frame: the restyled picture, with `seq` and times of the camera frame.
 
     The pixels may have any size, and belong to the caller.
     """
 
     camera: Pixels
-    """The camera picture that this frame was made of, at the size of `pixels`."""
+    """The camera picture of this frame, at the size of `pixels`."""
     controls: Controls
-    """The controls that the frame was finished with."""
+    """The controls in force for this frame."""
     due: DuePrompt
-    """The prompt that the frame was finished with."""
+    """The prompt of this frame."""
     outcome: Outcome = Outcome.RENDERED
     """RENDERED, or SKIPPED when `pixels` is the last rendered picture again."""
 
@@ -58,7 +58,7 @@ class Restyled(Frame):
         )  # fmt: skip
 
     def again(self, last: Pixels) -> Self:
-        """Return this frame as a skipped one, which shows the `last` rendered picture."""
+        """Return a skipped frame: this frame with the `last` rendered picture."""
         return replace(self, pixels=last, outcome=Outcome.SKIPPED)
 
 
@@ -70,9 +70,9 @@ class Engine(Protocol):
         ...
 
     def __exit__(self, *exc: object) -> None:
-        """Free what the engine holds; closing twice is harmless."""
+        """Free memory and devices; closing twice is harmless."""
         ...
 
     def __call__(self, frame: Frame, controls: Controls) -> Restyled | None:
-        """Take one camera frame; return a finished frame, maybe that of an earlier call, or None while filling."""
+        """Take a camera frame; return a finished frame, maybe from an earlier call, or None while filling."""
         ...

@@ -1,6 +1,6 @@
-"""Chooses the backend that runs a model: the one that the settings name, or under `auto` the first that can.
+"""Chooses a model's backend: the backend in the settings, or under `auto` the first backend without an obstacle.
 
-What each backend can do, only the backend knows.
+Only the backend knows the obstacles of a backend.
 """
 
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ BACKENDS: Mapping[Acceleration, Backend] = {"openvino": openvino, "eager": eager
 """In order of preference."""
 
 AUTO: tuple[Acceleration, ...] = ("openvino", "eager")
-"""The backends that `auto` may take; torch.compile is an experiment, and is taken only by name."""
+"""The backends for `auto`; torch.compile is an experiment, and needs `acceleration: compile`."""
 
 
 def choose(settings: DiffusionSettings, device: torch.device) -> tuple[Acceleration, ...]:
-    """Return the backends that may run a model as the settings ask, in order of preference.
+    """Return the backends without an obstacle to the settings, in order of preference.
 
-    Raises Unavailable if there is none, with the reason of every backend.
+    Raises Unavailable when every backend has an obstacle, with all obstacles.
     """
     allowed = AUTO if settings.acceleration == "auto" else (settings.acceleration,)
     able = tuple(name for name in allowed if BACKENDS[name].obstacle(settings, device) is None)
@@ -43,15 +43,15 @@ def weights_dtype(settings: DiffusionSettings, device: torch.device) -> torch.dt
 
 
 def open_model(settings: DiffusionSettings) -> Model:
-    """Load the model that the settings name, as its backend wants the weights; raises Unavailable."""
+    """Load the model of the settings, in the weights' dtype of the backend; raises Unavailable."""
     device = choose_device(settings.device)
     return load(settings, device, weights_dtype(settings, device))
 
 
 def open_networks(job: Job) -> Networks:
-    """Make the networks of a model ready to run, which may take minutes. Raises Unavailable if no backend can.
+    """Make a model's networks ready to run; may take minutes. Raises Unavailable when every backend refuses.
 
-    Under `auto` a backend that refuses the model is logged, and the next is tried.
+    Under `auto` a refusal of the model by a backend is logged, and the next backend is tried.
     """
     refusals: dict[Acceleration, str] = {}
     for name in choose(job.settings, job.model.device):
@@ -64,22 +64,22 @@ def open_networks(job: Job) -> Networks:
             log.warning("acceleration auto: the next backend is tried", refused_by=name, reason=str(error))
             refusals[name] = str(error)
         else:
-            _log_another_format(job, networks.dtype)
+            _log_format_change(job, networks.dtype)
             return networks
     raise Unavailable(_refusal(job.settings, job.model.device, refusals))
 
 
 def _refusal(settings: DiffusionSettings, device: torch.device, refusals: Mapping[Acceleration, str]) -> str:
-    """Say why no backend can: one line for each, then what to do. `refusals` are those of the model itself."""
+    """Return the message: a line with the reason for each backend, then the advice. `refusals` concern the model."""
     lines, able = [], []
     for name, backend in BACKENDS.items():
         reason = backend.obstacle(settings, device) or refusals.get(name)
-        lines.append(f"  {name}: {reason or 'nothing is in its way'}")
+        lines.append(f"  {name}: {reason or 'available'}")
         if reason is None:
             able.append(name)
     otherwise = f", or use engine.acceleration: {' or '.join(able)}" if able else ""
-    first = f"engine.acceleration: {settings.acceleration} cannot be had:"
-    return "\n".join([first, *lines, f"change a setting as its line says{otherwise}"])
+    first = f"engine.acceleration: {settings.acceleration} cannot be used:"
+    return "\n".join([first, *lines, f"change a setting as the lines above say{otherwise}"])
 
 
 def _log_choice(name: Acceleration, job: Job, refusals: Mapping[Acceleration, str]) -> None:
@@ -89,11 +89,11 @@ def _log_choice(name: Acceleration, job: Job, refusals: Mapping[Acceleration, st
     preferred = AUTO[: AUTO.index(name)]
     reasons = {other: BACKENDS[other].obstacle(settings, device) or refusals[other] for other in preferred}
     because = "; ".join(f"{other}: {reason}" for other, reason in reasons.items())
-    log.info("acceleration chosen", acceleration=name, because=because or "the fastest, and nothing is in its way")
+    log.info("acceleration chosen", acceleration=name, because=because or "the fastest backend, without an obstacle")
 
 
-def _log_another_format(job: Job, dtype: NumberFormat) -> None:
-    """Log that ControlNets or LoRAs change the number format: the picture changes a little by that alone."""
+def _log_format_change(job: Job, dtype: NumberFormat) -> None:
+    """Log a change of the number format by ControlNets or LoRAs: the picture changes a little with the format."""
     settings, device = job.settings, job.model.device
     if settings.dtype != "auto":
         return

@@ -1,7 +1,7 @@
-"""The store of compiled artefacts on disk, so that the next start takes a second and not ten.
+"""The store of compiled artefacts on disk: the next start takes a second instead of ten.
 
-Every backend keeps what it compiles here, by a key: a frozen dataclass of everything that changes the artefact. Each
-artefact stands behind its own checksum, because a backend would run damaged weights, and show noise.
+Every backend keeps compiled networks here, by a key: a frozen dataclass of everything with an effect on the artefact.
+Each file begins with the artefact's checksum, because a backend would run damaged weights, and show noise.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 log = get_logger()
 
 KEEP = 8
-"""Keys that one folder keeps artefacts of; the key used longest ago goes first."""
+"""Number of keys with artefacts in a folder; the key used longest ago is deleted first."""
 
 _CHECKSUM = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
 class ArtefactStore:
-    """The artefacts of one key. What cannot be read or written is logged, and the caller builds the artefact again."""
+    """The artefacts of a key. A failed read or write is logged, and the caller builds the artefact again."""
 
     folder: Path
     """Holds `key.json` and the artefacts by name."""
@@ -37,7 +37,7 @@ class ArtefactStore:
     def open(cls, root: Path, key: "DataclassInstance") -> "ArtefactStore":
         """Make or find the folder of `key` below `root`, mark the folder as used last, and drop all but `KEEP` folders.
 
-        `key` is a frozen dataclass whose fields JSON can write.
+        `key` is a frozen dataclass with fields that JSON can write.
         """
         text = json.dumps(asdict(key), indent=1, sort_keys=True)
         store = cls(root / hashlib.sha256(text.encode()).hexdigest()[:32])
@@ -51,7 +51,7 @@ class ArtefactStore:
         return store
 
     def read(self, name: str) -> bytes | None:
-        """Return the artefact kept under `name`; None if there is none, or if it is damaged."""
+        """Return the artefact kept under `name`; None for a missing or damaged artefact."""
         file = self.folder / name
         try:
             content = file.read_bytes()
@@ -67,11 +67,11 @@ class ArtefactStore:
         return artefact
 
     def keep(self, name: str, artefact: bytes) -> None:
-        """Keep `artefact` under `name`: whole or not at all, whatever other process writes it at the same time."""
+        """Keep `artefact` under `name`: whole or not at all, even while a second process writes the same artefact."""
         if not self.folder.is_dir():
             return  # `open` has logged why
         file = self.folder / name
-        try:  # not durable: this may happen on air, and the checksum finds what a power cut damaged
+        try:  # not durable: a sync costs time on air, and the checksum finds damage by a power cut
             write_atomically(file, hashlib.sha256(artefact).digest(), artefact, durable=False)
         except OSError as error:
             log.warning("an artefact cannot be kept", file=str(file), reason=str(error))

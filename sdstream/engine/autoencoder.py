@@ -1,6 +1,6 @@
 """Between pictures in host memory and the autoencoder's tensors.
 
-`Any` stands for diffusers' modules, whose attributes have no static types.
+`Any` stands for diffusers' modules: diffusers publishes no types.
 """
 
 from typing import Any, cast
@@ -23,20 +23,20 @@ class Autoencoder:
         self._shift = float(module.config.get("shift_factor") or 0.0)
         levels = module.config.get("block_out_channels") or module.config.encoder_block_out_channels
         self.factor = 2 ** (len(levels) - 1)
-        """Pixels along a side of one latent."""
+        """Pixels for each latent value along a side."""
 
     def to_latent(self, pixels: Pixels) -> Tensor:
-        """Encode one picture in host memory.  # [1, c, h, w] float32"""
+        """Encode a picture in host memory.  # [1, c, h, w] float32"""
         return self.encode(self.to_tensor(pixels).unsqueeze(0))
 
     def to_picture(self, latent: Tensor) -> Pixels:
-        """Decode one latent ([1, c, h, w]) to host memory; the result is the caller's own."""
+        """Decode a latent ([1, c, h, w]) to host memory; the result belongs to the caller."""
         return to_pixels(self.decode(latent)[0])
 
     def encode(self, picture: Tensor) -> Tensor:
         """Turn pictures (-1..1, [F, 3, H, W]) into latents.  # [F, c, h, w] float32
 
-        A full autoencoder gives a distribution: its mode is taken, for a sample would flicker.
+        A full autoencoder gives a distribution; the mode is taken, because a sample would flicker.
         """
         encoded = self.module.encode(picture.to(self._dtype))
         latent = encoded.latent_dist.mode() if "latent_dist" in encoded else encoded.latents
@@ -49,11 +49,11 @@ class Autoencoder:
         return picture
 
     def unscale(self, latent: Tensor) -> Tensor:
-        """Turn latents into what the module calls latents."""
+        """Undo the module's scale and shift."""
         return (latent / self._scale + self._shift).to(self._dtype)
 
     def to_tensor(self, pixels: Pixels) -> Tensor:
-        """Move one picture to the device.  # [3, H, W] float, -1..1"""
+        """Move a picture to the device.  # [3, H, W] float, -1..1"""
         on_device = torch.from_numpy(pixels).to(self._device)
         return on_device.permute(2, 0, 1).to(self._dtype).mul_(2 / 255).sub_(1)
 
@@ -64,5 +64,5 @@ def to_levels(picture: Tensor) -> Tensor:
 
 
 def to_pixels(picture: Tensor) -> Pixels:
-    """Bring one picture ([3, H, W], -1..1) to host memory; the result is the caller's own."""
+    """Bring a picture ([3, H, W], -1..1) to host memory; the result belongs to the caller."""
     return cast(Pixels, np.ascontiguousarray(to_levels(picture).permute(1, 2, 0).cpu().numpy()))

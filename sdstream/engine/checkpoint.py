@@ -52,8 +52,8 @@ class Checkpoint:
         if not self._has(UNET):
             first = min(self._shapes, default="no tensor at all")
             raise Unavailable(
-                f"model {file} is no Stable Diffusion checkpoint in one file: expected tensors under {UNET}, found "
-                f"{first}. Name a LoRA under engine.loras; of a model in diffusers layout name the folder, not a file"
+                f"model {file} is no Stable Diffusion checkpoint: expected tensors under {UNET}, found {first}. "
+                "A LoRA belongs under engine.loras; for a model in diffusers layout, set engine.model to the folder"
             )
 
     def unet(self, dtype: torch.dtype) -> Any:
@@ -79,7 +79,7 @@ class Checkpoint:
             return fill(empty(lambda: AutoencoderKL.from_config(config)), converted, dtype)
 
     def towers(self, device: torch.device, dtype: torch.dtype, *, pooled: bool) -> list[Tower]:
-        """Load the text encoders, each with its tokenizer."""
+        """Load the text encoders, each with a tokenizer."""
         present = [(name, prefix, open_clip) for prefix, (name, open_clip) in TOWERS.items() if self._has(prefix)]
         if not present:
             raise Unavailable(
@@ -124,8 +124,9 @@ class Checkpoint:
         names = [CONTEXTS[width] for width in widths if width in CONTEXTS]
         if len(names) != 1 or len(widths) != 1:
             raise Unavailable(
-                f"model {self._file} has not the shapes of Stable Diffusion 1.x, 2.x or XL, and {self._configs / part} "
-                "is missing: name a folder of the model's configs in diffusers layout as engine.configs"
+                f"model {self._file} does not have the shapes of Stable Diffusion 1.x, 2.x or XL, and "
+                f"{self._configs / part} is missing: set engine.configs to a folder of the model's configs in "
+                "diffusers layout"
             )
         return names[0]
 
@@ -144,7 +145,7 @@ class Checkpoint:
                 found = convert_ldm_clip_checkpoint(state)
             found = {key.removeprefix("text_model."): tensor for key, tensor in found.items()}
             found.pop("embeddings.position_ids", None)  # 0, 1, 2, … in older files
-            # Some versions of transformers have the prefix `text_model.`, others have none.
+            # Only some versions of transformers have the prefix `text_model.`.
             full_names = {key.removeprefix("text_model."): key for key in model.state_dict()}
             return fill(model, {full_names.get(key, key): tensor for key, tensor in found.items()}, dtype)
 

@@ -1,4 +1,4 @@
-"""The diffusion engine: a frame and its controls in, a restyled frame out, `len(steps)` - 1 calls later."""
+"""The diffusion engine: a frame and controls in, a restyled frame out, `len(steps)` - 1 calls later."""
 
 import time
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class DiffusionEngine:
         cache: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`canvas` is the size whose shape `width: auto` and `height: auto` follow; `clock` gives seconds.
+        """`width: auto` and `height: auto` follow the aspect ratio of `canvas`; `clock` gives seconds.
 
         Compiled artefacts are kept below `cache` for the next start; None keeps nothing.
         """
@@ -49,7 +49,7 @@ class DiffusionEngine:
                 self._session.warm_up()
         except LoadErrors as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise Unavailable(f"model {self._settings.model} loads and does not run: {reason}") from error
+            raise Unavailable(f"model {self._settings.model} loads but does not run: {reason}") from error
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -59,8 +59,8 @@ class DiffusionEngine:
     def __call__(self, frame: Frame, controls: Controls) -> Restyled | None:
         """Take in a camera frame of any size; return a finished frame of the engine's size, or None while filling.
 
-        Controls that cannot be had raise Unavailable on the first call; later they are logged once and the old
-        controls stay.
+        Impossible controls raise Unavailable on the first call. On later calls impossible controls are logged once,
+        and the old controls stay.
         """
         return self._open.call(frame, controls)
 

@@ -1,4 +1,4 @@
-"""Loads a model, a folder or one file, strictly: what is missing, cut short or of another shape is named."""
+"""Loads a model from a folder or a file, strictly: an error names the missing, truncated or misshapen part."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,35 +32,35 @@ TINY_XL = "madebyollin/taesdxl"
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What the engine needs of a checkpoint, on its device, ready to run."""
+    """The parts of a checkpoint for the engine, on the device, ready to run."""
 
     unet: Any  # diffusers publishes no types
     autoencoder: Any
     text: TextEncoder
     table: NoiseTable
     wants_size: bool
-    """An SDXL model: its U-Net takes the picture's size and a pooled prompt too."""
+    """True for an SDXL model: the U-Net takes the picture's size and a pooled prompt too."""
     ranges: ModelRanges | None = None
-    """What int8 needs to know, where the model's maker measured it."""
+    """The activation ranges for int8; None where the model's maker measured none."""
 
     def copy(self) -> "Model":
-        """Return a model with the same weights in memory whose modules are its own, to be patched and fused with."""
+        """Return a model with the same weights in memory and with new modules, to be patched and fused."""
         unet, autoencoder = copy_structure(self.unet), copy_structure(self.autoencoder)
         return replace(self, unet=unet, autoencoder=autoencoder, text=self.text.copy())
 
     @property
     def device(self) -> torch.device:
-        """Where it runs."""
+        """The device of the weights."""
         return torch.device(self.unet.device)
 
     @property
     def channels(self) -> int:
-        """Channels of its latents."""
+        """Channels of a latent."""
         return int(self.unet.config.in_channels)
 
     @property
-    def halvings(self) -> int:
-        """What both sides of a latent should be a multiple of: the U-Net halves the latent at each of its levels."""
+    def latent_multiple(self) -> int:
+        """Both sides of a latent should be a multiple of this number: the U-Net halves the latent at each level."""
         return int(2 ** (len(self.unet.config.block_out_channels) - 1))
 
     def latent_shape(self, size: Size) -> tuple[int, int, int]:
@@ -69,13 +69,13 @@ class Model:
         return self.channels, size[1] // factor, size[0] // factor
 
     def time_ids(self, size: Size) -> Tensor | None:
-        """Return the picture's size as an SDXL model takes it; None for other models.  # [6]"""
+        """Return the picture's size in the layout of SDXL; None unless the model is SDXL.  # [6]"""
         width, height = size
         return torch.tensor([height, width, 0, 0, height, width], device=self.device) if self.wants_size else None
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device that the settings name; raises Unavailable if this machine has none."""
+    """Return the torch device of `engine.device`; raises Unavailable if this machine has no such device."""
     has_mps = torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
@@ -83,38 +83,41 @@ def choose_device(name: str) -> torch.device:
     index = device.index or 0
     if device.type == "cuda" and index >= torch.cuda.device_count():
         seen = torch.cuda.device_count()
-        raise Unavailable(f"device {name} is not there: torch sees {seen} CUDA device(s); try auto")
+        raise Unavailable(f"device {name} is missing: torch sees {seen} CUDA device(s); try auto")
     if device.type == "mps" and not has_mps:
-        raise Unavailable("device mps is not there: torch sees no Apple GPU; try auto")
+        raise Unavailable("device mps is missing: torch sees no Apple GPU; try auto")
     return device
 
 
 def load(settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) -> Model:
-    """Load what the settings name, onto `device`, with weights of `dtype`.
+    """Load the model of the settings onto `device`, with weights of `dtype`.
 
     LoRAs with `fuse: true` are fused into the weights. Raises Unavailable with the file and the reason.
     """
     path = locate(settings.model, "model", MODEL)
     model = (_from_file if path.is_file() else _from_folder)(path, settings, device, dtype)
-    _fits_together(model, path)
+    _refuse_mixed_parts(model, path)
     fuse_loras({"unet": model.unet, **model.text.parts}, settings.loras)
     log.info("model loaded", model=settings.model, device=str(device), dtype=str(dtype), xl=model.wants_size)
     return model
 
 
 def refuse_other_kinds(name: str, attention: Any) -> None:
-    """Raise Unavailable for an attention layer of a U-Net that is not of Stable Diffusion's kind."""
+    """Raise Unavailable for an attention layer unlike Stable Diffusion's."""
     special = ("group_norm", "spatial_norm", "norm_q", "norm_k", "norm_cross", "added_kv_proj_dim")
     found = [part for part in special if getattr(attention, part, None)]  # absent in older diffusers
     if found or attention.residual_connection or attention.rescale_output_factor != 1.0:
-        raise Unavailable(f"U-Net layer {name} has an attention that is not Stable Diffusion's: {', '.join(found)}")
+        differences = ", ".join(found) or "a residual connection or a rescaled output"
+        raise Unavailable(f"U-Net layer {name}: expected the attention of Stable Diffusion, found {differences}")
 
 
 def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) -> Model:
     from diffusers import UNet2DConditionModel
 
     if settings.configs is not None:
-        raise Unavailable(f"engine.configs describes a model in one file, and {folder} is a folder; remove the setting")
+        raise Unavailable(
+            f"engine.configs is for a model in a single file, and {folder} is a folder: remove engine.configs"
+        )
     unet = component(UNet2DConditionModel, folder / "unet", "U-Net", torch_dtype=dtype)
     xl = is_xl(unet)
     autoencoder, own = _autoencoder(folder / "vae", settings, dtype, channels=unet.config.in_channels, xl=xl)
@@ -131,11 +134,11 @@ def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device
 def _from_file(file: Path, settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) -> Model:
     configs = None if settings.configs is None else locate(settings.configs, "configs", CONFIGS)
     checkpoint = Checkpoint(file, configs)
-    table = _table(checkpoint.scheduler(), settings, file)  # first, for it is soonest wrong
+    table = _table(checkpoint.scheduler(), settings, file)  # first, because the scheduler is refused most often
     unet = checkpoint.unet(dtype)
     xl = is_xl(unet)
     if settings.autoencoder == "full":
-        autoencoder = checkpoint.autoencoder(_safe(dtype, xl=xl))
+        autoencoder = checkpoint.autoencoder(_full_dtype(dtype, xl=xl))
     else:
         autoencoder = _tiny(settings, dtype, channels=unet.config.in_channels, xl=xl)
     return Model(
@@ -151,20 +154,20 @@ def _from_file(file: Path, settings: DiffusionSettings, device: torch.device, dt
 
 
 def is_xl(unet: Any) -> bool:  # diffusers publishes no types
-    """Tell whether a U-Net is SDXL's, which is told the picture's size and a pooled prompt."""
+    """Return whether a U-Net is SDXL's, with the picture's size and a pooled prompt as inputs."""
     return bool(unet.config.addition_embed_type == "text_time")
 
 
 def _zero_negative(folder: Path, *, standard: bool = False) -> bool:
-    """Tell whether "no negative prompt" is zeros; `standard` is what holds where nothing says so."""
+    """Return whether "no negative prompt" is zeros; without `model_index.json` the answer is `standard`."""
     index = folder / "model_index.json"
     if not index.is_file():
         return standard
     return bool(read_config(index, "model").get("force_zeros_for_empty_prompt", False))
 
 
-def _safe(dtype: torch.dtype, *, xl: bool) -> torch.dtype:
-    """Return the number format for a full autoencoder: SDXL's overflows float16, and shows black."""
+def _full_dtype(dtype: torch.dtype, *, xl: bool) -> torch.dtype:
+    """Return the dtype for a full autoencoder: SDXL's overflows float16, and shows black."""
     return torch.float32 if xl and dtype == torch.float16 else dtype
 
 
@@ -172,18 +175,19 @@ def _table(config: dict[str, Any], settings: DiffusionSettings, path: Path) -> N
     stated = config if settings.prediction == "auto" else config | {"prediction_type": settings.prediction}
     if path.is_file() and "prediction_type" not in stated:
         raise Unavailable(
-            f"model {path} is Stable Diffusion 2.x, whose files look alike whether they predict noise (2.0 and 2.1 "
-            "base, SD-Turbo) or velocity (2.0 and 2.1 at 768): say engine.prediction: epsilon or v_prediction"
+            f"model {path} is Stable Diffusion 2.x, and the file does not show whether the model predicts noise "
+            "(2.0 and 2.1 base, SD-Turbo) or velocity (2.0 and 2.1 at 768): set engine.prediction to epsilon or "
+            "v_prediction"
         )
     return noise_table(stated)
 
 
-def _fits_together(model: Model, folder: Path) -> None:
+def _refuse_mixed_parts(model: Model, folder: Path) -> None:
     unet = model.unet.config
     if model.text.width != unet.cross_attention_dim:
         raise Unavailable(
-            f"{folder}: the text encoder gives {model.text.width} numbers a token and the U-Net expects "
-            f"{unet.cross_attention_dim}; they are from different models"
+            f"{folder}: the text encoder gives {model.text.width} numbers a token, and the U-Net expects "
+            f"{unet.cross_attention_dim}; both parts must come from the same model"
         )
     latent = model.autoencoder.config.latent_channels
     if not unet.in_channels == unet.out_channels == latent:
@@ -196,7 +200,7 @@ def _fits_together(model: Model, folder: Path) -> None:
 def _autoencoder(
     own: Path, settings: DiffusionSettings, dtype: torch.dtype, *, channels: int, xl: bool
 ) -> tuple[Any, bool]:  # diffusers publishes no types
-    """Return the autoencoder, and whether it is the model's own, in the folder `own`."""
+    """Return the autoencoder, and whether the model brought the autoencoder, in the folder `own`."""
     from diffusers import AutoencoderKL, AutoencoderTiny
 
     from sdstream.engine.weights.shuffle_autoencoder import AutoencoderShuffle
@@ -205,8 +209,10 @@ def _autoencoder(
     own_kind = tiny.get(read_config(own / "config.json", "autoencoder").get("_class_name", ""))
     if settings.autoencoder == "full":
         if own_kind:
-            raise Unavailable(f"engine.autoencoder: full, but {own} is a tiny autoencoder; use `tiny`")
-        return component(AutoencoderKL, own, "autoencoder", torch_dtype=_safe(dtype, xl=xl)), True
+            raise Unavailable(
+                f"engine.autoencoder: full, but {own} is a tiny autoencoder; set engine.autoencoder to tiny"
+            )
+        return component(AutoencoderKL, own, "autoencoder", torch_dtype=_full_dtype(dtype, xl=xl)), True
     if settings.tiny_autoencoder is None and own_kind:
         return component(own_kind, own, "autoencoder", torch_dtype=dtype), True
     return _tiny(settings, dtype, channels=channels, xl=xl), False
@@ -217,5 +223,7 @@ def _tiny(settings: DiffusionSettings, dtype: torch.dtype, *, channels: int, xl:
 
     name = settings.tiny_autoencoder or (TINY_XL if xl else TINY.get(channels))
     if name is None:
-        raise Unavailable(f"no tiny autoencoder is known for {channels} latent channels; use `autoencoder: full`")
+        raise Unavailable(
+            f"no tiny autoencoder is known for {channels} latent channels; set engine.autoencoder to full"
+        )
     return component(AutoencoderTiny, locate(name, "tiny autoencoder"), "tiny autoencoder", torch_dtype=dtype)

@@ -1,7 +1,7 @@
-"""The contract between the engine and its backends: the job that a backend is given, and the networks that it makes.
+"""The contract between engine and backends: a backend takes a `Job` and returns `Networks`.
 
-A backend is a room beside this file with a `backend.py`, whose functions are those of `Backend`; `acceleration` lists
-the backends. Backends do not know each other.
+A backend is a room beside this file; the room's `backend.py` has the functions of `Backend`. `acceleration` lists the
+backends. Backends do not know each other.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from sdstream.engine.size import Size
 from sdstream.frame import Pixels
 
 CORES = torch.get_num_threads()
-"""Threads that torch takes by itself."""
+"""Torch's default number of threads."""
 
 
 class RowUNet(Protocol):
-    """A U-Net as Stream Batch calls it."""
+    """The U-Net of Stream Batch."""
 
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
-        """Run one call: x [rows, c, h, w] float32; the result is likewise, and holds until the next call."""
+        """Run a call: x [rows, c, h, w] float32; the result has the same shape, and holds until the next call."""
         ...
 
 
@@ -37,59 +37,59 @@ class Coder(Protocol):
     """An autoencoder between pictures in host memory and scaled latents."""
 
     def to_latent(self, pixels: Pixels) -> Tensor:
-        """Encode one picture of the engine's size.  # [1, c, h, w] float32"""
+        """Encode a picture of the engine's size.  # [1, c, h, w] float32"""
         ...
 
     def to_picture(self, latent: Tensor) -> Pixels:
-        """Decode one latent; the result is the caller's own."""
+        """Decode a latent; the result belongs to the caller."""
         ...
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a backend makes networks of."""
+    """The input of a backend."""
 
     model: Model
-    """Never changed by a backend, because another backend may be running it: see `shared_module`."""
+    """Never changed by a backend, because two backends may run the same model: see `shared_module`."""
     settings: DiffusionSettings
     size: Size
-    """(width, height) in pixels that the model works at."""
+    """(width, height) of the model's pictures, in pixels."""
     controlnets: ControlNets
     loras: Loras
     """The adjustable LoRAs; LoRAs with `fuse: true` are in the model's weights."""
     threads: int
-    """Threads of the CPU that the networks may use."""
+    """CPU threads for the networks."""
     cache: Path | None
-    """Folder below which compiled artefacts are kept, each backend's in a folder of its own; None keeps nothing."""
+    """Folder for compiled artefacts, with a folder below for each backend; None keeps nothing."""
 
 
 @dataclass(frozen=True)
 class Networks:
-    """What a session runs."""
+    """The networks of a session, ready to run."""
 
     unet: RowUNet
     autoencoder: Coder
     dtype: NumberFormat
-    """Number format that the networks compute in."""
+    """Number format of the computation."""
     torch_threads: int
-    """Threads that torch should have while these networks run."""
+    """Threads for torch beside the networks."""
 
 
 class Backend(Protocol):
     """A way to run a model."""
 
     def obstacle(self, settings: DiffusionSettings, device: torch.device) -> str | None:
-        """Return why this backend cannot do what the settings ask, and in brackets what to change; None if it can."""
+        """Return the obstacle to the settings, with the setting to change in brackets; None without an obstacle."""
         ...
 
     def weights_dtype(self, settings: DiffusionSettings, device: torch.device) -> torch.dtype:
-        """Return the dtype that a model's weights are to be loaded in. Only for settings without an obstacle."""
+        """Return the dtype for loading a model's weights. Only for settings without an obstacle."""
         ...
 
     def number_format(self, model: Model, settings: DiffusionSettings) -> NumberFormat:
-        """Return the number format that `make` computes in; raises Unavailable for a model that it refuses."""
+        """Return the number format of the networks of `make`; raises Unavailable for a refused model."""
         ...
 
     def make(self, job: Job) -> Networks:
-        """Make the networks ready, which may take minutes. Raises Unavailable for a model that cannot be run."""
+        """Make the networks ready; may take minutes. Raises Unavailable for a refused model."""
         ...

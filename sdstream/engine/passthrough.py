@@ -1,4 +1,4 @@
-"""The engine that changes nothing: all other parts of a run can be tried, measured and tested with it."""
+"""The engine that changes nothing: for trying, measuring and testing the rest of a run."""
 
 from pathlib import Path
 from typing import Self
@@ -16,7 +16,7 @@ class Passthrough:
     def __init__(
         self, settings: PassthroughSettings | None = None, canvas: Size = (1, 1), cache: Path | None = None
     ) -> None:
-        """Take what every engine is given, and need none of it."""
+        """Take the arguments of every engine, and use none."""
 
     def __enter__(self) -> Self:
         return self

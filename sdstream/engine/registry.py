@@ -1,4 +1,4 @@
-"""The table of engines: what serves each kind's settings, and what `doctor` asks about it."""
+"""The table of engines: for each kind the class to open, and the checks of `doctor`."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ KINDS = (
     ),
     Kind(PassthroughSettings, opener="sdstream.engine.passthrough:Passthrough"),
 )
-"""One row a kind."""
+"""A row for each kind."""
 
 
 def open_engine(settings: AnyEngine, canvas: Size, cache: Path | None) -> Engine:

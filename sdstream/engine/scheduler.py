@@ -1,4 +1,4 @@
-"""A model's noise schedule, read from its diffusers scheduler config."""
+"""A model's noise schedule, read from the diffusers scheduler config."""
 
 import inspect
 import math

@@ -1,4 +1,4 @@
-"""A loaded model at work on one stream of frames: takes frames and controls, and keeps the frames in flight."""
+"""A loaded model at work on a series of frames: takes frames and controls, and keeps the frames in flight."""
 
 import random
 from collections.abc import Callable
@@ -35,10 +35,10 @@ _NO_PIXELS = np.empty((0, 0, 3), np.uint8)
 
 @dataclass(frozen=True, slots=True)
 class Luggage:
-    """What a frame carries through the batch besides its latent."""
+    """The data of a frame in the batch besides the latent."""
 
     label: Frame
-    """The camera frame without its pixels, which are the mailbox's and change."""
+    """The camera frame without pixels: the mailbox overwrites the pixels."""
     camera: Pixels
     """The camera picture at the engine's size; empty for a skipped frame."""
     controls: Controls
@@ -47,7 +47,7 @@ class Luggage:
 
 @dataclass
 class _Run:
-    """What a session gathers from the first frame on; a new run forgets everything."""
+    """The state of a session since the first frame; a new run forgets everything."""
 
     recipes: Recipes
     filter: SimilarityFilter
@@ -60,7 +60,7 @@ class _Run:
 
 
 class Session:
-    """One model and one stream of frames; not for several threads. All calls run in inference mode."""
+    """A model at work on a series of frames; not for several threads. All calls run in inference mode."""
 
     def __init__(
         self,
@@ -70,14 +70,14 @@ class Session:
         canvas: Size = (1, 1),
         cache: Path | None = None,
     ) -> None:
-        """`canvas` is the size whose shape `width: auto` and `height: auto` follow; `clock` gives seconds.
+        """`width: auto` and `height: auto` follow the aspect ratio of `canvas`; `clock` gives seconds.
 
         Compiled artefacts are kept below `cache`; None keeps nothing.
         """
         model = model.copy()  # LoRAs rewrite layers
         self._model, self._settings, self._clock = model, settings, clock
         self.size = _engine_size(model, settings, canvas)
-        """(width, height) in pixels that the model works at."""
+        """(width, height) of the model's pictures, in pixels."""
         self._shape = model.latent_shape(self.size)  # (c, h, w)
         self.noise = NoiseCache(self._shape, model.device)
         self.text = model.text
@@ -87,11 +87,11 @@ class Session:
         networks = open_networks(Job(model, settings, self.size, self._controlnets, self._loras, threads, cache))
         self.unet, self.autoencoder, self.dtype = networks.unet, networks.autoencoder, networks.dtype
         self.torch_threads = networks.torch_threads
-        """Threads that torch should have while this session runs: see `torch.set_num_threads`."""
+        """Threads for torch while this session runs: see `torch.set_num_threads`."""
         self._run = self._new_run()
 
     def warm_up(self) -> None:
-        """Restyle a grey picture and forget it, so that a broken model shows before going on air."""
+        """Restyle a grey picture and forget the result: a broken model fails here, before going on air."""
         width, height = self.size
         grey = Frame(np.full((height, width, 3), 128, np.uint8), 0, 0.0, 0.0)
         for _ in range(2):
@@ -100,19 +100,19 @@ class Session:
         self._run = self._new_run()
 
     def call(self, frame: Frame, controls: Controls) -> Restyled | None:
-        """Take in one frame; see `DiffusionEngine.__call__`."""
+        """Take in a frame; see `DiffusionEngine.__call__`."""
         before = self._run.controls
         drained = self._adopt(controls)
         run = self._run
         assert run.batch is not None
         assert run.controls is not None
-        # Scale the camera picture, and settle what this frame is to be finished with.
+        # Scale the camera picture, and choose the recipe of this frame.
         camera = fit(frame.pixels, *self.size)
         recipe, due = run.recipes.at(self._clock(), run.controls)
         fresh = recipe is not run.recipe or run.controls is not before or self._settings.task == "txt2img"
         run.recipe = recipe
         label = replace(frame, pixels=_NO_PIXELS)
-        # Skip a still frame, or let the frame into the batch; either way the frame that is due now comes out.
+        # Skip a still frame, or push the frame into the batch; both return the frame due now.
         if run.filter.skips(camera, run.controls.similarity, fresh=fresh):
             done = run.batch.skip(Luggage(label, _NO_PIXELS, run.controls, due))
         else:
@@ -126,7 +126,7 @@ class Session:
     def flush(self) -> list[Restyled]:
         """Finish the frames in flight, oldest first."""
         done = self._run.batch.flush() if self._run.batch else []
-        return [restyled for one in done if one.latent is not None and (restyled := self._restyled(one))]
+        return [restyled for frame in done if frame.latent is not None and (restyled := self._restyled(frame))]
 
     def reset(self) -> None:
         """Forget the frames in flight and the last picture; the next frame starts clean."""
@@ -144,8 +144,8 @@ class Session:
         recipes = Recipes(
             self._model.table, self.text, self.noise, controlnets=self._controlnets.names, loras=self._loras.names
         )
-        dice = random.Random(self._settings.random_seed)  # noqa: S311 - dice, not secrets
-        return _Run(recipes, SimilarityFilter(dice))
+        rng = random.Random(self._settings.random_seed)  # noqa: S311 - chance, not secrets
+        return _Run(recipes, SimilarityFilter(rng))
 
     def _restyled(self, done: Done[Luggage]) -> Restyled | None:
         """Return the finished frame; None for a skipped frame before the first picture."""
@@ -158,7 +158,7 @@ class Session:
         return restyled if done.latent is not None else restyled.again(run.last)
 
     def _adopt(self, controls: Controls) -> Restyled | None:
-        """Take over new controls; return the last of the frames that had to be drained for them, if any."""
+        """Take over new controls; return the last drained frame, or None without a drain."""
         run = self._run
         if controls in (run.controls, run.refused):
             return None
@@ -167,7 +167,7 @@ class Session:
         except SdstreamError as error:
             if run.controls is None:
                 raise
-            log.warning("controls refused, the old ones stay", reason=str(error))
+            log.warning("controls refused, the old controls stay", reason=str(error))
             run.refused = controls
             return None
         drained = None
@@ -188,7 +188,7 @@ class Session:
             for name in asked:
                 if name not in known:
                     listed = ", ".join(known) or "none"
-                    raise Unavailable(f"controls.{what}: {name!r} cannot be turned; engine.{what} has: {listed}")
+                    raise Unavailable(f"controls.{what}: {name!r} is not adjustable; engine.{what} has: {listed}")
 
     def _latent(self, camera: Pixels) -> torch.Tensor:
         """Return the latent of the camera picture, or zeros for txt2img.  # [1, c, h, w]"""
@@ -198,11 +198,14 @@ class Session:
 
 
 def _engine_size(model: Model, settings: DiffusionSettings, canvas: Size) -> Size:
-    """Return the size to work at; raises Unavailable where the autoencoder cannot have the size."""
+    """Return the size of the model's pictures; raises Unavailable for a size that the autoencoder cannot have."""
     factor = Autoencoder(model.autoencoder).factor
-    width, height = choose_size(settings.width, settings.height, canvas, factor * model.halvings)
+    width, height = choose_size(settings.width, settings.height, canvas, factor * model.latent_multiple)
     if width % factor or height % factor:
-        raise Unavailable(f"engine size {width}x{height}: this model needs sides that are multiples of {factor}")
+        raise Unavailable(
+            f"engine size {width}x{height}: expected multiples of {factor} for this model; change engine.width or "
+            "engine.height"
+        )
     if "auto" in (settings.width, settings.height):
         log.info("engine size chosen", size=f"{width}x{height}", canvas=f"{canvas[0]}x{canvas[1]}")
     return width, height

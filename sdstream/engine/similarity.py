@@ -10,8 +10,7 @@ from sdstream.controls import Similarity
 from sdstream.frame import Pixels
 
 REDUCED = 64
-"""Side in pixels of the reduced pictures that are compared: averaging removes the sensor's noise."""
-
+"""Side in pixels of the reduced pictures for the comparison: averaging removes the sensor's noise."""
 
 Reduced = npt.NDArray[np.float32]
 """(REDUCED, REDUCED, 3), -1..1, the range of the model's input."""
@@ -28,8 +27,8 @@ def reduce(pixels: Pixels) -> Reduced:
 def similarity(a: Reduced, b: Reduced) -> float:
     """Return the paper's S (equation 8), the cosine of two reduced pictures, -1..1.
 
-    Mid-grey is 0 everywhere, so its cosine is 0/0: 1 is returned for two mid-grey pictures, 0 for mid-grey and another
-    picture.
+    Mid-grey is 0 everywhere, so the cosine with mid-grey is 0/0: 1 is returned for two mid-grey pictures, 0 when
+    only one picture is mid-grey.
     """
     lengths = length(a) * length(b)
     if lengths == 0:
@@ -51,9 +50,9 @@ class SimilarityFilter:
     """Decides on skips by the last rendered picture. `rng` draws the random numbers of the stochastic mode."""
 
     CUT = 0.6
-    """Similarity below which two pictures count as different scenes: `sdstream bench constants --only cut` measured
-    0.80 and more over six pictures of a shot in six of eight clips (less in a battle, and at 10 pictures a second), and
-    less than 0.43 in 95 of 100 pairs of pictures of two clips."""
+    """Pictures with a lower similarity count as different scenes: `sdstream bench constants --only cut` measured 0.80 and
+    more over six pictures of a shot in six of eight clips (less in a battle, and at 10 pictures a second), and less
+    than 0.43 in 95 of 100 pairs of pictures of two clips."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -70,7 +69,7 @@ class SimilarityFilter:
         picture = reduce(pixels)
         s = 0.0 if self._rendered is None else similarity(picture, self._rendered)
         allowed = not fresh and self._rendered is not None and self._skips < settings.max_skips
-        if allowed and self._alike(s, settings) and self._as_strong(picture, settings):
+        if allowed and self._alike(s, settings) and self._same_contrast(picture, settings):
             self._skips += 1
             self.cut = False
             return True
@@ -84,8 +83,8 @@ class SimilarityFilter:
         self._rendered = None
         self._skips = 0
 
-    def _as_strong(self, picture: Reduced, settings: Similarity) -> bool:
-        """Return whether the contrast is unchanged: equation 8 takes no notice of the fade of a flat picture."""
+    def _same_contrast(self, picture: Reduced, settings: Similarity) -> bool:
+        """Return whether the contrast is about unchanged: equation 8 ignores the fade of a flat picture."""
         lengths = length(picture), 0.0 if self._rendered is None else length(self._rendered)
         return min(lengths) >= settings.threshold * max(lengths)
 

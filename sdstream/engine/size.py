@@ -7,7 +7,7 @@ Size = tuple[int, int]
 """Width and height, pixels."""
 
 AREA = 512 * 512
-"""Pixels of the size that `auto` aims at with both sides free, as in the training of Stable Diffusion."""
+"""Target of `auto` with both sides free, in pixels, as in the training of Stable Diffusion."""
 
 LARGEST = 2048
 """Longest side of an `auto` size, pixels."""

@@ -87,15 +87,15 @@ def test_a_refusal_has_a_line_for_each_backend_and_ends_in_what_to_do():
     with pytest.raises(Unavailable) as caught:
         choose(DiffusionSettings(acceleration="openvino"), GPU)
     first, *reasons, last = str(caught.value).splitlines()
-    assert first == "engine.acceleration: openvino cannot be had:"
+    assert first == "engine.acceleration: openvino cannot be used:"
     assert [reason.split(":")[0].strip() for reason in reasons] == list(BACKENDS)
-    assert last == "change a setting as its line says, or use engine.acceleration: eager or compile"
+    assert last == "change a setting as the lines above say, or use engine.acceleration: eager or compile"
 
 
 def test_a_refusal_proposes_no_backend_that_would_refuse_too():
     with pytest.raises(Unavailable) as caught:
         choose(DiffusionSettings(dtype="int8"), GPU)
-    assert str(caught.value).endswith("\nchange a setting as its line says")
+    assert str(caught.value).endswith("\nchange a setting as the lines above say")
 
 
 def test_a_refusal_comes_before_the_model_is_loaded(tmp_path):

@@ -1,6 +1,6 @@
-"""ControlNets: pictures computed from the live frame (edges, depth, the frame itself) that hold the U-Net to them.
+"""ControlNets: guide the U-Net by pictures computed from the camera frame (edges, depth, the unchanged frame).
 
-`Any` stands for the modules of diffusers and transformers, which publish no types.
+`Any` stands for the modules of diffusers and transformers: neither library publishes types.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,19 +19,19 @@ from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 
 EDGE_LOW, EDGE_HIGH = 100, 200
-"""Canny's thresholds, as the public ControlNets were trained with them."""
+"""Canny's thresholds in the training of the public ControlNets."""
 
 
 class ControlNets:
-    """The ControlNets of one U-Net, in the settings' order."""
+    """The ControlNets of a U-Net, in the settings' order."""
 
     def __init__(self, settings: Mapping[str, ControlNetSettings], unet: Any) -> None:
         self.names = tuple(settings)
         self._dtype, self._device = unet.dtype, unet.device
-        self._nets = [_load(name, one, unet) for name, one in settings.items()]
+        self._nets = [_load(name, controlnet, unet) for name, controlnet in settings.items()]
         self._scaled_for: tuple[tuple[float, ...], ...] = ()
         self._scales = torch.empty(0)
-        self._conditions = [_condition(name, one, self._device) for name, one in settings.items()]
+        self._conditions = [_condition(name, controlnet, self._device) for name, controlnet in settings.items()]
 
     def hint(self, pixels: Pixels) -> Tensor | None:
         """Compute every condition of a frame, or None without ControlNets.  # [nets, 3, H, W], 0..1"""
@@ -42,9 +42,9 @@ class ControlNets:
         return on_device.permute(0, 3, 1, 2).to(self._dtype).div_(255)
 
     def residuals(self, hints: Tensor, scales: Sequence[tuple[float, ...]], **call: Any) -> tuple[list[Tensor], Tensor]:
-        """Return what is added to the U-Net's down blocks and middle: the sum over nets, scaled row by row.
+        """Return the residuals of the U-Net's down blocks and middle block: the sum over nets, scaled row by row.
 
-        `hints` is [rows, nets, 3, H, W]; `call` is what the U-Net gets too.
+        `hints` is [rows, nets, 3, H, W]; `call` has the arguments of the U-Net.
         """
         downs: list[Tensor] = []
         middle: Tensor | None = None
@@ -69,10 +69,11 @@ def _load(name: str, settings: ControlNetSettings, unet: Any) -> Any:
         return load_controlnet(name, folder, unet)
     net = component(ControlNetModel, folder, f"ControlNet {name!r}", torch_dtype=unet.dtype).to(unet.device)
     for key in ("cross_attention_dim", "block_out_channels", "addition_embed_type"):
-        theirs, ours = net.config.get(key), unet.config.get(key)
-        if theirs != ours:
+        found, expected = net.config.get(key), unet.config.get(key)
+        if found != expected:
             raise Unavailable(
-                f"ControlNet {name!r}: {folder} was made for another base model: its {key} is {theirs}, ours {ours}"
+                f"ControlNet {name!r}: {folder} was made for a different base model: {key} is {found}, and this "
+                f"model has {expected}; choose a ControlNet for this model"
             )
     return net
 
@@ -97,7 +98,7 @@ class Depth:
     """Depth of a picture, near is white, by a depth-estimation model in transformers layout."""
 
     SIDE = 384
-    """Pixels that the model sees along each side, unless its preprocessor config says otherwise."""
+    """Side of the model's input in pixels, for a preprocessor config without a size."""
 
     def __init__(self, name: str, device: torch.device) -> None:
         from transformers import AutoModelForDepthEstimation
@@ -108,17 +109,18 @@ class Depth:
         content = read_config(config, "depth model") if config.is_file() else {}
         with loading(f"depth model: {config}"):
             size = content.get("size") or {}
-            sides = size if isinstance(size, dict) else {"width": size, "height": size}  # older files have one number
+            # A single number in older files.
+            sides = size if isinstance(size, dict) else {"width": size, "height": size}
             self._size = (int(sides.get("width", self.SIDE)), int(sides.get("height", self.SIDE)))
             self._mean = torch.tensor(content.get("image_mean", [0.5] * 3), device=device)
             self._std = torch.tensor(content.get("image_std", [0.5] * 3), device=device)
 
     @torch.inference_mode()
     def __call__(self, pixels: Pixels) -> Pixels:
-        """Estimate; the nearest point is 255 and the farthest 0."""
+        """Return the depth as a grey picture; the nearest point is 255 and the farthest 0."""
         small = cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA)
         x = (torch.from_numpy(small).to(self._mean) / 255 - self._mean) / self._std
         depth = self._net(x.permute(2, 0, 1).unsqueeze(0)).predicted_depth[0].float().cpu().numpy()
-        whole = cv2.resize(depth, (pixels.shape[1], pixels.shape[0]), interpolation=cv2.INTER_LINEAR)
-        levels = (whole - whole.min()) * (255 / max(1e-6, float(np.ptp(whole))))
+        full = cv2.resize(depth, (pixels.shape[1], pixels.shape[0]), interpolation=cv2.INTER_LINEAR)
+        levels = (full - full.min()) * (255 / max(1e-6, float(np.ptp(full))))
         return np.repeat(np.rint(levels).astype(np.uint8)[..., None], 3, axis=2)

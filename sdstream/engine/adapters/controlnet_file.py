@@ -1,7 +1,7 @@
-"""ControlNets in one file, whose weights have the original code's names or diffusers'.
+"""Loads ControlNets in a single file, with the weights named as in the original code or as in diffusers.
 
-Such a file has no config: its network is the one that goes with the U-Net. `Any` stands for diffusers' modules, which
-have no published types.
+The file has no config: the network is built to match the U-Net. `Any` stands for diffusers' modules: diffusers
+publishes no types.
 """
 
 from pathlib import Path
@@ -15,13 +15,13 @@ from sdstream.engine.weights.files import check_safetensors, refuse_pickle
 from sdstream.errors import Unavailable
 
 PREFIX = "control_model."
-"""Of the original names, where the file holds a base model too."""
+"""Prefix of the original names, in a file with a base model."""
 
-ORIGINAL, OWN = "input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight"
-"""Weights that only a ControlNet has: by the original names, and by diffusers'."""
+ORIGINAL, DIFFUSERS = "input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight"
+"""The mark of a ControlNet: a weight by the original name, and by diffusers' name."""
 
 POOLED = {"label_emb.0.0": "add_embedding.linear_1", "label_emb.0.2": "add_embedding.linear_2"}
-"""SDXL's second prompt, which diffusers' converter leaves out."""
+"""Layers of SDXL's pooled prompt, original name -> diffusers' name; diffusers' converter leaves out both layers."""
 
 _TEXT = ".attn2.to_k.weight"
 
@@ -33,13 +33,13 @@ def load_controlnet(name: str, file: Path, unet: Any) -> Any:
     where = f"ControlNet {name!r}: {file}"
     refuse_pickle(file, where)
     shapes = check_safetensors(file).shapes
-    if not any(key.removeprefix(PREFIX) in (ORIGINAL, OWN) for key in shapes):
-        raise Unavailable(f"{where} is no ControlNet: it has neither {ORIGINAL} nor {OWN}")
+    if not any(key.removeprefix(PREFIX) in (ORIGINAL, DIFFUSERS) for key in shapes):
+        raise Unavailable(f"{where} is no ControlNet: expected a weight {ORIGINAL} or {DIFFUSERS}")
     widths = {shape[-1] for key, shape in shapes.items() if key.endswith(_TEXT) and shape}
-    if other := widths - {unet.config.cross_attention_dim}:
+    if foreign := widths - {unet.config.cross_attention_dim}:
         raise Unavailable(
-            f"{where} was made for another base model: it reads prompts of {min(other)} numbers a token, ours have "
-            f"{unet.config.cross_attention_dim}"
+            f"{where} was made for a different base model: the ControlNet reads prompts of {min(foreign)} numbers a "
+            f"token, and this model has {unet.config.cross_attention_dim}; choose a ControlNet for this model"
         )
     own = [key for key in shapes if key.startswith(PREFIX)] or list(shapes)
     with loading(where):
@@ -50,14 +50,14 @@ def load_controlnet(name: str, file: Path, unet: Any) -> Any:
 
 
 def _converted(state: dict[str, Tensor], config: Any) -> dict[str, Tensor]:
-    """Give the weights diffusers' names; raises ValueError for one that has no place."""
+    """Give the weights diffusers' names; raises ValueError for a weight without a place."""
     from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 
     found = convert_controlnet_checkpoint(state, config)
     converted = {key: tensor for key, tensor in found.items() if tensor is not None}  # None: not in the file
-    for theirs, ours in POOLED.items():
+    for original, name in POOLED.items():
         for kind in (".weight", ".bias"):
-            if theirs + kind in state:
-                converted[ours + kind] = state[theirs + kind]
+            if original + kind in state:
+                converted[name + kind] = state[original + kind]
     refuse_unused(state, converted, "ControlNet for this model")
     return converted

@@ -1,11 +1,11 @@
-"""LoRAs at any weight, live: each frame in flight keeps its own, and a weight that stays costs nothing.
+"""Applies LoRAs at adjustable weights: each frame in flight keeps the frame's weights, and a constant weight is free.
 
-While all rows of a U-Net call want the same weights, these are fused into the layers. When a weight changes, the
-layers stay as they are, and rows that want other weights get the difference as a low-rank branch beside each layer;
-once the last frame with the old weights has left, the new weights are fused. So a slider in motion costs some small
-products a row, never a pause. (Draining the frames in flight instead would freeze the picture for n - 1 frames after
-each change; fusing at once would change frames that are half done.) Layers are fused from kept originals, so that no
-error adds up. `Any` stands for diffusers' modules, which publish no types.
+While all rows of a U-Net call have the same weights, the weights are fused into the layers. After a change of weight,
+the layers stay unchanged, and rows with new weights get the difference as a low-rank branch beside each layer. When
+the last frame with the old weights has left, the new weights are fused. So a moving slider costs some small products
+a row, never a pause. (Draining the frames in flight instead would freeze the picture for n - 1 frames after each
+change; fusing at once would change half-finished frames.) Layers are fused from kept originals, so no error adds up.
+`Any` stands for diffusers' modules: diffusers publishes no types.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ from sdstream.config.engine import LoraSettings
 from sdstream.engine.adapters.lora_file import Pair, layer_of, read_lora
 
 Weights = tuple[float, ...]
-"""Of each LoRA in `Loras.names`."""
+"""A weight for each LoRA in `Loras.names`."""
 
 
 def fuse_loras(parts: Mapping[str, Any], settings: Mapping[str, LoraSettings]) -> None:
-    """Fuse the LoRAs that are not adjustable (`fuse: true`) into a model for good; `parts` as for `Loras`."""
+    """Fuse the LoRAs with `fuse: true` into a model for good; `parts` as for `Loras`."""
     for name, lora in settings.items():
         if lora.fuse:
             for path, pair in read_lora(name, lora, parts).items():
@@ -42,13 +42,13 @@ class _Target:
 
     @classmethod
     def of(cls, layer: Any) -> "_Target":
-        """Give `layer` a weight of its own: other copies of the model stay as they are."""
+        """Give `layer` a private weight: further copies of the model stay unchanged."""
         original = layer.weight.detach()
         layer.weight = nn.Parameter(original.clone(), requires_grad=False)
         return cls(layer, original)
 
     def fuse(self, weights: Weights) -> None:
-        """Rewrite the layer's weight."""
+        """Set the layer's weight to the original plus all LoRAs at `weights`."""
         total = self.original.float()
         for index, pair in self.pairs.items():
             if weights[index]:
@@ -57,17 +57,16 @@ class _Target:
 
 
 class Loras:
-    """The adjustable LoRAs of one model.
+    """The adjustable LoRAs of a model.
 
     `parts` are the model's modules by prefix (unet, text_encoder, text_encoder_2), to be changed here: see
-    `Model.copy`. Weights that are fused reach every later copy of `parts`; what differs by row reaches the U-Nets
-    that were attached.
+    `Model.copy`. Fused weights reach every later copy of `parts`; a row's difference reaches attached U-Nets only.
     """
 
     def __init__(self, parts: Mapping[str, Any], settings: Mapping[str, LoraSettings]) -> None:
         read = {name: read_lora(name, lora, parts) for name, lora in settings.items() if not lora.fuse}
         self.names = tuple(read)
-        """The LoRAs that can be turned up and down."""
+        """The adjustable LoRAs."""
         self._targets: dict[str, _Target] = {}
         for index, pairs in enumerate(read.values()):
             for path, pair in pairs.items():
@@ -79,17 +78,17 @@ class Loras:
         self._differences: tuple[Weights, ...] = ()
 
     def attach(self, unet: Any) -> None:
-        """Let each row of a call of `unet` have its own LoRA weights. `unet` is a copy that shares the weights."""
+        """Add the branches to the layers of `unet`, for LoRA weights by row. `unet` is a copy with shared weights."""
         for path, target in self._unet.items():
             layer_of({"unet": unet}, path).register_forward_hook(_Branch(self, target))
 
     @property
     def difference(self) -> Tensor | None:
-        """What each row of the call wants beyond the fused weights; None: nothing.  # [rows, LoRAs]"""
+        """Each row's weights minus the fused weights; None without a difference.  # [rows, LoRAs]"""
         return self._difference
 
     def encode_with(self, weights: Weights) -> bool:
-        """Give the text encoders these weights; return whether prompts are to be encoded again."""
+        """Fuse `weights` into the text encoders; return whether prompts are to be encoded again."""
         changed = {index for index, weight in enumerate(weights) if weight != self._text_weights[index]}
         touched = [target for target in self._text if changed & target.pairs.keys()]
         for target in touched:
@@ -98,7 +97,7 @@ class Loras:
         return bool(touched)
 
     def fuse_if_uniform(self, rows: Sequence[Weights]) -> None:
-        """Fuse the weights that all rows of the next U-Net calls want, if the rows agree."""
+        """Fuse the weights of the next U-Net calls into the U-Net, if all rows have the same weights."""
         if not self._unet or len(set(rows)) != 1 or rows[0] == self._fused:
             return
         changed = {index for index, weight in enumerate(rows[0]) if weight != self._fused[index]}
@@ -108,7 +107,7 @@ class Loras:
         self._fused = rows[0]
 
     def set_rows(self, rows: Sequence[Weights]) -> None:
-        """Set the LoRA weights of each row of the next U-Net call, or of a part of one."""
+        """Set the LoRA weights of each row of the next U-Net call, or of a part of the call."""
         if not self._unet:
             return
         wanted = tuple(tuple(w - f for w, f in zip(row, self._fused, strict=True)) for row in rows)
@@ -127,7 +126,7 @@ class Loras:
 
 
 class _Branch:
-    """Adds to a layer's output what its rows want beyond what is fused."""
+    """Adds each row's difference from the fused weights to a layer's output."""
 
     def __init__(self, loras: Loras, target: _Target) -> None:
         self._loras, self._target = loras, target

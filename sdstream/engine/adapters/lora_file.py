@@ -1,6 +1,6 @@
-"""Reads LoRA files of any usual naming, strictly: what is for another base model is refused by layer.
+"""Reads LoRA files of any usual naming, strictly: a LoRA for a different base model is refused by layer.
 
-`Any` stands for diffusers' modules, which publish no types.
+`Any` stands for diffusers' modules: diffusers publishes no types.
 """
 
 import re
@@ -16,20 +16,20 @@ from sdstream.engine.weights.component import loading
 from sdstream.engine.weights.files import check_safetensors, locate
 from sdstream.errors import Unavailable
 
-FOREIGN = ("dora_scale", "lora_magnitude", "hada_", "lokr_", "lora_mid", "oft_", ".diff", "bundle_emb")
-"""Marks of weights that are more than a product of two; leaving them out would show another picture than meant."""
+UNSUPPORTED = ("dora_scale", "lora_magnitude", "hada_", "lokr_", "lora_mid", "oft_", ".diff", "bundle_emb")
+"""Names of weights beyond the pair of a plain LoRA; ignoring such a weight would give a wrong picture."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What a LoRA does to one layer, at weight 1."""
+    """The change of a layer by a LoRA, at weight 1."""
 
     down: Tensor  # [r, in] or [r, in, k, k]
     up: Tensor  # [out, r] or [out, r, 1, 1]
     scale: float
 
     def shape(self) -> tuple[int, ...]:
-        """Return the shape of the weight that it changes."""
+        """Return the shape of the changed weight."""
         return (self.up.shape[0], *self.down.shape[1:])
 
     def delta(self) -> Tensor:
@@ -38,7 +38,7 @@ class Pair:
         return (self.scale * change).view(self.shape())
 
     def branch(self, layer: Any, x: Tensor) -> Tensor:
-        """Return the change of the layer's output for its input `x`."""
+        """Return the change of the layer's output for the input `x`."""
         if self.down.ndim == 2:
             return self.scale * F.linear(F.linear(x, self.down), self.up)
         middle = F.conv2d(x, self.down, None, layer.stride, layer.padding, layer.dilation)
@@ -46,18 +46,20 @@ class Pair:
 
 
 def read_lora(name: str, settings: LoraSettings, parts: Mapping[str, Any]) -> dict[str, Pair]:
-    """Read a LoRA file of any usual naming, by module path; raises Unavailable if it is for another model."""
+    """Read a LoRA file, by module path; raises Unavailable for a LoRA of a different base model."""
     from safetensors.torch import load_file
 
     path = locate(settings.path, "LoRA")
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
     if len(files) != 1 or files[0].suffix != ".safetensors":
-        raise Unavailable(f"LoRA {name!r}: expected one .safetensors file at {path}; sdstream opens no other kind")
-    foreign = [key for key in check_safetensors(files[0]).shapes if any(mark in key for mark in FOREIGN)]
-    if foreign:
         raise Unavailable(
-            f"LoRA {name!r}: {files[0]} is more than a LoRA ({min(foreign)}): DoRA, LoHa, LoKr and their like are not "
-            "supported; train or look for a plain LoRA"
+            f"LoRA {name!r}: expected a single .safetensors file at {path}; set engine.loras.{name}.path to the file"
+        )
+    unsupported = [key for key in check_safetensors(files[0]).shapes if any(mark in key for mark in UNSUPPORTED)]
+    if unsupported:
+        raise Unavailable(
+            f"LoRA {name!r}: {files[0]} is no plain LoRA (found {min(unsupported)}): DoRA, LoHa, LoKr and similar "
+            "formats are not supported; choose a plain LoRA"
         )
     with loading(f"LoRA {name!r}: {files[0]}"):
         pairs = _pairs(load_file(files[0]), parts)
@@ -65,11 +67,14 @@ def read_lora(name: str, settings: LoraSettings, parts: Mapping[str, Any]) -> di
         weight = layer_of(parts, layer).weight
         if tuple(weight.shape) != pair.shape() or pair.up.shape[1] != pair.down.shape[0]:
             raise Unavailable(
-                f"LoRA {name!r}: {files[0]} was made for another base model: it changes {layer} by "
-                f"{list(pair.shape())}, and this model has {list(weight.shape)} there"
+                f"LoRA {name!r}: {files[0]} was made for a different base model: the LoRA's shape for {layer} is "
+                f"{list(pair.shape())}, and the model's shape is {list(weight.shape)}; choose a LoRA for this model"
             )
     if not pairs:
-        raise Unavailable(f"LoRA {name!r}: {files[0]} has nothing that this model knows; it is for another base model")
+        raise Unavailable(
+            f"LoRA {name!r}: {files[0]} was made for a different base model: found no layer of this model; choose a "
+            "LoRA for this model"
+        )
     return pairs
 
 
@@ -79,7 +84,7 @@ def _pairs(state: dict[str, Tensor], parts: Mapping[str, Any]) -> dict[str, Pair
     named, alphas = StableDiffusionXLLoraLoaderMixin.lora_state_dict(state, unet_config=parts["unet"].config)
     downs, ups = (_by_path(named, names) for names in (("lora_A", "down"), ("lora_B", "up")))
     if halves := downs.keys() ^ ups.keys():
-        raise ValueError(f"{min(halves)} has one half of its pair only")
+        raise ValueError(f"{min(halves)} has only half of the pair: expected a down matrix and an up matrix")
     scales = {_path(key.removesuffix(".alpha")): float(alpha) for key, alpha in (alphas or {}).items()}
     return {
         path: Pair(down, ups[path], scales.get(path, down.shape[0]) / down.shape[0])
@@ -94,7 +99,7 @@ def _by_path(state: Mapping[str, Tensor], names: tuple[str, str]) -> dict[str, T
 
 
 def _path(key: str) -> str:
-    """Reduce a layer's name in any of diffusers' namings to the module's own."""
+    """Return the module path for a layer's name in any of diffusers' namings."""
     path = re.sub(r"(\.lora|\.lora_linear_layer|_lora)?\.(lora_A|lora_B|down|up)\.weight$", "", key)
     if path.startswith("text_encoder"):
         return re.sub(r"\.to_(q|k|v|out)$", r".\1_proj", path)
@@ -103,7 +108,7 @@ def _path(key: str) -> str:
 
 
 def layer_of(parts: Mapping[str, Any], path: str) -> Any:
-    """Find the layer that `path` (part.module) means; text encoders have lost a `text_model.` over the years."""
+    """Return the layer at `path` (part.module). Text encoders of older libraries have an extra `text_model.`."""
     part, _, module = path.partition(".")
     for candidate in (module, module.removeprefix("text_model."), f"text_model.{module}"):
         try:
@@ -112,4 +117,6 @@ def layer_of(parts: Mapping[str, Any], path: str) -> Any:
             continue
         if isinstance(layer, nn.Linear | nn.Conv2d):
             return layer
-    raise Unavailable(f"LoRA layer {path} is not in this model; it is for another base model")
+    raise Unavailable(
+        f"this model has no layer {path}: the LoRA was made for a different base model; choose a LoRA for this model"
+    )

@@ -100,7 +100,7 @@ def test_a_frame_in_flight_keeps_its_own_condition_and_scale(tiny_model, control
 
 def test_a_controlnet_for_another_base_is_refused(tiny_xl_model, controlnet):
     chosen = settings(tiny_xl_model, controlnets={"a": net(controlnet)})
-    with pytest.raises(Unavailable, match="another base"), PixelEngine(chosen):
+    with pytest.raises(Unavailable, match="different base"), PixelEngine(chosen):
         pass
 
 
@@ -131,7 +131,9 @@ def unet_of(model: Path) -> UNet2DConditionModel:
 
 
 def test_a_controlnet_in_one_file_for_another_base_is_refused(tiny_xl_model, single_file):
-    with pytest.raises(Unavailable, match=r"edges\.safetensors was made for another base model: it reads prompts of"):
+    with pytest.raises(
+        Unavailable, match=r"edges\.safetensors was made for a different base model: the ControlNet reads prompts of"
+    ):
         load_controlnet("a", single_file, unet_of(tiny_xl_model))
 
 
