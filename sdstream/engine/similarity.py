@@ -50,8 +50,8 @@ class SimilarityFilter:
     """Decides on skips by the last rendered picture. `rng` draws the random numbers of the stochastic mode."""
 
     CUT = 0.6
-    """Pictures with a lower similarity count as different scenes: `sdstream bench constants --only cut` measured 0.80 and
-    more over six pictures of a shot in six of eight clips (less in a battle, and at 10 pictures a second), and less
+    """Pictures with a lower similarity count as different scenes. `sdstream bench constants --only cut` measured 0.80
+    and more over six pictures of a shot in six of eight clips (less in a battle, and at 10 pictures a second), and less
     than 0.43 in 95 of 100 pairs of pictures of two clips."""
 
     def __init__(self, rng: random.Random) -> None:
