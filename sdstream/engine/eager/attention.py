@@ -1,7 +1,7 @@
-"""Attention of the U-Net: the prompt's keys and values kept (paper A.2), and cross-frame attention (paper 3.2).
+"""Attention of the U-Net: cached keys and values of the prompt (paper A.2), and cross-frame attention (paper 3.2).
 
-Both need attention layers of the usual Stable Diffusion kind; others are refused, never left out silently.
-`Any` stands for diffusers' modules, whose attributes have no static types.
+Both need the attention layers of Stable Diffusion. A different kind of layer is refused, never left out silently.
+`Any` stands for diffusers' modules: the attributes have no static types.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
+import torch.nn.functional as F  # noqa: N812 - torch's own documentation uses this name
 from torch import Tensor
 
 from sdstream.engine.conditioning.condition import Embedding
 from sdstream.engine.models import refuse_other_kinds
 
 Span = tuple[int, int, bool]
-"""Rows from, to (exclusive), and whether the rows attend to each other."""
+"""First row, last row (exclusive), and True for cross-frame attention among the rows."""
 
 CacheKey = tuple[Embedding, tuple[float, ...]]
-"""A prompt, and the LoRA weights that its keys and values were computed with."""
+"""A prompt, and the LoRA weights in force when the keys and values were computed."""
 
 Adapt = Callable[[Sequence[tuple[float, ...]]], None]
 """Sets the LoRA weights of each row of the next call of the U-Net's layers."""
@@ -27,15 +27,15 @@ Adapt = Callable[[Sequence[tuple[float, ...]]], None]
 
 @dataclass
 class Layer:
-    """The keys and values that one cross-attention layer uses in this call."""
+    """A cross-attention layer with keys and values: of the current call, and of recent prompts."""
 
     attention: Any
     current: tuple[Tensor, Tensor] | None = None  # each [rows, heads, tokens, d]
-    kept: dict[CacheKey, tuple[Tensor, Tensor]] = field(default_factory=dict)  # each [1, heads, tokens, d]
+    cached: dict[CacheKey, tuple[Tensor, Tensor]] = field(default_factory=dict)  # each [1, heads, tokens, d]
 
 
 class FrameAttention:
-    """Self-attention; the rows of a span form one long sequence, so each attends to every frame of it."""
+    """Self-attention. The rows of a cross-frame span form a single long sequence: each row attends to all frames."""
 
     def __init__(self, spans: "Spans") -> None:
         self._spans = spans
@@ -54,8 +54,8 @@ class FrameAttention:
         attended = self._by_spans(attn, q, k, v) if self._spans.together else _attend(attn, q, k, v)  # as q
         return _out(attn, attended)
 
-    # Which rows attend to each other changes on air, and must not start torch.compile again.
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch publishes no type of it
+    # The spans change on air: a compiled function would be compiled again.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch publishes no type of the decorator
     def _by_spans(self, attn: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         _, tokens, dim = q.shape
         parts = []
@@ -67,7 +67,7 @@ class FrameAttention:
 
 
 class PromptAttention:
-    """Cross-attention from keys and values that `PromptCache` computed before the call."""
+    """Cross-attention with keys and values from `PromptCache`, computed before the call."""
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer
@@ -83,21 +83,21 @@ class PromptAttention:
         """Attend; the names are diffusers' protocol."""
         del encoder_hidden_states, attention_mask, temb
         assert self._layer.current is not None, "PromptCache.select comes before the U-Net"
-        k, v = self._layer.current
+        k, v = self._layer.current  # [rows, heads, tokens, d] each
         q = _heads(attn, attn.to_q(hidden_states))  # [rows, heads, tokens, d]
         return _out(attn, F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
 
 @dataclass
 class Spans:
-    """Which rows of this call attend to each other; shared by all self-attention layers."""
+    """The spans of the current call, shared by all self-attention layers."""
 
     current: Sequence[Span] = ()
     together: bool = False
-    """Whether any rows do."""
+    """True if a span has cross-frame attention."""
 
     def select(self, spans: Sequence[Span]) -> None:
-        """Make the next call's rows attend to each other so."""
+        """Set the spans of the next call."""
         self.current = spans
         self.together = any(together for _, _, together in spans)
 
@@ -105,7 +105,7 @@ class Spans:
 class PromptCache:
     """Keys and values of the prompts in use, for all cross-attention layers: computed once a prompt.
 
-    The `keep` prompts that were in use last stay too: with SDXL each is some 25 MB.
+    The `keep` prompts in use last stay in the cache too. With SDXL a prompt takes about 25 MB.
     """
 
     def __init__(self, layers: Sequence[Layer], adapt: Adapt, keep: int = 8) -> None:
@@ -115,36 +115,36 @@ class PromptCache:
         self._rows: tuple[CacheKey, ...] = ()
 
     def select(self, rows: Sequence[CacheKey]) -> None:
-        """Make the next call's rows use these prompts."""
+        """Set the prompt and LoRA weights of each row of the next call."""
         chosen = tuple(rows)
         if chosen == self._rows:
             return
         for key in dict.fromkeys(chosen):
             self._renew(key)
         for layer in self._layers:
-            pairs = [layer.kept[key] for key in chosen]
-            # Copied for every row, though most share a prompt: torch.compile starts again when a shape changes.
+            pairs = [layer.cached[key] for key in chosen]
+            # A copy for every row, even of a shared prompt: a new shape would start torch.compile again.
             k, v = torch.cat([k for k, _ in pairs]), torch.cat([v for _, v in pairs])  # [rows, heads, tokens, d] each
             layer.current = k, v
-            unused = list(layer.kept)[: len(layer.kept) - len(set(chosen))]
+            unused = list(layer.cached)[: len(layer.cached) - len(set(chosen))]
             for key in unused[: max(0, len(unused) - self._keep)]:
-                del layer.kept[key]
+                del layer.cached[key]
         self._rows = chosen
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete all keys and values."""
         self._rows = ()
         for layer in self._layers:
-            layer.kept.clear()
+            layer.cached.clear()
 
     def _renew(self, key: CacheKey) -> None:
-        """Make `key` the key used last; compute its keys and values if there are none."""
+        """Make `key` the key used last, and compute missing keys and values."""
         embedding, weights = key
-        if any(key not in layer.kept for layer in self._layers):
+        if any(key not in layer.cached for layer in self._layers):
             self._adapt([weights])
         for layer in self._layers:
-            pair = layer.kept.pop(key, None)
-            layer.kept[key] = pair or self._compute(layer.attention, embedding)
+            pair = layer.cached.pop(key, None)
+            layer.cached[key] = pair or self._compute(layer.attention, embedding)
 
     @staticmethod
     def _compute(attention: Any, embedding: Embedding) -> tuple[Tensor, Tensor]:
@@ -154,15 +154,17 @@ class PromptCache:
 
 @dataclass(frozen=True)
 class Processors:
-    """What a U-Net's attention layers are to be run by, and the state that they read at each call."""
+    """The processors of a U-Net's attention layers, and the state to set before each call."""
 
     by_name: dict[str, Callable[..., Tensor]]
+    """By the name of the layer, as diffusers' `set_attn_processor` takes processors."""
     spans: Spans
     cache: PromptCache | None
+    """None without a prompt cache."""
 
 
 def make_processors(unet: Any, *, prompt_cache: bool, adapt: Adapt) -> Processors:
-    """Make processors for every attention layer; raises Unavailable for attention of another kind."""
+    """Make processors for every attention layer. Raises Unavailable for attention unlike Stable Diffusion's."""
     from diffusers.models.attention_processor import AttnProcessor2_0
 
     spans = Spans()
@@ -182,7 +184,7 @@ def make_processors(unet: Any, *, prompt_cache: bool, adapt: Adapt) -> Processor
 
 
 def _heads(attn: Any, t: Tensor) -> Tensor:
-    """Split the heads off.  # [rows, tokens, heads * d] -> [rows, heads, tokens, d]"""
+    """Split off the heads.  # [rows, tokens, heads * d] -> [rows, heads, tokens, d]"""
     return t.view(*t.shape[:-1], attn.heads, -1).transpose(1, 2)
 
 

@@ -1,4 +1,4 @@
-"""torch as a backend: runs any model on any device, as the model is."""
+"""torch as a backend: runs any model on any device, without compilation."""
 
 from typing import cast
 
@@ -12,32 +12,34 @@ from sdstream.engine.networks import Job, Networks
 from sdstream.engine.shared_module import copy_structure
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-"""The number formats that torch computes in."""
+"""The number formats of torch's arithmetic."""
 
 
 def obstacle(settings: DiffusionSettings, device: torch.device) -> str | None:
-    """Return why torch cannot do what the settings ask, or None."""
-    del device  # torch runs on all
+    """Return why torch cannot serve the settings, or None."""
+    del device  # torch runs on every device
     if settings.dtype != "auto" and settings.dtype not in _DTYPES:
-        return f"it computes in {', '.join(_DTYPES)}, not in {settings.dtype} (engine.dtype: auto)"
+        return f"computes in {', '.join(_DTYPES)}, not in {settings.dtype} (set engine.dtype: auto)"
     return None
 
 
 def weights_dtype(settings: DiffusionSettings, device: torch.device) -> torch.dtype:
-    """Return the dtype that the settings name; `auto` is float32 on a CPU and float16 elsewhere."""
+    """Return the dtype of the settings; `auto` is float32 on a CPU and float16 elsewhere."""
     if settings.dtype == "auto":
         return torch.float32 if device.type == "cpu" else torch.float16
     return _DTYPES[settings.dtype]
 
 
 def number_format(model: Model, settings: DiffusionSettings) -> NumberFormat:
-    """Return the format of the model's weights: torch computes in that."""
+    """Return the format of the model's weights, the format of torch's arithmetic too."""
     del settings
-    return cast(NumberFormat, str(model.unet.dtype).removeprefix("torch."))  # torch has the settings' names
+    return cast(
+        NumberFormat, str(model.unet.dtype).removeprefix("torch.")
+    )  # torch's names are the names of the settings
 
 
 def make(job: Job) -> Networks:
-    """Make the networks ready. Raises Unavailable for a U-Net whose attention is not Stable Diffusion's."""
+    """Make the networks. Raises Unavailable for a U-Net with attention unlike Stable Diffusion's."""
     return to_networks(job, make_unet(job), make_autoencoder(job))
 
 
@@ -58,5 +60,5 @@ def make_autoencoder(job: Job) -> Autoencoder:
 
 
 def to_networks(job: Job, unet: ConditionedUNet, autoencoder: Autoencoder) -> Networks:
-    """Put the two together."""
+    """Join U-Net and autoencoder as the result of a backend."""
     return Networks(unet, autoencoder, number_format(job.model, job.settings), job.threads)

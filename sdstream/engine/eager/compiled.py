@@ -1,4 +1,4 @@
-"""torch.compile as a backend: what `backend` runs, compiled; the first calls take a minute."""
+"""torch.compile as a backend: the networks of `backend`, compiled. The first calls take a minute."""
 
 from sdstream.engine.eager.backend import (
     make_autoencoder,
@@ -14,7 +14,7 @@ __all__ = ["make", "number_format", "obstacle", "weights_dtype"]
 
 
 def make(job: Job) -> Networks:
-    """Make the networks ready; raises Unavailable as `backend.make` does."""
+    """Make the networks. Raises Unavailable for a U-Net with attention unlike Stable Diffusion's."""
     unet, autoencoder = make_unet(job), make_autoencoder(job)
     for module in (unet.module, autoencoder.module.encoder, autoencoder.module.decoder):
         module.compile()

@@ -1,6 +1,6 @@
-"""A diffusers U-Net as Stream Batch calls it: prompts stacked row by row, numbers converted.
+"""A diffusers U-Net for the calls of Stream Batch: stacks prompts row by row, and converts the dtype.
 
-`Any` stands for diffusers' modules, whose attributes have no static types.
+`Any` stands for diffusers' modules: the attributes have no static types.
 """
 
 import math
@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
+import torch.nn.functional as F  # noqa: N812 - torch's own documentation uses this name
 from torch import Tensor
 
 from sdstream.engine.adapters.controlnet import ControlNets
@@ -21,9 +21,9 @@ from sdstream.engine.shared_module import copy_structure
 
 
 class ConditionedUNet:
-    """Calls a copy of `unet`, in the number format of its weights.
+    """Calls a copy of `unet`, in the dtype of the weights.
 
-    `time_ids` [6] is what SDXL wants to know of the picture's size.
+    `time_ids` [6] is SDXL's description of the picture's size; None for a model without such an input.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class ConditionedUNet:
         loras: Loras | None = None,
     ) -> None:
         self.module = copy_structure(unet)
-        """The U-Net that is called: it has our attention, and the LoRAs' branches."""
+        """The copy of the U-Net, with the processors of `attention` and the branches of the LoRAs."""
         self._controlnets = controlnets
         self._loras = loras or Loras({}, {})
         self._loras.attach(self.module)
@@ -46,7 +46,7 @@ class ConditionedUNet:
         self.module.set_attn_processor(processors.by_name)
         self._spans = processors.spans
         self.prompt_cache = processors.cache
-        """Keys and values of the prompts in use; None where none are kept."""
+        """Keys and values of the prompts in use; None without a prompt cache."""
         self._embeddings: tuple[Embedding, ...] = ()
         self._tokens = torch.empty(0)  # [rows, tokens, dim]
         self._added: dict[str, Tensor] | None = None
@@ -55,7 +55,7 @@ class ConditionedUNet:
         self._scale_embedding: Tensor | None = None  # [rows, time_cond_proj_dim]
 
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
-        """Run one call: x [rows, c, h, w] float32 and the result likewise."""
+        """Run the U-Net on x [rows, c, h, w] float32. The result has the same shape and dtype."""
         weights = [row.condition.loras for row in rows]
         self._loras.fuse_if_uniform(weights)
         self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows], weights)
@@ -84,7 +84,7 @@ class ConditionedUNet:
         return {"down_block_additional_residuals": downs, "mid_block_additional_residual": middle}
 
     def _embed_scales(self, scales: Sequence[float]) -> Tensor | None:
-        """Return the embedded guidance scales that an LCM checkpoint takes; None for others.  # [rows, size]"""
+        """Return the embedded guidance scales of an LCM checkpoint; None without such an input.  # [rows, size]"""
         if self._scale_size and self._scales != tuple(scales):
             self._scales = tuple(scales)
             embedded = embed_scales(torch.tensor(scales), self._scale_size)  # [rows, size]
@@ -106,7 +106,7 @@ class ConditionedUNet:
 
 
 def embed_scales(scales: Tensor, size: int) -> Tensor:
-    """Turn guidance scales into the sines and cosines that LCM trains with (Luo et al. 2023).  # [rows, size]"""
+    """Turn guidance scales into sines and cosines, as in the training of LCM (Luo et al. 2023).  # [rows, size]"""
     half = size // 2
     frequencies = torch.exp(torch.arange(half) * (-math.log(10_000) / (half - 1)))  # [half]
     angles = 1000 * (scales.float() - 1).unsqueeze(-1) * frequencies  # [rows, half]
@@ -114,7 +114,7 @@ def embed_scales(scales: Tensor, size: int) -> Tensor:
 
 
 def _spans(rows: Sequence[Row[Condition]]) -> list[Span]:
-    """Cut the rows into spans of one scene; a row without a scene (a guidance row too) attends to itself only."""
+    """Cut the rows into spans, a span for each scene. A row without a scene, such as a guidance row, stays alone."""
     spans: list[Span] = []
     start = 0
     for scene, group in groupby(rows, key=lambda row: row.scene):

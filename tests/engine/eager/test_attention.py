@@ -111,7 +111,7 @@ def test_the_prompt_cache_forgets_old_prompts_but_none_in_use(cross_attention):
     prompts = plain([Embedding(torch.full((7, 12), float(i))) for i in range(50)])
     for i in range(1, 48):
         cache.select([prompts[0], *prompts[i : i + 3]])
-    assert set(layer.kept) == {prompts[0], *prompts[45:50]}
+    assert set(layer.cached) == {prompts[0], *prompts[45:50]}
 
 
 def test_an_attention_of_another_kind_is_refused_by_name():
