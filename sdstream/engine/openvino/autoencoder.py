@@ -1,4 +1,4 @@
-"""The autoencoder as two graphs, bytes to latents and latents to bytes: no pixel is touched outside of them."""
+"""The autoencoder as two graphs: bytes to latents, and latents to bytes. All pixel arithmetic is in the graphs."""
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from sdstream.frame import Pixels
 
 
 class GraphAutoencoder:
-    """Pixels to scaled latents and back, as `Autoencoder` does it."""
+    """Pixels to scaled latents and back, like `Autoencoder`."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class GraphAutoencoder:
     ) -> None:
         """`shape` is a latent's (c, h, w); `ranges`: see `int8`."""
         self.factor = reference.factor
-        """Pixels along a side of one latent."""
+        """Pixels of the picture for each number of the latent, along a side."""
         channels, height, width = shape
         self._latent = (1, channels, height, width)
         self._picture = (1, height * self.factor, width * self.factor, 3)
@@ -36,19 +36,19 @@ class GraphAutoencoder:
         self._decoder = Graph(runtime, Source("decoder", lambda: _Decode(reference, ranges), (latent,)), store)
 
     def prepare(self) -> None:
-        """Compile both."""
+        """Compile both graphs."""
         self._encoder.ready(1)
         self._decoder.ready(1)
 
     def to_latent(self, pixels: Pixels) -> Tensor:
-        """Encode one picture of the engine's size.  # [1, c, h, w] float32"""
+        """Encode a picture of the engine's size.  # [1, c, h, w] float32"""
         latent = torch.empty(self._latent)  # [1, c, h, w]
-        readable = np.require(pixels, np.uint8, ["C", "W"])  # OpenVINO rejects read-only arrays, and the mailbox's are
+        readable = np.require(pixels, np.uint8, ["C", "W"])  # OpenVINO rejects the mailbox's read-only arrays
         self._encoder.run([torch.from_numpy(readable).unsqueeze(0)], latent.numpy())
         return latent
 
     def to_picture(self, latent: Tensor) -> Pixels:
-        """Decode one latent; the result is the caller's own."""
+        """Decode a latent [1, c, h, w] into a new picture."""
         picture = np.empty(self._picture[1:], np.uint8)  # [H, W, 3]
         self._decoder.run([latent.contiguous()], picture[None])
         return picture
@@ -64,7 +64,7 @@ class _Encode(nn.Module):
         """Pixels [n, H, W, 3] uint8 to latents [n, c, h, w]."""
         levels = pixels.float().mul(2 / 255).sub(1)  # [n, H, W, 3], -1..1
         with rounded(self.module, self._ranges):
-            return self._autoencoder.encode(levels.permute(0, 3, 1, 2))  # AutoencoderShuffle permutes back: no work
+            return self._autoencoder.encode(levels.permute(0, 3, 1, 2))  # free: AutoencoderShuffle permutes back
 
 
 class _Decode(nn.Module):

@@ -1,4 +1,4 @@
-"""OpenVINO as a backend: on a CPU several times faster than torch, with fixed weights."""
+"""OpenVINO as a backend: several times faster than torch on a CPU, with fixed weights."""
 
 from importlib.util import find_spec
 from typing import Literal
@@ -22,46 +22,46 @@ from sdstream.log import get_logger
 log = get_logger()
 
 SMALL = 128_000_000
-"""Largest U-Net (parameters) whose graphs are kept on disk and compiled in advance: a graph is as large as the model,
-and there is one for each number of rows."""
+"""Largest U-Net (number of parameters) for graphs cached on disk and compiled in advance: a graph is as large as the
+model, and each number of rows has a graph."""
 
 
 def obstacle(settings: DiffusionSettings, device: torch.device) -> str | None:
-    """Return why OpenVINO cannot do what the settings ask, or None."""
+    """Return why OpenVINO cannot serve the settings, or None."""
     if device.type != "cpu":
-        return f"it is for CPUs, and the model runs on {device.type} (engine.device: cpu)"
+        return f"needs a CPU, and the model runs on {device.type} (set engine.device: cpu)"
     if find_spec("openvino") is None:
-        return "it is not installed (pip install 'sdstream[openvino]')"
+        return "is not installed (pip install 'sdstream[openvino]')"
     adjustable = [name for name, lora in settings.loras.items() if not lora.fuse]
     if adjustable:
-        return f"LoRA {adjustable[0]!r} is adjustable on air, and the weights of graphs are fixed (fuse: true)"
+        return f"LoRA {adjustable[0]!r} is adjustable on air, and the weights of a graph are fixed (set fuse: true)"
     if settings.controlnets:
         name = next(iter(settings.controlnets))
-        return f"it runs no ControlNets (remove {name!r} from engine.controlnets)"
+        return f"runs no ControlNets (remove {name!r} from engine.controlnets)"
     if settings.dtype == "float16":
-        return "it computes in float32, bfloat16 or int8, not in float16 (engine.dtype: auto)"
+        return "computes in float32, bfloat16 or int8, not in float16 (set engine.dtype: auto)"
     if settings.dtype in ("bfloat16", "int8"):
         return _incapability(settings.dtype)
     return None
 
 
 def weights_dtype(settings: DiffusionSettings, device: torch.device) -> torch.dtype:
-    """Return what torch takes on a CPU, so that torch may run the model instead; graphs are made of a float32 copy."""
+    """Return a dtype for torch on a CPU, because torch may run the model instead. Graphs come from a float32 copy."""
     del device
     return torch.bfloat16 if settings.dtype == "bfloat16" else torch.float32
 
 
 def number_format(model: Model, settings: DiffusionSettings) -> NumberFormat:
-    """Return what graphs of this model compute in on this CPU. Raises Unavailable for a model that is refused."""
+    """Return the format of the arithmetic on this CPU. Raises Unavailable, as explained in `make`."""
     _refuse_guidance_input(model)
     return precision_here(settings.dtype, int8=_ranges(model, settings) is not None)
 
 
 def make(job: Job) -> Networks:
-    """Convert and compile what will be needed, or take it from the store of artefacts.
+    """Convert and compile the networks, or load the graphs from the store of artefacts.
 
-    Raises Unavailable for a model that takes guidance as an input, for int8 without the model's ranges, and for what
-    OpenVINO cannot convert.
+    Raises Unavailable for a model with guidance as an input, for int8 without the model's activation ranges, and for a
+    network beyond OpenVINO's converter.
     """
     model, settings = job.model, job.settings
     _refuse_guidance_input(model)
@@ -91,23 +91,24 @@ def _incapability(dtype: Literal["bfloat16", "int8"]) -> str | None:
         able = computes_in(dtype)
     except Unavailable as error:
         return str(error)
-    return None if able else f"this CPU does not compute in {dtype} (engine.dtype: auto)"
+    return None if able else f"this CPU does not compute in {dtype} (set engine.dtype: auto)"
 
 
 def _refuse_guidance_input(model: Model) -> None:
     if model.unet.config.get("time_cond_proj_dim"):
         raise Unavailable(
-            "engine.acceleration: openvino runs no model that takes guidance as an input (LCM); use auto or eager"
+            "engine.acceleration: openvino runs no model with guidance as an input (LCM); "
+            "use engine.acceleration: auto or eager"
         )
 
 
 def _ranges(model: Model, settings: DiffusionSettings) -> ModelRanges | None:
-    """Return what int8 needs to know, if it is known of these very weights. Raises Unavailable if int8 must be."""
+    """Return the model's activation ranges; None without valid ranges, or Unavailable if the settings demand int8."""
     reason = None
     if model.ranges is None:
-        reason = f"this model brings no {FILE}"
+        reason = f"this model has no {FILE}"
     elif settings.loras:
-        reason = "a LoRA changes its weights"
+        reason = "a LoRA changes the model's weights"
     if settings.dtype == "int8" and reason is not None:
-        raise Unavailable(f"engine.dtype: int8 cannot be had: {reason}; use auto")
+        raise Unavailable(f"engine.dtype: int8 is unavailable: {reason}; use engine.dtype: auto")
     return model.ranges if reason is None else None

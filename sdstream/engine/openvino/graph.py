@@ -1,6 +1,6 @@
-"""One network as a graph: converted once, compiled for each number of rows that is asked for, kept on disk.
+"""A network as a graph: converted once, compiled for each number of rows on the first call, cached on disk.
 
-`Any` stands for OpenVINO's objects, whose types are not marked as published.
+`Any` stands for OpenVINO's objects: OpenVINO has no `py.typed`.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,19 +20,19 @@ log = get_logger()
 
 @dataclass(frozen=True)
 class Source:
-    """What a graph is made of: a module, and inputs to trace it with."""
+    """The origin of a graph: a module, and example inputs for tracing."""
 
     name: str
     module: Callable[[], nn.Module]
-    """Makes the module, if it has to be converted."""
+    """Makes the module; called only for a conversion."""
     examples: tuple[Tensor, ...]
-    """Inputs of one row; each row of a call has the same shapes."""
+    """Inputs of a single row; each row of a call has the same shapes."""
     snippets: bool = True
-    """Let OpenVINO put element-wise steps together (its SNIPPETS_MODE)."""
+    """Let OpenVINO fuse element-wise operations (SNIPPETS_MODE)."""
 
 
 class Graph:
-    """Runs a network; not for several threads. `store` is None where its weights are too many to keep twice."""
+    """Runs a network; not safe for several threads. `store` is None for a network too large to cache on disk."""
 
     def __init__(self, runtime: Runtime, source: Source, store: ArtefactStore | None) -> None:
         self._runtime, self._source, self._store = runtime, source, store
@@ -44,13 +44,13 @@ class Graph:
         self.ready(len(inputs[0])).run([tensor.numpy() for tensor in inputs], output)
 
     def ready(self, rows: int) -> Compiled:
-        """Return the graph compiled for `rows` rows: at once from the second time on."""
+        """Return the graph for `rows` rows; the first call for a number of rows compiles."""
         compiled = self._compiled.get(rows)
         if compiled is None:
-            compiled = self._compiled[rows] = self._kept(rows) or self._compile(rows)
+            compiled = self._compiled[rows] = self._restore(rows) or self._compile(rows)
         return compiled
 
-    def _kept(self, rows: int) -> Compiled | None:
+    def _restore(self, rows: int) -> Compiled | None:
         blob = self._store.read(f"{self._source.name}-{rows}.blob") if self._store else None
         if blob is None:
             return None
@@ -58,7 +58,7 @@ class Graph:
             return self._runtime.restore(blob, snippets=self._source.snippets)
         except RuntimeError as error:
             reason = str(error).splitlines()[-1]
-            log.warning("a kept graph is of another OpenVINO or CPU and is built again", reason=reason)
+            log.warning("cached graph was compiled by a different OpenVINO or CPU: compiling again", reason=reason)
             return None
 
     def _compile(self, rows: int) -> Compiled:
@@ -80,7 +80,7 @@ class Graph:
 
     def _convert(self) -> Any:
         log.info("converting for openvino", network=self._source.name)
-        # Traced with two rows: a batch of one may be baked in as a constant.
+        # Traced with two rows: a batch of a single row may be baked in as a constant.
         two = [torch.cat((example, example)) for example in self._source.examples]  # [2, ...]
         graph = self._runtime.convert(self._source.module(), two)
         if self._store:

@@ -1,7 +1,7 @@
 """Convolutions in int8: inputs rounded to 256 levels, weights to 255 for each output channel.
 
-OpenVINO's CPU plugin runs a convolution whose input and weights are rounded so by int8 instructions. They help
-even where a CPU has no VNNI, which was made for this: four numbers fit where one did.
+OpenVINO's CPU plugin runs a convolution with such inputs and weights by int8 instructions. The instructions of a CPU
+without VNNI help too: four int8 numbers fit into the space of a float32.
 """
 
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ _LEVELS = 255
 """The highest level of an input; the lowest is 0."""
 
 _LARGEST = 127
-"""The largest level of a weight; the smallest is its negative."""
+"""The largest level of a weight; the smallest is -127."""
 
 
 @contextmanager
 def rounded(module: nn.Module, ranges: Ranges) -> Iterator[None]:
-    """Have the convolutions in `ranges` compute in int8 while this lasts, as when the module is traced."""
+    """Make the convolutions in `ranges` compute in int8 within the `with` block, such as while tracing the module."""
     parts = {name: cast(nn.Conv2d, module.get_submodule(name)) for name in ranges}
     for name, part in parts.items():
-        part.forward = partial(_convolve, part, *ranges[name])  # type: ignore[method-assign]  # hides its class's
+        part.forward = partial(_convolve, part, *ranges[name])  # type: ignore[method-assign]  # hides the class's method
     try:
         yield
     finally:
@@ -35,11 +35,11 @@ def rounded(module: nn.Module, ranges: Ranges) -> Iterator[None]:
 
 
 def _convolve(part: nn.Conv2d, low: float, high: float, x: Tensor) -> Tensor:
-    """x [n, c, h, w], and the result as the convolution gives it; values outside of low..high are clamped."""
+    """Convolve x [n, c, h, w] in int8. Values of x outside of low..high are clamped."""
     step = (high - low) / _LEVELS
     inputs = torch.fake_quantize_per_tensor_affine(x, step, round(-low / step), 0, _LEVELS)  # [n, c, h, w]
     steps = part.weight.detach().abs().amax((1, 2, 3)).clamp_min(1e-12) / _LARGEST  # [output channels]
     zeros = torch.zeros(len(steps), dtype=torch.int32)  # [output channels]
     weights = torch.fake_quantize_per_channel_affine(part.weight.detach(), steps, zeros, 0, -_LARGEST, _LARGEST)
-    result: Tensor = part._conv_forward(inputs, weights, part.bias)
+    result: Tensor = part._conv_forward(inputs, weights, part.bias)  # [n, output channels, h, w]
     return result

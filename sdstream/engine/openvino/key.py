@@ -1,4 +1,4 @@
-"""The key by which OpenVINO's graphs are kept: everything that changes a graph."""
+"""The cache key of OpenVINO's graphs: everything with an effect on a graph."""
 
 import hashlib
 import json
@@ -12,12 +12,12 @@ from torch import nn
 from sdstream.engine.openvino.runtime import Processor
 
 FORMAT = 3
-"""Counts up when the graphs are built in another way from the same model."""
+"""Increase this number with every change of the way from a model to graphs."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """Everything that a graph depends on."""
+    """Everything with an effect on a graph."""
 
     format: int
     weights: str
@@ -27,7 +27,7 @@ class Key:
     prompt: tuple[int, ...]
     """(tokens, numbers in each token)."""
     ranges: str
-    """The convolutions that are rounded, each with its range (see `int8`)."""
+    """The names and activation ranges of the int8 convolutions (see `int8`)."""
     torch: str
     diffusers: str
     processor: Processor
@@ -36,7 +36,7 @@ class Key:
 def make_key(
     modules: tuple[Any, ...], size: tuple[int, int], prompt: tuple[int, ...], ranges: str, processor: Processor
 ) -> Key:
-    """Read the weights of `modules` (diffusers models) themselves: a fused LoRA has changed the weights."""
+    """Make the key of `modules` (diffusers models). The key hashes weights, because a fused LoRA changes weights."""
     configs = tuple(json.dumps(dict(module.config), sort_keys=True, default=str) for module in modules)
     versions = (torch.__version__, diffusers.__version__)
     return Key(FORMAT, _digest(modules), configs, size, prompt, ranges, *versions, processor)

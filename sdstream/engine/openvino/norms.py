@@ -1,7 +1,8 @@
-"""Group normalisation as a multiplication and an addition a channel, which OpenVINO does in any memory layout.
+"""Group normalisation as a multiplication and an addition a channel, for any memory layout.
 
-OpenVINO's own group norm wants planar data, so it reorders the tensor before and after each one. The bundled U-Net
-takes a sixth less time with these norms (docs/model); wide U-Nets were not measured, and keep OpenVINO's.
+OpenVINO's own group norm wants planar data: OpenVINO reorders the tensor before and after each norm. The bundled U-Net
+takes a sixth less time with the norms of this file (docs/model). Wide U-Nets were not measured, and keep OpenVINO's
+norms.
 """
 
 from collections.abc import Iterator
@@ -14,10 +15,10 @@ from torch import Tensor, nn
 
 @contextmanager
 def light_norms(module: nn.Module) -> Iterator[None]:
-    """Have the group norms within `module` computed so while this lasts, as when it is traced."""
+    """Replace the group norms of `module` within the `with` block, such as while tracing the module."""
     norms = [norm for norm in module.modules() if isinstance(norm, nn.GroupNorm)]
     for norm in norms:
-        norm.forward = partial(_normalise, norm)  # type: ignore[method-assign]  # an instance's own hides its class's
+        norm.forward = partial(_normalise, norm)  # type: ignore[method-assign]  # hides the class's method
     try:
         yield
     finally:
@@ -26,10 +27,11 @@ def light_norms(module: nn.Module) -> Iterator[None]:
 
 
 def _normalise(norm: nn.GroupNorm, x: Tensor) -> Tensor:
-    """x [n, c, ...], and the result likewise.
+    """Normalise x [n, c, ...]; the result has the same shape.
 
-    The variance is the difference of two means, which loses figures where a group's mean is far from zero: 3e-5 of the
-    result in float32 if it is ten times the deviation, 4e-3 at a hundred times, and all of them in bfloat16.
+    The variance is a difference of two means, and loses precision if a group's mean is far from zero. With a mean of
+    ten times the standard deviation, the relative error in float32 is 3e-5; with a hundred times, 4e-3. In bfloat16 no
+    digit remains.
     """
     if x.ndim != 4 or not norm.affine:
         return nn.functional.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps)

@@ -1,6 +1,6 @@
-"""OpenVINO itself: loaded without its telemetry, and told how to run a graph for one picture at a time.
+"""OpenVINO itself: loaded without telemetry, and configured for the lowest latency of a picture.
 
-`Any` stands for OpenVINO's objects, whose types are not marked as published.
+`Any` stands for OpenVINO's objects: OpenVINO has no `py.typed`.
 """
 
 import sys
@@ -23,51 +23,51 @@ from sdstream.errors import Unavailable
 def load_openvino() -> Any:
     """Import OpenVINO; raises Unavailable.
 
-    Its telemetry reports each import and conversion to a web address unless the user has forbidden it. Python takes
-    a module that is None for one that is not installed, and OpenVINO then reports nothing.
+    OpenVINO's telemetry reports each import and conversion to a web address unless the user has opted out. With None in
+    `sys.modules`, Python treats the telemetry as not installed, and OpenVINO reports nothing.
     """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None is how an import is barred
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None makes the import fail
     try:
         import openvino
     except ImportError as error:
         raise Unavailable(
-            f"OpenVINO cannot be loaded ({error}): pip install 'sdstream[openvino]', or use engine.acceleration: eager"
+            f"OpenVINO cannot be loaded ({error}); pip install 'sdstream[openvino]', or use engine.acceleration: eager"
         ) from error
     return openvino
 
 
 def capabilities() -> tuple[str, ...]:
-    """Return what OpenVINO finds that this CPU can do; raises Unavailable."""
+    """Return the capabilities of this CPU by OpenVINO's names, such as BF16; raises Unavailable."""
     return tuple(load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
 def computes_in(dtype: Literal["bfloat16", "int8"]) -> bool:
-    """Tell whether OpenVINO computes in this number format on this CPU; raises Unavailable."""
+    """Return whether OpenVINO computes in `dtype` on this CPU; raises Unavailable."""
     return _CAPABILITIES[dtype] in capabilities()
 
 
 Precision = Literal["float32", "bfloat16", "int8"]
-"""Of the arithmetic; int8 for the convolutions that may be rounded, and float32 for all else."""
+"""The format of the arithmetic. int8 is for convolutions with activation ranges; the rest computes in float32 then."""
 
 _CAPABILITIES = {"bfloat16": "BF16", "int8": "INT8"}
 """OpenVINO's names of number formats."""
 
 
-def choose_precision(dtype: str, able: Collection[str], *, int8: bool) -> Precision:
-    """Return what to compute in: `auto` prefers bfloat16, which was made for networks, then int8 where it may be."""
-    if dtype in ("auto", "bfloat16") and _CAPABILITIES["bfloat16"] in able:
+def choose_precision(dtype: str, supported: Collection[str], *, int8: bool) -> Precision:
+    """Return the format of the arithmetic. `auto` prefers bfloat16, made for networks, then int8 if allowed."""
+    if dtype in ("auto", "bfloat16") and _CAPABILITIES["bfloat16"] in supported:
         return "bfloat16"
-    return "int8" if dtype in ("auto", "int8") and int8 and _CAPABILITIES["int8"] in able else "float32"
+    return "int8" if dtype in ("auto", "int8") and int8 and _CAPABILITIES["int8"] in supported else "float32"
 
 
 def precision_here(dtype: str, *, int8: bool) -> Precision:
-    """Return what graphs compute in on this CPU; `int8`: whether the model may be rounded. Raises Unavailable."""
+    """Return the format of the arithmetic on this CPU; `int8` allows int8. Raises Unavailable."""
     return choose_precision(dtype, capabilities(), int8=int8)
 
 
 @dataclass(frozen=True)
 class Processor:
-    """What graphs are compiled for: a part of their key."""
+    """The target of a compilation, and a part of the cache key."""
 
     openvino: str
     name: str
@@ -77,10 +77,10 @@ class Processor:
 
 
 class Runtime:
-    """Converts, compiles and reads back graphs; `dtype` is auto, float32, bfloat16 or int8."""
+    """Converts, compiles and restores graphs. `dtype` is auto, float32, bfloat16 or int8."""
 
     def __init__(self, dtype: str, threads: int, *, int8: bool = False) -> None:
-        """`int8`: whether the model may be rounded."""
+        """Load OpenVINO; raises Unavailable. `int8` allows int8, for a model with activation ranges."""
         self._openvino = load_openvino()
         self._core = self._openvino.Core()
         precision = precision_here(dtype, int8=int8)
@@ -90,43 +90,43 @@ class Runtime:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
             "INFERENCE_NUM_THREADS": threads,
-            # Threads tied to cores would queue behind whatever the sinks and the source run there.
+            # A thread pinned to a core would wait for the sinks and the source on the same core.
             "ENABLE_CPU_PINNING": False,
         }
 
     def convert(self, module: nn.Module, examples: Sequence[Tensor]) -> Any:
         """Turn a module into a graph for inputs like `examples`, with any number of rows.
 
-        Raises Unavailable for what OpenVINO cannot convert.
+        Raises Unavailable for a module beyond OpenVINO's converter.
         """
         refusals = (*LoadErrors, self._openvino.frontend.OpConversionFailure)
         try:
             with warnings.catch_warnings(), torch.no_grad():
-                warnings.simplefilter("ignore")  # of tracing: the sizes that it fixes stay the same for a run
+                warnings.simplefilter("ignore")  # tracing warns of fixed sizes: the sizes are fixed for a run
                 graph = self._openvino.convert_model(module.eval(), example_input=tuple(examples))
             graph.reshape({index: [-1, *example.shape[1:]] for index, example in enumerate(examples)})
         except refusals as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise Unavailable(
-                f"OpenVINO cannot convert this model ({reason}): use engine.acceleration: eager"
+                f"OpenVINO cannot convert the model ({reason}); use engine.acceleration: eager"
             ) from error
         return graph
 
     def compile(self, graph: Any, shapes: Sequence[Sequence[int]], *, snippets: bool = True) -> "Compiled":
-        """Compile a copy of `graph` for inputs of these shapes: faster than one that takes any."""
+        """Compile a copy of `graph` for `shapes`: fixed shapes run faster than dynamic shapes."""
         fixed = graph.clone()
         fixed.reshape({index: list(shape) for index, shape in enumerate(shapes)})
         return Compiled(self._openvino, self._core.compile_model(fixed, "CPU", self._options(snippets)))
 
     def restore(self, blob: bytes, *, snippets: bool = True) -> "Compiled":
-        """Load what `Compiled.blob` saved. Raises RuntimeError if another OpenVINO or CPU wrote it."""
+        """Load the bytes of `Compiled.blob`. Raises RuntimeError for bytes of a different OpenVINO or CPU."""
         return Compiled(self._openvino, self._core.import_model(blob, "CPU", self._options(snippets)))
 
     def _options(self, snippets: bool) -> dict[str, object]:
         return self._config if snippets else self._config | {"SNIPPETS_MODE": "DISABLE"}
 
     def pack(self, graph: Any) -> bytes:
-        """Write a graph as bytes."""
+        """Return a graph as bytes: the length of the XML (8 bytes, little-endian), the XML, and the weights."""
         with tempfile.TemporaryDirectory() as folder:
             xml = Path(folder) / "graph.xml"
             self._openvino.save_model(graph, xml, compress_to_fp16=False)
@@ -134,13 +134,13 @@ class Runtime:
         return len(text).to_bytes(8, "little") + text + weights
 
     def unpack(self, body: bytes) -> Any:
-        """Read what `pack` wrote."""
+        """Return the graph in the bytes of `pack`."""
         end = 8 + int.from_bytes(body[:8], "little")
         return self._core.read_model(body[8:end], body[end:])
 
 
 class Compiled:
-    """A graph ready to run on arrays where they lie: nothing is copied on the way in or out."""
+    """A graph ready to run on the caller's arrays, without copies of inputs or output."""
 
     def __init__(self, openvino: Any, model: Any) -> None:
         self._openvino, self._model = openvino, model
@@ -148,7 +148,7 @@ class Compiled:
         self._held: tuple[object, ...] = ()
 
     def blob(self) -> bytes:
-        """Return the graph as bytes, which are for this CPU and this version of OpenVINO only."""
+        """Return the graph as bytes, for this CPU and this version of OpenVINO only."""
         written: bytes = self._model.export_model().read()
         return written
 
@@ -157,5 +157,5 @@ class Compiled:
         for index, array in enumerate(inputs):
             self._request.set_input_tensor(index, self._openvino.Tensor(array, shared_memory=True))
         self._request.set_output_tensor(0, self._openvino.Tensor(output, shared_memory=True))
-        self._held = (*inputs, output)  # the request has their addresses only
+        self._held = (*inputs, output)  # keeps the arrays alive: the request holds addresses only
         self._request.infer()

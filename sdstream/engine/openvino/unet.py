@@ -1,7 +1,7 @@
-"""A diffusers U-Net as Stream Batch calls it, run by OpenVINO.
+"""A diffusers U-Net for the calls of Stream Batch, run by OpenVINO.
 
-The prompt's keys and values are computed within the graph: a prompt cache (paper A.2) saved nothing that could be
-measured here, and takes two inputs a layer. `Any` stands for diffusers' modules, whose attributes have no types.
+The graph computes the prompt's keys and values. A prompt cache (paper A.2) saved no measurable time here, and needs two
+inputs a layer. `Any` stands for diffusers' modules: the attributes have no static types.
 """
 
 import itertools
@@ -16,17 +16,18 @@ from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.conditioning.condition import Condition, Embedding
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.openvino.graph import Graph, Source
-from sdstream.engine.openvino.rows import CrossFrameUNet, PlainUNet, Waves
+from sdstream.engine.openvino.rows import CrossFrameUNet, PlainUNet, Sinusoids
 from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.weights.activation_ranges import Ranges
 
 PREPARED = 4
-"""Numbers of rows, from one, that are compiled before going on air: two steps in every guidance mode, or four steps
-in those without negative rows. Any other number holds the picture while it is compiled, once."""
+"""Graphs for 1 to PREPARED rows are compiled before going on air: enough for two steps in every guidance mode, or for
+four steps without negative rows. The first call with more rows, or with cross-frame
+attention, waits for a compilation."""
 
 
 class GraphUNet:
-    """Calls graphs made of `unet`, in float32. `time_ids` [6] is what SDXL wants to know of the picture's size."""
+    """Calls graphs of `unet`, with float32 inputs. `time_ids` [6] is SDXL's description of the picture's size."""
 
     def __init__(
         self,
@@ -39,13 +40,13 @@ class GraphUNet:
         ranges: Ranges = MappingProxyType({}),
         store: ArtefactStore | None = None,
     ) -> None:
-        """`shape` is a latent's (c, h, w); `prompt` is any, for the size of prompts. `ranges`: see `int8`."""
-        self._waves = Waves(unet)
-        self._sizes = None if time_ids is None else self._waves.of_sizes(time_ids)
-        examples = (torch.zeros(1, *shape), self._waves.of_times(torch.tensor([500])), *self._stack([prompt]))
+        """Prepare both graphs. `shape` is a latent's (c, h, w), `prompt` any prompt; for `ranges` see `int8`."""
+        self._sinusoids = Sinusoids(unet)
+        self._sizes = None if time_ids is None else self._sinusoids.of_sizes(time_ids)
+        examples = (torch.zeros(1, *shape), self._sinusoids.of_times(torch.tensor([500])), *self._stack([prompt]))
         shifted = unet.config.get("resnet_time_scale_shift") == "scale_shift"
         light = shifted and runtime.processor.precision != "bfloat16"
-        # Scale and shift behind OpenVINO's own group norms: 2026.4 crashes on putting such steps together.
+        # OpenVINO 2026.4 crashes on fusing the scale and shift behind OpenVINO's own group norm.
         snippets = light or not shifted
         scenes = torch.tensor([0])  # [1]
         plain = Source("unet", lambda: PlainUNet(unet, ranges, light=light), examples, snippets)
@@ -58,17 +59,17 @@ class GraphUNet:
         self._output = torch.empty(0, *shape)  # [rows, c, h, w]
 
     def prepare(self) -> None:
-        """Compile for the numbers of rows that a show is likely to need."""
+        """Compile for 1 to PREPARED rows."""
         for rows in range(1, PREPARED + 1):
             self._plain.ready(rows)
 
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
-        """Run one call: x [rows, c, h, w] float32; the result is likewise, and holds until the next call."""
+        """Run the U-Net on x [rows, c, h, w] float32. The result is of the same shape, valid until the next call."""
         self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows])
         if len(self._output) != len(x):
             self._output = torch.empty_like(x)
         scenes = number_scenes(rows)
-        inputs = [x.contiguous(), self._waves.of_times(timesteps), *self._prompts]
+        inputs = [x.contiguous(), self._sinusoids.of_times(timesteps), *self._prompts]
         if len(set(scenes)) == len(rows):
             self._plain.run(inputs, self._output.numpy())
         else:
@@ -81,16 +82,16 @@ class GraphUNet:
             self._embeddings, self._prompts = chosen, self._stack(chosen)
 
     def _stack(self, embeddings: Sequence[Embedding]) -> list[Tensor]:
-        """Stack prompts row by row, as the graph's inputs: tokens, then SDXL's pooled prompts and sizes."""
+        """Stack prompts row by row, as inputs of the graph: tokens, then SDXL's pooled prompts and sizes."""
         tokens = torch.stack([embedding.tokens for embedding in embeddings]).float()  # [rows, tokens, dim]
         pooled = [embedding.pooled for embedding in embeddings if embedding.pooled is not None]
         if self._sizes is None or not pooled:
             return [tokens]
-        sizes = self._sizes.expand(len(embeddings), -1).contiguous()  # [rows, 6 * waves]
-        return [tokens, torch.stack(pooled).float(), sizes]
+        sizes = self._sizes.expand(len(embeddings), -1).contiguous()  # [rows, 6 * sinusoids]
+        return [tokens, torch.stack(pooled).float(), sizes]  # [rows, tokens, dim], [rows, dim], [rows, 6 * sinusoids]
 
 
 def number_scenes(rows: Sequence[Row[Condition]]) -> list[int]:
-    """Give each row the number of its scene (0 and up), and a row without a scene a negative number of its own."""
+    """Return the scene number of each row: 0 and up, or a unique negative number for a row without a scene."""
     unshared = itertools.count(-1, -1)
     return [next(unshared) if row.scene is None else row.scene for row in rows]

@@ -148,7 +148,7 @@ def test_a_blob_of_another_make_is_built_anew(tiny_model, own_cache):
     body = b"made by another version" * 40
     file.write_bytes(hashlib.sha256(body).digest() + body)
     after, said = open_once(tiny_model)
-    assert "a kept graph is of another OpenVINO or CPU and is built again" in said
+    assert "cached graph was compiled by a different OpenVINO or CPU: compiling again" in said
     assert np.array_equal(after, expected)
 
 
@@ -193,10 +193,10 @@ NET = {"controlnets": {"edges": {"model": "edges", "condition": "canny"}}}
 @pytest.mark.parametrize(
     ("more", "device", "reason"),
     [
-        ({}, GPU, r"runs on cuda \(engine.device: cpu\)"),
-        (LORA, CPU, r"'ink' is adjustable on air, .* \(fuse: true\)"),
+        ({}, GPU, r"runs on cuda \(set engine.device: cpu\)"),
+        (LORA, CPU, r"'ink' is adjustable on air, .* \(set fuse: true\)"),
         (NET, CPU, r"no ControlNets \(remove 'edges' from engine.controlnets\)"),
-        ({"dtype": "float16"}, CPU, r"not in float16 \(engine.dtype: auto\)"),
+        ({"dtype": "float16"}, CPU, r"not in float16 \(set engine.dtype: auto\)"),
     ],
 )
 def test_what_it_cannot_do_is_refused_with_the_setting_to_change(more, device, reason):

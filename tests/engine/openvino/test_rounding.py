@@ -106,7 +106,7 @@ def test_what_is_computed_in(dtype, capabilities, known, chosen):
 
 @pytest.mark.parametrize("acceleration", ["auto", "openvino", "eager"])
 def test_int8_that_cannot_be_had_is_refused(tiny_model, acceleration):
-    reason = "or use engine.acceleration: openvino$" if acceleration == "eager" else f"brings no {FILE}"
+    reason = "or use engine.acceleration: openvino$" if acceleration == "eager" else f"has no {FILE}"
     with pytest.raises(Unavailable, match=reason):
         PixelEngine(settings(tiny_model, acceleration=acceleration, dtype="int8")).__enter__()
 
@@ -118,7 +118,7 @@ def test_int8_is_not_given_up_for_another_device():
 
 def test_weights_that_a_lora_changed_are_not_rounded_by_old_ranges(measured_model, tmp_path):
     lora = {"ink": {"path": saved(tmp_path, peft()), "fuse": True}}
-    with pytest.raises(Unavailable, match="a LoRA changes its weights"):
+    with pytest.raises(Unavailable, match="a LoRA changes the model's weights"):
         PixelEngine(settings(measured_model, acceleration="openvino", dtype="int8", loras=lora)).__enter__()
 
 
