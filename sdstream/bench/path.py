@@ -35,41 +35,45 @@ _KEY = "bench"
 _PASSTHROUGH: dict[str, Any] = {"engine": {"kind": "passthrough"}}
 _NDI_NAME = "sdstream-bench"
 _STARTING = 5.0
+"""Seconds after the start without a measurement of CPU time."""
 _WARM_UP = 60.0
+"""Seconds after the start before growth is measured."""
 _ENDING = 3.0
+"""Seconds before the end without a sample."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The daemon's processes at one moment, all together."""
+    """Resources of all processes of the daemon at a moment."""
 
     at: float
     """Seconds since the start."""
     cpu: float
-    """Processor seconds used so far."""
+    """CPU seconds used so far."""
     memory: int
-    """Bytes resident (shared pages count in every process that maps them)."""
+    """Resident bytes; a shared page counts once for every process."""
     files: int
+    """Open file descriptors; 0 on Windows."""
     threads: int
     processes: int
 
 
 @dataclass(frozen=True)
 class PathResult:
-    """What the whole daemon did, and what it cost."""
+    """Report, latency and cost of a run of the whole daemon."""
 
     report: Report
     cores: float
-    """Processor seconds a second, of the daemon alone (not of publisher and receiver)."""
+    """CPU seconds a second of the daemon alone, without publisher and receiver."""
     glass: dict[str, float] | None
-    """Seconds from the birth of a picture at the publisher to its arrival at the NDI receiver: p50, p95, p99."""
+    """Seconds from making a picture at the publisher to arrival at the NDI receiver: p50, p95, p99."""
     growth: dict[str, float] | None
-    """From one minute after the start to the end, for runs of two minutes or more: memory (bytes), files, threads."""
+    """Growth of memory (bytes), files and threads after the first minute; None for a run below two minutes."""
 
 
 @dataclass(frozen=True)
 class Restyling:
-    """A model to restyle with, and the size in pixels that it works at."""
+    """A model for restyling, with the size of the model's picture in pixels."""
 
     name: str
     width: int
@@ -84,10 +88,10 @@ def measure(
     model: Restyling | None = None,
     overrides: Sequence[str] = (),
 ) -> PathResult:
-    """Run the daemon for `seconds` on `canvas`, and whatever it needs at both ends in processes of their own.
+    """Run the daemon for `seconds` on `canvas`, with a publisher and a receiver in separate processes.
 
-    `model`: None for no restyling. A restyled picture does not tell when it was born: no `glass`.
-    `overrides` are the daemon's own.
+    With `model` None the pictures pass through. A restyled picture has lost the marker with the time of making, so
+    `glass` is None then. `overrides` are for the daemon's configuration.
     """
     from sdstream.supervisor.pipeline import Pipeline
 
@@ -112,9 +116,9 @@ def measure(
         over.set()
         watch.join()
         glass = answer.recv() if sink == "ndi" and answer.poll(5.0) else None
-    whole = max(sample.processes for sample in samples)
-    # while all were there, and none of them had begun to end
-    samples = [sample for sample in samples if sample.processes == whole and sample.at < seconds - _ENDING]
+    processes = max(sample.processes for sample in samples)
+    # Samples count while all processes run, before the first begins to end.
+    samples = [sample for sample in samples if sample.processes == processes and sample.at < seconds - _ENDING]
     return PathResult(report, _cores(samples), glass, _growth(samples))
 
 
@@ -127,12 +131,12 @@ def _config(
 ) -> Config:
     from sdstream.config.load import loads
 
-    whole = {"version": 1, "canvas": canvas, "source": source, "sinks": [sink], **engine}
-    return loads(json.dumps(whole), "bench path", overrides)  # which tells what is wrong with a size
+    document = {"version": 1, "canvas": canvas, "source": source, "sinks": [sink], **engine}
+    return loads(json.dumps(document), "bench path", overrides)  # raises a readable error for a bad size
 
 
 def _restyling(model: Restyling | None) -> dict[str, Any]:
-    """Return the configuration's parts that say how to restyle. Every picture is restyled, also one like the last."""
+    """Return the configuration's sections for restyling. Every picture is restyled: the similarity filter is off."""
     if model is None:
         return _PASSTHROUGH
     engine = {"kind": "diffusion", "model": model.name, "width": model.width, "height": model.height}
@@ -140,9 +144,9 @@ def _restyling(model: Restyling | None) -> dict[str, Any]:
 
 
 def _publish(ends: ExitStack, url: str, canvas: dict[str, float], *, clip: bool) -> None:
-    """Publish until the measurement is over: the clip, encoded beforehand, or pictures that tell when they were born.
+    """Publish until the end of the measurement: the clip, or test pictures with the time of making.
 
-    Encoding is expensive, and only live encoding can stamp a picture with its time.
+    The clip is encoded beforehand, because encoding is expensive. Test pictures need live encoding for the time.
     """
     if not clip:
         target = {"kind": "ffmpeg", "url": url, "preset": "ultrafast"}
@@ -152,11 +156,13 @@ def _publish(ends: ExitStack, url: str, canvas: dict[str, float], *, clip: bool)
     from sdstream.clip.publisher import publisher
 
     file = Path(ends.enter_context(TemporaryDirectory(prefix="sdstream-bench-"))) / "clip.mp4"
-    with ChildProcess("encoder", _encode, file, canvas) as encoder:  # whose memory is not the supervisor's
+    with ChildProcess(
+        "encoder", _encode, file, canvas
+    ) as encoder:  # a separate process: memory of the encoder is not counted
         encoder.join()
         failed = encoder.exit_code
     if failed:
-        raise Unavailable("the clip could not be encoded, so that there is nothing to publish; see the error above")
+        raise Unavailable("bench path: the clip could not be encoded; see the error above")
     ends.enter_context(publisher(file, url, LogChoice("error")))
 
 
@@ -174,7 +180,7 @@ def _publish_dated(config: Config) -> None:
 
 
 def _receive(answer: Connection, canvas: dict[str, float], seconds: float, *, dated: bool) -> None:
-    """Receive by NDI for `seconds`, and answer with the percentiles of the pictures' ages, if they tell them."""
+    """Receive by NDI for `seconds`, and answer with the percentiles of the pictures' ages; None without markers."""
     from sdstream.audio.ring import AudioRing
     from sdstream.config.schema import Canvas
     from sdstream.config.sources import NdiSourceSettings
@@ -220,7 +226,7 @@ def _sample(processes: list[psutil.Process], at: float) -> Sample:
 
 
 def _cores(samples: list[Sample]) -> float:
-    """Return processor seconds a second, without the first five seconds: they are spent on starting."""
+    """Return CPU seconds a second, without the seconds of starting."""
     steady = [sample for sample in samples if sample.at >= _STARTING] or samples
     span = steady[-1].at - steady[0].at
     return (steady[-1].cpu - steady[0].cpu) / span if span else 0.0

@@ -1,4 +1,4 @@
-"""diffusers' own image-to-image pipeline, to be compared with: fair, and the way the paper ran it."""
+"""diffusers' own image-to-image pipeline for comparison, in a fair form and in the paper's form."""
 
 from typing import Any
 
@@ -15,11 +15,12 @@ PROMPT = "thick oil painting"
 
 
 class Baseline:
-    """One picture in, one out, all steps at once.
+    """Restyles a picture in a single call, with all steps.
 
-    Fair: the tiny autoencoder, a prompt encoded beforehand, tensors in and out, everything on the device. The
-    paper's (its benchmark branch): the full autoencoder, the prompt encoded at every call, PIL pictures, and on CUDA
-    weights that wait in host memory between calls (`enable_model_cpu_offload`).
+    The fair form has the tiny autoencoder, a prompt encoded beforehand, tensors as input and output, and all weights
+    on the device. The paper's form, from the paper's benchmark branch, has the full autoencoder, encodes the prompt at
+    every call, takes and returns PIL pictures, and on CUDA keeps the weights in host memory between calls
+    (`enable_model_cpu_offload`).
     """
 
     def __init__(self, model: Model, pixels: Pixels, steps: tuple[int, ...], threads: int, *, fair: bool) -> None:
@@ -38,7 +39,7 @@ class Baseline:
             "text_encoder": None,
             "tokenizer": None,
         }
-        if model.unet.config.sample_size is None:  # the pipeline's own default size, which it insists on knowing
+        if model.unet.config.sample_size is None:  # the pipeline needs a default size
             model.unet.register_to_config(sample_size=64)
         with quiet():
             if model.wants_size:
@@ -51,12 +52,12 @@ class Baseline:
             self._pipe.enable_model_cpu_offload(model.device)
 
     def warm_up(self) -> None:
-        """Make the first calls, which allocate."""
+        """Make the first two calls, because the first calls allocate memory."""
         for _ in range(2):
             self()
 
     def prepare(self) -> None:
-        """Give torch its threads back: a variant by OpenVINO leaves it one."""
+        """Set the number of torch's threads: a variant with OpenVINO leaves a single thread."""
         torch.set_num_threads(self._threads)
 
     @torch.inference_mode()

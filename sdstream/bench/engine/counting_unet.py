@@ -1,4 +1,4 @@
-"""A U-Net that counts the rows that it is asked for."""
+"""A U-Net with a counter of rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from sdstream.engine.networks import RowUNet
 
 
 class CountingUNet:
-    """Calls `unet`, and counts its rows."""
+    """Calls `unet`, and counts the rows of each call."""
 
     def __init__(self, unet: RowUNet) -> None:
         self.unet = unet
@@ -19,9 +19,9 @@ class CountingUNet:
         """U-Net rows run so far."""
 
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
-        """Run one call of the U-Net: x [rows, c, h, w] and the result likewise."""
+        """Run the U-Net on x [rows, c, h, w]; the result has the same shape."""
         self.rows += len(x)
         return self.unet(x, timesteps, rows)
 
-    def __getattr__(self, name: str) -> Any:  # whatever else the U-Net has
+    def __getattr__(self, name: str) -> Any:  # all further attributes of the U-Net
         return getattr(self.unet, name)

@@ -1,4 +1,4 @@
-"""Energy of a stretch of work: joules of the GPU by NVML, or processor seconds where there is none."""
+"""Energy of a piece of work: joules of the GPU by NVML, or CPU seconds without a GPU."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ log = get_logger()
 
 
 class Energy:
-    """Counts between `with` and its end. `used` stays None where the GPU's counter cannot be had; the log says why."""
+    """Measures the `with` block. `used` stays None if the GPU's counter cannot be read; the log gives the reason."""
 
     def __init__(self, device: torch.device) -> None:
         self.unit = "joules" if device.type == "cuda" else "cpu_seconds"
@@ -39,14 +39,14 @@ class Energy:
 
 
 def gpu_joules(device: torch.device) -> Callable[[], float]:
-    """Return a reader of a GPU's energy counter, joules since its driver was loaded. Raises Unavailable."""
+    """Return a reader of the GPU's energy counter, in joules since the driver was loaded. Raises Unavailable."""
     try:
         import pynvml  # type: ignore[import-not-found]  # an optional package
     except ImportError as error:
-        raise Unavailable("energy of the GPU needs NVML: pip install nvidia-ml-py") from error
+        raise Unavailable("energy of the GPU needs NVML; pip install nvidia-ml-py") from error
     try:
         pynvml.nvmlInit()
-        # By identity: NVML numbers all GPUs of the machine, torch those that CUDA_VISIBLE_DEVICES leaves it.
+        # By UUID, not index: NVML counts all GPUs of the machine, torch the GPUs in CUDA_VISIBLE_DEVICES only.
         handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
         pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
     except pynvml.NVMLError as error:

@@ -11,7 +11,7 @@ from sdstream.bench.engine.baseline import Baseline
 from sdstream.bench.engine.counting_unet import CountingUNet
 from sdstream.bench.engine.energy import Energy
 from sdstream.bench.engine.random_models import full_autoencoder
-from sdstream.bench.engine.workbench import GUIDED, STEP_LISTS, Bench, Forgetful, Player, Row, controls
+from sdstream.bench.engine.workbench import GUIDED, STEP_LISTS, Bench, Player, Row, UncachedPlayer, controls
 from sdstream.controls import Controls
 from sdstream.engine.session import Session
 from sdstream.frame import Frame, Pixels
@@ -20,13 +20,13 @@ STILL_ETA = 0.98
 """The paper's threshold of the similarity filter."""
 
 RATE = 30.0
-"""Frames a second at which a clip is played where energy is measured: a GPU that rests uses some too."""
+"""Frames a second of a clip while the GPU's energy is measured: an idle GPU uses energy too."""
 
 
 def table_1(bench: Bench, steps: Sequence[int] = (1, 2, 4, 10)) -> list[Row]:
-    """Stream Batch against our sequential form and against diffusers' pipeline, fair and as the paper ran it."""
+    """Compare Stream Batch with our sequential form and with diffusers' pipeline, fair and in the paper's form."""
     frames = bench.moving()
-    fair_model, paper_model = bench.another(), bench.another()
+    fair_model, paper_model = bench.copy_model(), bench.copy_model()
     rows: list[Row] = []
     for n in steps:
         laps = bench.times(
@@ -45,7 +45,7 @@ def table_1(bench: Bench, steps: Sequence[int] = (1, 2, 4, 10)) -> list[Row]:
 
 
 def table_2(bench: Bench, steps: Sequence[int] = (1, 2, 3, 4, 5)) -> list[Row]:
-    """Residual guidance against classifier-free guidance."""
+    """Compare residual guidance with classifier-free guidance."""
     frames = bench.moving()
     rows: list[Row] = []
     for n in steps:
@@ -60,8 +60,11 @@ def table_2(bench: Bench, steps: Sequence[int] = (1, 2, 3, 4, 5)) -> list[Row]:
 
 
 def ablation(bench: Bench, n: int = 4) -> list[Row]:
-    """Take each part off in turn: the filter on a still clip, the others on a moving one, which it never skips."""
-    burst = controls(n).similarity.max_skips + 1  # has a rendered frame in it, however still the clip
+    """Remove each part in turn: the similarity filter on a still clip, all further parts on a moving clip.
+
+    The similarity filter never skips a frame of the moving clip.
+    """
+    burst = controls(n).similarity.max_skips + 1  # at least a single rendered frame, even of a still clip
     still = bench.still(burst)
     live = controls(n, "self_negative", similarity={"mode": "stochastic", "threshold": STILL_ETA})
     laps = bench.times(
@@ -92,17 +95,17 @@ def _parts_off(bench: Bench, n: int) -> dict[str, Player]:
         "without Stream Batch": bench.player(frames, chosen, batching=False),
         "without residual guidance": bench.player(frames, plain),
         "without prompt cache": bench.player(frames, chosen, prompt_cache=False),
-        "without pre-computation": Forgetful(bench.session(), frames, chosen),
+        "without pre-computation": UncachedPlayer(bench.session(), frames, chosen),
         "without tiny autoencoder": heavy.player(frames, chosen),
         **eager,
-        "without all of these": Forgetful(
+        "without all of these": UncachedPlayer(
             heavy.session(batching=False, prompt_cache=False, acceleration="eager"), frames, plain
         ),
     }
 
 
 def similarity_filter(bench: Bench, frames: Sequence[Pixels], clip: str, n: int = 2) -> list[Row]:
-    """What the filter saves on a clip: U-Net rows, and energy (GPU) or processor seconds, a shown frame."""
+    """Measure the similarity filter's savings on a clip: U-Net rows, and joules (GPU) or CPU seconds, a shown frame."""
     rows: list[Row] = []
     for mode in ("off", "threshold", "stochastic"):
         session = bench.session()

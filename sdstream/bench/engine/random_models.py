@@ -1,4 +1,4 @@
-"""Models to measure with: real architectures with random weights, so that nothing has to be fetched."""
+"""Models for benchmarks: real architectures with random weights, without a download."""
 
 from typing import Any
 
@@ -48,16 +48,17 @@ _UNETS: dict[str, dict[str, Any]] = {
     },
 }
 ARCHITECTURES = tuple(_UNETS)
-"""`small` is of the size that a laptop's processor can run live; the others are the published networks."""
+"""`small` can run live on a laptop's CPU; all further names are published networks."""
 
 SD_WIDTH = 320
 """Channels of the first level of Stable Diffusion's U-Nets."""
 
 _POOLED = 1280
+"""Numbers in SDXL's pooled prompt."""
 
 
 class RandomText(TextEncoder):
-    """Gives every prompt random numbers of the right shape."""
+    """Encodes every prompt as random numbers of the right shape."""
 
     def __init__(self, unet: Any) -> None:  # diffusers publishes no types
         super().__init__(())
@@ -65,7 +66,7 @@ class RandomText(TextEncoder):
 
     @property
     def parts(self) -> dict[str, Any]:
-        """None."""
+        """No networks: an empty mapping."""
         return {}
 
     def _encode(self, prompt: Prompt, blend: Blend) -> Embedding:
@@ -76,7 +77,7 @@ class RandomText(TextEncoder):
 
 
 def make_model(name: str, settings: DiffusionSettings) -> Model:
-    """Return a random model of one of the `ARCHITECTURES`, or load the model that `name` means otherwise."""
+    """Return a random model if `name` is in `ARCHITECTURES`, else load the model `name`; raises Unavailable."""
     if name not in _UNETS:
         return open_model(settings.model_copy(update={"model": name}))
     from diffusers import AutoencoderTiny, UNet2DConditionModel
@@ -84,7 +85,7 @@ def make_model(name: str, settings: DiffusionSettings) -> Model:
     device = choose_device(settings.device)
     dtype = weights_dtype(settings, device)
     torch.manual_seed(0)
-    with quiet(), torch.device(device):  # made where it runs: SDXL takes minutes on a processor
+    with quiet(), torch.device(device):  # made on the device: SDXL takes minutes on a CPU
         unet = UNet2DConditionModel(sample_size=64, **_UNETS[name])
         width = 32 if name == "small" else 64
         blocks = (1, 1, 1, 1) if name == "small" else (1, 3, 3, 3)
@@ -102,7 +103,7 @@ def make_model(name: str, settings: DiffusionSettings) -> Model:
 
 
 def full_autoencoder(model: Model) -> Any:
-    """Return Stable Diffusion's full autoencoder with random weights; half as wide beside a small U-Net."""
+    """Return Stable Diffusion's full autoencoder with random weights; half as wide for a small U-Net."""
     from diffusers import AutoencoderKL
 
     base = 128 if model.unet.config.block_out_channels[0] >= SD_WIDTH else 64

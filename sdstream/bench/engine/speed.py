@@ -1,4 +1,4 @@
-"""`sdstream bench engine`: how fast the engine is in each mode, where the time goes, and what frames per call give."""
+"""`sdstream bench engine`: the engine's speed in each mode, the time of each part, and several frames a call."""
 
 import itertools
 from collections.abc import Sequence
@@ -39,10 +39,11 @@ def modes(bench: Bench, steps: Sequence[int]) -> list[Row]:
 
 
 def profile(bench: Bench, n: int, mode: str = "self_negative") -> list[Row]:
-    """Split the time of a call into encoder, U-Net, decoder and the engine's own glue; raises Unavailable."""
+    """Measure the parts of a call; `glue` is the rest. Raises Unavailable unless the backend is eager."""
     if bench.settings.acceleration != "eager":
         raise Unavailable(
-            "--profile looks into torch's modules; leave out --set engine.acceleration, or set it to eager"
+            f"--profile measures torch's modules, and engine.acceleration is {bench.settings.acceleration}; "
+            "use --set engine.acceleration=eager"
         )
     watch = Stopwatch(bench.model.device)
     player = bench.player(bench.moving(), controls(n, mode))
@@ -56,15 +57,15 @@ def profile(bench: Bench, n: int, mode: str = "self_negative") -> list[Row]:
     began = watch.now()
     for _ in range(bench.laps):
         player()
-    whole = watch.now() - began
-    parts = watch.seconds | {"glue": whole - sum(watch.seconds.values())}
-    return [{"n": n, "part": name, "ms": 1e3 * t / bench.laps, "share": t / whole} for name, t in parts.items()]
+    total = watch.now() - began
+    parts = watch.seconds | {"glue": total - sum(watch.seconds.values())}
+    return [{"n": n, "part": name, "ms": 1e3 * t / bench.laps, "share": t / total} for name, t in parts.items()]
 
 
 class FramesPerCall:
     """Encoder, Stream Batch and decoder with F frames a call; the pictures stay on the device.
 
-    The daemon's engine takes one: see `StreamBatch`.
+    The daemon's engine takes a single frame a call: see `StreamBatch`.
     """
 
     def __init__(self, bench: Bench, n: int, frames: int) -> None:
@@ -83,12 +84,12 @@ class FramesPerCall:
         self._pictures = itertools.cycle([torch.stack(tensors[:frames]), torch.stack(tensors[frames:])])
 
     def warm_up(self) -> None:
-        """Fill the batch, and two calls more."""
+        """Fill the batch, and make two further calls."""
         for _ in range(self._n + 1):
             self()
 
     def prepare(self) -> None:
-        """Give torch the threads that this variant runs best with."""
+        """Set the number of torch's threads to the best number for this variant."""
         torch.set_num_threads(self._threads)
 
     @torch.inference_mode()
@@ -99,7 +100,7 @@ class FramesPerCall:
 
 
 def per_call(bench: Bench, n: int, frames: int) -> list[Row]:
-    """Measure the core with one and with F frames a call: what a picture costs, and how many frames later it comes."""
+    """Measure a single frame a call against `frames` a call: the time of a picture, and the delay in frames."""
     counts = sorted({1, frames})
     laps = bench.times({str(count): FramesPerCall(bench, n, count) for count in counts})
     rows: list[Row] = []

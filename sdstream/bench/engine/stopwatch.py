@@ -1,4 +1,4 @@
-"""Times the parts of an engine at work, waiting for the device at every border."""
+"""Measures the parts of a running engine, and waits for the device before and after each part."""
 
 import statistics
 import time
@@ -10,19 +10,19 @@ import torch
 
 
 class Stopwatch:
-    """Wraps callables, and adds up the seconds spent in each by name."""
+    """Wraps callables, and adds up the seconds of each by name."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self.seconds: dict[str, float] = {}
 
     def now(self) -> float:
-        """Return seconds, once the device has done all it was given."""
+        """Return the time in seconds, after the device has finished all work."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         return time.perf_counter()
 
-    def wrap(self, owner: Any, attribute: str, name: str) -> None:  # any object: an attribute of it is replaced
+    def wrap(self, owner: Any, attribute: str, name: str) -> None:  # any object with the attribute
         """Count the calls of `owner.attribute` under `name`."""
         inner = getattr(owner, attribute)  # a method chosen by the caller
 
@@ -37,14 +37,14 @@ class Stopwatch:
 
 
 class Variant(Protocol):
-    """Something to be timed."""
+    """A piece of work for a comparison."""
 
     def warm_up(self) -> None:
-        """Come to the state that is to be timed: loaded, and the frames in flight all there."""
+        """Reach the steady state: models loaded, and all frames in flight."""
         ...
 
     def prepare(self) -> None:
-        """Get ready for one call, untimed."""
+        """Prepare a call, outside of the measured time."""
         ...
 
     def __call__(self) -> object:
@@ -54,7 +54,7 @@ class Variant(Protocol):
 
 @dataclass(frozen=True)
 class Laps:
-    """What each variant's calls took, in seconds; the calls of one lap were made side by side."""
+    """The seconds of each variant's calls. A lap is a call of every variant, in a row."""
 
     taken: Mapping[str, Sequence[float]]
 
@@ -65,18 +65,19 @@ class Laps:
     def ratio(self, name: str, other: str) -> float:
         """Return how many times as long `name` takes as `other`: the median of the laps' own ratios.
 
-        A moment in which the machine is busy slows both calls of a lap, and leaves their ratio alone.
+        A busy moment of the machine slows both calls of a lap, and hardly changes the ratio.
         """
         return statistics.median(a / b for a, b in zip(self.taken[name], self.taken[other], strict=True))
 
 
 LEAST_LAPS = 3
+"""Laps made in any case."""
 
 
 def in_turn(variants: Mapping[str, Variant], device: torch.device, *, laps: int, limit: float) -> Laps:
-    """Time the variants call by call, in turn; every other lap goes backwards, so that none is always the first.
+    """Measure the variants call by call, in turn. Every second lap runs in reverse order, for fairness.
 
-    Ends after `laps` laps, or after the first that is over `limit` seconds, but not before the third.
+    Ends after `laps` laps, or after the first lap beyond `limit` seconds, but not before LEAST_LAPS laps.
     """
     watch = Stopwatch(device)
     for variant in variants.values():

@@ -1,4 +1,4 @@
-"""The workbench that `sdstream bench engine` and `bench paper` measure on: a model, pictures, and engines at play."""
+"""The workbench of `sdstream bench engine` and `sdstream bench paper`: a model, pictures, and running engines."""
 
 import itertools
 import platform
@@ -28,25 +28,26 @@ from sdstream.scaling import fit
 from sdstream.system.user_folders import cache_folder
 
 Row = dict[str, str | float | int | None]
-"""One row of a table: a value by column."""
+"""A row of a table: a value by column."""
 
 STEP_LISTS = {1: (32,), 2: (32, 45), 3: (18, 32, 45), 4: (10, 20, 32, 45), 5: (0, 10, 20, 32, 45)}
 STEP_LISTS[10] = tuple(range(4, 50, 5))
 LIMIT = 120.0
+"""Seconds of a comparison, by default."""
 GUIDED = ("none", "self_negative", "onetime_negative", "full")
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A model and how long to measure it."""
+    """A model, and the length of a measurement."""
 
     model_name: str
     model: Model
     settings: DiffusionSettings
     laps: int = 40
-    """Calls of each variant."""
+    """Calls of each variant, at most."""
     limit: float = LIMIT
-    """Seconds after which a comparison makes do with fewer calls."""
+    """Seconds after which a comparison ends with fewer calls."""
 
     @classmethod
     def of(cls, name: str, settings: DiffusionSettings, *, laps: int) -> "Bench":
@@ -54,20 +55,20 @@ class Bench:
         return cls(name, make_model(name, settings), settings, laps)
 
     def player(self, frames: Sequence[Pixels], controls: Controls, *, burst: int = 1, **settings: object) -> "Player":
-        """Return a fresh engine that takes its next `burst` frames, round and round, at each call."""
+        """Return a fresh engine with a cycle of `frames`: each call takes the next `burst` frames."""
         return Player(self.session(**settings), frames, controls, burst)
 
     def session(self, **settings: object) -> Session:
-        """Return a fresh engine around the model, whose weights all engines share."""
+        """Return a fresh engine for the model; all engines share the weights."""
         return Session(self.model, self.settings.model_copy(update=settings), lambda: 0.0, cache=cache_folder())
 
-    def another(self) -> Model:
-        """Return a second copy of the model, for what would move its weights."""
+    def copy_model(self) -> Model:
+        """Return a second copy of the model, for a pipeline with changes to device or parts of the weights."""
         return make_model(self.model_name, self.settings)
 
     @property
     def threads(self) -> int:
-        """Threads of the CPU that an engine may use."""
+        """CPU threads of an engine."""
         return self.settings.threads or CORES
 
     @property
@@ -76,7 +77,7 @@ class Bench:
         return choose_size(self.settings.width, self.settings.height, (1, 1), 8)
 
     def facts(self) -> Row:
-        """Return what was measured, and on what."""
+        """Return the conditions of the measurement: model, size, device, versions and memory (MiB)."""
         device = self.model.device
         on_gpu = device.type == "cuda"
         return {
@@ -91,12 +92,12 @@ class Bench:
         }
 
     def moving(self, count: int = 8) -> list[Pixels]:
-        """Return pictures of something that moves by a twentieth of the width a frame."""
+        """Return pictures of a scene in motion: a twentieth of the width a frame."""
         base, step = self._scene(), self.size[0] // 20
         return [np.ascontiguousarray(np.roll(base, k * step, axis=1)) for k in range(count)]
 
     def still(self, count: int = 8) -> list[Pixels]:
-        """Return pictures in which only the sensor's noise (two levels) changes."""
+        """Return pictures of a still scene with sensor noise (standard deviation of two levels)."""
         base, dice = self._scene().astype(np.float32), np.random.default_rng(1)
         return [(base + dice.normal(0, 2, base.shape)).clip(0, 255).astype(np.uint8) for _ in range(count)]
 
@@ -107,13 +108,13 @@ class Bench:
         video = cv2.VideoCapture(str(file))
         frames: list[Pixels] = []
         while len(frames) < count:
-            there, frame = video.read()
-            if not there:
+            success, frame = video.read()
+            if not success:
                 break
             frames.append(fit(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), *self.size))
         video.release()
         if not frames:
-            raise Unavailable(f"clip {file} is missing or has no picture that can be read")
+            raise Unavailable(f"clip {file}: no picture could be read; check the path, and play the file with ffplay")
         return frames
 
     def _scene(self) -> Pixels:
@@ -123,12 +124,12 @@ class Bench:
         return cast(Pixels, cv2.resize(coarse, self.size, interpolation=cv2.INTER_CUBIC))
 
     def times(self, variants: Mapping[str, Variant]) -> Laps:
-        """Time the variants call by call, in turn."""
+        """Measure the variants call by call, in turn."""
         return in_turn(variants, self.model.device, laps=self.laps, limit=self.limit)
 
 
 class Player:
-    """An engine at play."""
+    """A running engine with a cycle of frames."""
 
     def __init__(self, session: Session, frames: Sequence[Pixels], controls: Controls, burst: int = 1) -> None:
         self.session = session
@@ -137,7 +138,7 @@ class Player:
         self._burst = burst
 
     def warm_up(self) -> None:
-        """Fill the batch, and two calls more."""
+        """Fill the batch, and make two further calls."""
         with torch.inference_mode():
             for _ in range(len(self._controls.steps) + 1):
                 self._call()
@@ -146,20 +147,20 @@ class Player:
         return self.session.call(Frame(next(self._frames), 0, 0.0, 0.0), self._controls)
 
     def prepare(self) -> None:
-        """Give torch the threads that this engine runs best with."""
+        """Set the number of torch's threads to the best number for this engine."""
         torch.set_num_threads(self.session.torch_threads)
 
     @torch.inference_mode()
     def __call__(self) -> object:
-        """Restyle the next frames; return the last picture that came out."""
+        """Restyle the next frames; return the last result."""
         return [self._call() for _ in range(self._burst)][-1]
 
 
-class Forgetful(Player):
-    """Works everything out anew for every frame: prompt, keys and values, noise, the numbers of the U-Net call."""
+class UncachedPlayer(Player):
+    """Computes prompt, keys and values, noise and coefficients anew for every call."""
 
     def __call__(self) -> object:
-        """Forget, and restyle the next frames."""
+        """Clear all caches, and restyle the next frames."""
         session = self.session
         session.text.cache.clear()
         session.noise.cache.clear()
@@ -171,14 +172,14 @@ class Forgetful(Player):
 
 
 def controls(n: int, mode: str = "none", **more: object) -> Controls:
-    """Return controls for n steps that render every frame."""
+    """Return controls for n steps, with every frame rendered."""
     guidance = {"mode": mode, "scale": 1.4, "delta": 0.5}
     fields = {"steps": STEP_LISTS[n], "guidance": guidance, "similarity": {"mode": "off"}} | more
     return Controls.model_validate(fields)
 
 
 def unet_rows(bench: Bench, chosen: Controls) -> int:
-    """Return how many U-Net rows one call of a full batch costs."""
+    """Return the number of U-Net rows in a call of a full batch."""
     player = bench.player(bench.moving(1), chosen)
     player.session.unet = counting = CountingUNet(player.session.unet)
     player.warm_up()
