@@ -186,7 +186,8 @@ def test_text_to_image_does_not_look_at_the_camera(tiny_model):
     with PixelEngine(settings(tiny_model, task="txt2img")) as engine:
         pictures = [engine(picture(k), Controls(steps=(0, 25), seed=3)) for k in range(4)]
     assert pictures[0] is None
-    assert np.array_equal(pictures[1], pictures[3])
+    assert_alike(pictures[1], pictures[2])  # the first began alone: a CPU may round one row otherwise than two
+    assert np.array_equal(pictures[2], pictures[3])
 
 
 def test_controls_that_cannot_be_had_end_the_start_but_not_the_show(engine):
