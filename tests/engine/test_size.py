@@ -17,6 +17,7 @@ from sdstream.engine.size import AREA, choose_size
         ((1080, 1920), 64, (384, 704)),
         ((640, 480), 64, (576, 448)),
         ((512, 512), 64, (512, 512)),
+        ((1920, 1200), 8, (640, 400)),  # the very shape counts more than a nearer area
     ],
 )
 def test_auto_follows_the_canvas_near_the_area_that_models_know(canvas, step, size):

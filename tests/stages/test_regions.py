@@ -11,9 +11,11 @@ from sdstream.config.engine import DiffusionSettings, PassthroughSettings
 from sdstream.config.schema import Canvas
 from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import Controls, Region
+from sdstream.engine import DuePrompt, Restyled
 from sdstream.engine.diffusion import DiffusionEngine
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame, Pixels
+from sdstream.stabilise.region import RegionComposite
 from sdstream.stages.finisher import Finisher
 from sdstream.stages.regions import Regions, feather
 
@@ -103,6 +105,25 @@ def test_a_region_without_what_it_needs_shows_everything_and_says_so_once(mode, 
 def test_the_engine_without_a_model_has_no_regions_to_open():
     opened = Regions(PassthroughSettings(kind="passthrough"), StabiliseSettings())
     assert np.array_equal(composed(opened, Region()), picture(0))
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_late_frame_of_a_region_explores_no_omega(mask, late, monkeypatch):
+    asked = []
+
+    class Listening(RegionComposite):
+        def __call__(self, live: Pixels, styled: Pixels, region: np.ndarray, *, late: bool) -> Pixels:
+            asked.append(late)
+            return super().__call__(live, styled, region, late=late)
+
+    monkeypatch.setattr("sdstream.stages.regions.RegionComposite", Listening)
+    settings = DiffusionSettings(device="cpu", dtype="float32", mask=mask)
+    controls = Controls(region=Region(mode="mask", edge="seamless"))
+    frame = Frame(picture(1), 1, 0.0, 0.0)
+    with Finisher(CANVAS, settings, StabiliseSettings(sweeps=8)) as finisher:
+        restyled = Restyled.of(frame, picture(0), picture(1), controls, DuePrompt("oil"))
+        finisher.finish(restyled, late=late)
+    assert asked == [late]
 
 
 def test_a_mask_that_is_no_picture_is_refused(tmp_path):
