@@ -25,8 +25,9 @@ from tests.sinks.preview_stage import CANVAS, on_air
 
 
 def session_of(pid: int) -> int | None:
-    with contextlib.suppress(OSError):
-        return os.getsid(pid)
+    """Return the session of a process; None for a process that is gone, or dead and not yet reaped by the system."""
+    with contextlib.suppress(OSError, psutil.Error):
+        return None if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE else os.getsid(pid)
     return None
 
 
