@@ -8,7 +8,10 @@ from pydantic import Discriminator, Field, StringConstraints, Tag
 from sdstream.config.base import Settings
 from sdstream.controls import Prediction
 
-Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
+LONGEST_SIDE = 2048
+"""Pixels."""
+
+Side = Annotated[int, Field(ge=64, le=LONGEST_SIDE, multiple_of=8)]
 """Pixels; the autoencoder works in blocks of eight."""
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=1024, strip_whitespace=True)]

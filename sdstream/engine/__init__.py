@@ -37,11 +37,11 @@ class DuePrompt:
 class Restyled(Frame):
     """A finished frame: the restyled picture, with `seq` and times of the camera frame.
 
-    The pixels may have any size, and belong to the caller.
+    The pixels may have any size. The pixels are for reading only, and valid until the next call of the engine.
     """
 
     camera: Pixels
-    """The camera picture of this frame, at the size of `pixels`."""
+    """The camera picture of this frame, at the size of `pixels`; empty for a skipped frame."""
     controls: Controls
     """The controls in force for this frame."""
     due: DuePrompt

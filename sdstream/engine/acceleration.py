@@ -64,7 +64,7 @@ def open_networks(job: Job) -> Networks:
             log.warning("acceleration auto: the next backend is tried", refused_by=name, reason=str(error))
             refusals[name] = str(error)
         else:
-            _log_format_change(job, networks.dtype)
+            _log_format_change(job, networks.dtype, refusals)
             return networks
     raise Unavailable(_refusal(job.settings, job.model.device, refusals))
 
@@ -92,13 +92,15 @@ def _log_choice(name: Acceleration, job: Job, refusals: Mapping[Acceleration, st
     log.info("acceleration chosen", acceleration=name, because=because or "the fastest backend, without an obstacle")
 
 
-def _log_format_change(job: Job, dtype: NumberFormat) -> None:
+def _log_format_change(job: Job, dtype: NumberFormat, refusals: Mapping[Acceleration, str]) -> None:
     """Log a change of the number format by ControlNets or LoRAs: the picture changes a little with the format."""
     settings, device = job.settings, job.model.device
-    if settings.dtype != "auto":
+    if settings.dtype != "auto" or not (settings.controlnets or settings.loras):
         return
     plain = settings.model_copy(update={"controlnets": {}, "loras": {}})
     for name in choose(plain, device):
+        if name in refusals:
+            continue
         try:
             without = BACKENDS[name].number_format(job.model, plain)
         except Unavailable:

@@ -59,9 +59,10 @@ class Model:
         return int(self.unet.config.in_channels)
 
     @property
-    def latent_multiple(self) -> int:
-        """Both sides of a latent should be a multiple of this number: the U-Net halves the latent at each level."""
-        return int(2 ** (len(self.unet.config.block_out_channels) - 1))
+    def side_multiple(self) -> int:
+        """Pixels that both sides of a picture should be a multiple of: the U-Net halves the latent at each level."""
+        halvings = len(self.unet.config.block_out_channels) - 1
+        return int(Autoencoder(self.autoencoder).factor * 2**halvings)
 
     def latent_shape(self, size: Size) -> tuple[int, int, int]:
         """Return the shape (c, h, w) of the latent of a picture of `size`."""

@@ -75,7 +75,7 @@ class Session:
         Compiled artefacts are kept below `cache`; None keeps nothing.
         """
         model = model.copy()  # LoRAs rewrite layers
-        self._model, self._settings, self._clock = model, settings, clock
+        self._table, self._settings, self._clock = model.table, settings, clock
         self.size = _engine_size(model, settings, canvas)
         """(width, height) of the model's pictures, in pixels."""
         self._shape = model.latent_shape(self.size)  # (c, h, w)
@@ -142,7 +142,7 @@ class Session:
 
     def _new_run(self) -> _Run:
         recipes = Recipes(
-            self._model.table, self.text, self.noise, controlnets=self._controlnets.names, loras=self._loras.names
+            self._table, self.text, self.noise, controlnets=self._controlnets.names, loras=self._loras.names
         )
         rng = random.Random(self._settings.random_seed)  # noqa: S311 - chance, not secrets
         return _Run(recipes, SimilarityFilter(rng))
@@ -200,7 +200,7 @@ class Session:
 def _engine_size(model: Model, settings: DiffusionSettings, canvas: Size) -> Size:
     """Return the size of the model's pictures; raises Unavailable for a size that the autoencoder cannot have."""
     factor = Autoencoder(model.autoencoder).factor
-    width, height = choose_size(settings.width, settings.height, canvas, factor * model.latent_multiple)
+    width, height = choose_size(settings.width, settings.height, canvas, model.side_multiple)
     if width % factor or height % factor:
         raise Unavailable(
             f"engine size {width}x{height}: expected multiples of {factor} for this model; change engine.width or "

@@ -3,14 +3,13 @@
 import math
 from typing import Literal
 
+from sdstream.config.engine import LONGEST_SIDE
+
 Size = tuple[int, int]
 """Width and height, pixels."""
 
 AREA = 512 * 512
 """Target of `auto` with both sides free, in pixels, as in the training of Stable Diffusion."""
-
-LARGEST = 2048
-"""Longest side of an `auto` size, pixels."""
 
 
 def choose_size(width: int | Literal["auto"], height: int | Literal["auto"], canvas: Size, step: int) -> Size:
@@ -22,14 +21,14 @@ def choose_size(width: int | Literal["auto"], height: int | Literal["auto"], can
         return _multiple(height * ratio, step), height
     if width != "auto":
         return width, _multiple(width / ratio, step)
-    heights = range(step, LARGEST + 1, step)
+    heights = range(step, LONGEST_SIDE + 1, step)
     sizes = [(_multiple(height * ratio, step), height) for height in heights]
     return min(sizes, key=lambda size: _misfit(size, ratio))
 
 
 def _multiple(side: float, step: int) -> int:
     """Return the multiple of `step` nearest to `side` pixels."""
-    return min(max(step, round(side / step) * step), LARGEST // step * step)
+    return min(max(step, round(side / step) * step), LONGEST_SIDE // step * step)
 
 
 def _misfit(size: Size, ratio: float) -> float:

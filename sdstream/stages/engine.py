@@ -44,7 +44,7 @@ class EnginePorts:
     controls: LiveControls
     stabilise: StabiliseSettings
     latency: Histogram
-    """From a camera frame's arrival to the departure of the restyled picture."""
+    """From the arrival of the camera frame that enters the engine to the departure of the picture due in that call."""
     on_air: LiveText
     """For the prompt of the newest picture (see `stages.on_air`)."""
 
@@ -54,8 +54,8 @@ def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: Eng
     cv2.setNumThreads(1)  # scaling is a millisecond of work; a pool of threads would take the model's cores
     dropped = 0
     on_air = OnAirText(ports.on_air)
-    finisher = Finisher(canvas, settings, ports.stabilise)
-    with finisher, open_engine(settings, (canvas.width, canvas.height), cache_folder()) as engine:
+    opened = open_engine(settings, (canvas.width, canvas.height), cache_folder())  # first: names a missing extra
+    with Finisher(canvas, settings, ports.stabilise) as finisher, opened as engine:
         get_logger().info("engine loaded", kind=settings.kind)
         context.ready()
         oldest, rate = time.monotonic() - _STALE, _Rate(context.counters)

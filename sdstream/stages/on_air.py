@@ -44,8 +44,11 @@ class OnAirText:
 
     def entered(self, controls: Controls, version: int) -> None:
         """Note the version of the controls for a frame entering the engine."""
-        if not self._versions or self._versions[-1][0] is not controls:
-            self._versions.append((controls, version))
+        if self._versions and self._versions[-1][1] == version:
+            return
+        # The engine keeps the earlier object when nothing differs, as after a change there and back.
+        same = self._versions.pop()[0] if self._versions and self._versions[-1][0] == controls else controls
+        self._versions.append((same, version))
 
     def show(self, restyled: Restyled, now: float) -> None:
         """Write the prompt of the newest picture, finished at `now` (monotonic seconds); call this for each picture."""
@@ -54,7 +57,7 @@ class OnAirText:
         due = restyled.due
         share = None if due.fade is None else round(due.fade, 2)
         version = next((number for known, number in self._versions if known is restyled.controls), 0)
-        text = OnAir(_shortened(readable(due.prompt)), share, version)
+        text = OnAir(_shortened(" ".join(readable(due.prompt).split())), share, version)
         if text != self._written:
             self._cell.set(dumps(asdict(text), ensure_ascii=False))
             self._written, self._next = text, now + _INTERVAL

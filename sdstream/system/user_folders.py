@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from sdstream.errors import Unavailable
+
 
 def state_folder() -> Path:
     """Return the folder for results of a run that help the next run; the folder may not exist yet."""
@@ -16,5 +18,12 @@ def cache_folder() -> Path:
 
 def _folder(variable: str, below_home: Path) -> Path:
     """Return the first that is set: environment `variable`, then LOCALAPPDATA (Windows), then `below_home`."""
-    base = os.environ.get(variable) or os.environ.get("LOCALAPPDATA") or Path.home() / below_home
-    return Path(base) / "sdstream"
+    base = os.environ.get(variable) or os.environ.get("LOCALAPPDATA")
+    return (Path(base) if base else _home(variable) / below_home) / "sdstream"
+
+
+def _home(variable: str) -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise Unavailable(f"this user has no home folder: set HOME, or {variable} to a folder for files") from error

@@ -47,8 +47,8 @@ def install(monkeypatch: pytest.MonkeyPatch, **backends: object) -> None:
     monkeypatch.setattr(acceleration, "BACKENDS", {**BACKENDS, **backends})
 
 
-def job(folder: Path, name: str) -> Job:
-    chosen = settings(folder, acceleration=name)
+def job(folder: Path, name: str, **more: object) -> Job:
+    chosen = settings(folder, acceleration=name, **more)
     model: Model = load(chosen, CPU, torch.float32)
     return Job(model, chosen, (64, 64), ControlNets({}, model.unet), Loras({}, {}), 1, None)
 
@@ -118,6 +118,16 @@ def test_auto_goes_on_to_the_next_backend_where_one_refuses_the_model_and_logs_t
     assert isinstance(networks.unet, ConditionedUNet)
     (told,) = [log for log in logs if log["log_level"] == "warning"]
     assert (told["refused_by"], told["reason"]) == ("openvino", "no model of this kind")
+
+
+def test_a_backend_that_refuses_a_plain_model_is_no_reason_to_speak_of_loras(tiny_model, monkeypatch):
+    class Rounding(Refusing):
+        number_format = staticmethod(lambda model, settings: "bfloat16")
+
+    install(monkeypatch, openvino=Rounding(of_the_model="no model of this kind"))
+    with capture_logs() as logs:
+        open_networks(job(tiny_model, "auto", dtype="auto"))
+    assert [log for log in logs if "LoRAs" in log["event"]] == []
 
 
 def test_a_named_backend_that_refuses_the_model_is_not_replaced(tiny_model, monkeypatch):

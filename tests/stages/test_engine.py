@@ -42,11 +42,8 @@ class House:
         for box in self._boxes:
             box.close()
 
-    @contextmanager
-    def process(self) -> Iterator[None]:
-        """Run a new engine, as a restarted stage does, for as long as the block."""
-        self.context = Context("alone", self.context.counters)
-        ports = EnginePorts(
+    def ports(self) -> EnginePorts:
+        return EnginePorts(
             camera=self._boxes[0].reader(0),
             output=self._boxes[1].writer(),
             controls=LiveControls(Controls()),
@@ -54,7 +51,12 @@ class House:
             latency=Histogram(),
             on_air=self.on_air,
         )
-        arguments = self.context, PassthroughSettings(kind="passthrough"), CANVAS, ports
+
+    @contextmanager
+    def process(self) -> Iterator[None]:
+        """Run a new engine, as a restarted stage does, for as long as the block."""
+        self.context = Context("alone", self.context.counters)
+        arguments = self.context, PassthroughSettings(kind="passthrough"), CANVAS, self.ports()
         thread = threading.Thread(target=run_engine, args=arguments)
         self.context.counters.set("ready", 0)
         thread.start()
@@ -143,3 +145,11 @@ def test_without_torch_the_diffusion_engine_names_the_extra(monkeypatch) -> None
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(Unavailable, match=r"torch.*sdstream\[diffusion\]"):
         open_engine(DiffusionSettings(), (1280, 720), None)
+
+
+def test_without_torch_a_region_model_names_the_extra_too(house: House, monkeypatch) -> None:
+    for module in ("sdstream.engine.diffusion", "sdstream.engine.people"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(Unavailable, match=r"torch.*sdstream\[diffusion\]"):
+        run_engine(house.context, DiffusionSettings(segmentation_model="people"), CANVAS, house.ports())

@@ -52,3 +52,18 @@ def test_a_prompt_of_any_length_fits() -> None:
     told = on_air(cell)
     assert told is not None
     assert len(told.prompt) == MAX_PROMPT + 1
+
+
+def test_a_change_there_and_back_is_told_with_the_newest_version() -> None:
+    cell, before = LiveText(CAPACITY), Controls(prompt="oil")
+    text = OnAirText(cell)
+    text.entered(before, 1)
+    text.entered(Controls(prompt="oil"), 3)
+    text.show(restyled("oil", controls=before), now=0.0)
+    assert on_air(cell) == OnAir("oil", None, 3)
+
+
+def test_a_prompt_of_several_lines_is_told_in_one_line() -> None:
+    cell = LiveText(CAPACITY)
+    OnAirText(cell).show(restyled("thick\n  oil"), now=0.0)
+    assert on_air(cell) == OnAir("thick oil", None, 0)

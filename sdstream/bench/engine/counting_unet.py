@@ -1,7 +1,6 @@
 """A U-Net with a counter of rows."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Tensor
 
@@ -22,6 +21,3 @@ class CountingUNet:
         """Run the U-Net on x [rows, c, h, w]; the result has the same shape."""
         self.rows += len(x)
         return self.unet(x, timesteps, rows)
-
-    def __getattr__(self, name: str) -> Any:  # all further attributes of the U-Net
-        return getattr(self.unet, name)

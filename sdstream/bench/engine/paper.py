@@ -111,6 +111,7 @@ def similarity_filter(bench: Bench, frames: Sequence[Pixels], clip: str, n: int 
         session = bench.session()
         session.unet = counting = CountingUNet(session.unet)
         chosen = controls(n, "self_negative", similarity={"mode": mode, "threshold": STILL_ETA})
+        torch.set_num_threads(session.torch_threads)
         with torch.inference_mode():
             session.warm_up()
             counting.rows = 0

@@ -47,6 +47,7 @@ def profile(bench: Bench, n: int, mode: str = "self_negative") -> list[Row]:
         )
     watch = Stopwatch(bench.model.device)
     player = bench.player(bench.moving(), controls(n, mode))
+    player.prepare()
     player.warm_up()
     unet, autoencoder = player.session.unet, player.session.autoencoder
     assert isinstance(unet, ConditionedUNet)

@@ -74,7 +74,7 @@ class Bench:
     @property
     def size(self) -> Size:
         """Width and height in pixels; `auto` is square here."""
-        return choose_size(self.settings.width, self.settings.height, (1, 1), 8)
+        return choose_size(self.settings.width, self.settings.height, (1, 1), self.model.side_multiple)
 
     def facts(self) -> Row:
         """Return the conditions of the measurement: model, size, device, versions and memory (MiB)."""

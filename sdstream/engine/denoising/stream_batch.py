@@ -155,7 +155,9 @@ class StreamBatch(Generic[C, L]):
             self._x[use.next_rows] = torch.addcmul(use.next_noise, clean[:moving], use.next_signal)  # [moving, c, h, w]
         if moving and use.ref_weight is not None:
             # `ref` may be a view of the same buffer, and then source and target rows overlap.
-            self._ref[use.next_rows] = ref[:moving].clone()  # [moving, c, h, w]
+            self._ref[use.next_rows] = (
+                ref[:moving].clone() if use.negatives is None else ref[:moving]
+            )  # [moving, c, h, w]
         return clean[moving:] if moving < len(clean) else None  # [F, c, h, w]
 
     def _denoise_alone(self, entry: _InFlight[C, L], x: Tensor, ref: Tensor) -> Tensor:

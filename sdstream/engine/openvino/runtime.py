@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +37,7 @@ def load_openvino() -> Any:
     return openvino
 
 
+@cache
 def capabilities() -> tuple[str, ...]:
     """Return the capabilities of this CPU by OpenVINO's names, such as BF16; raises Unavailable."""
     return tuple(load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))

@@ -57,7 +57,7 @@ def measured_model(tiny_model, tmp_path_factory):
 def rounded_ones(engine: PixelEngine) -> Counter[str]:
     """In which networks convolutions are run by int8, and in how many each."""
     autoencoder = engine.session.autoencoder
-    graphs = {"unet": engine.session.unet._plain, "encoder": autoencoder._encoder, "decoder": autoencoder._decoder}
+    graphs = {"unet": engine.session.unet.unet._plain, "encoder": autoencoder._encoder, "decoder": autoencoder._decoder}
     return Counter(
         name
         for name, graph in graphs.items()
