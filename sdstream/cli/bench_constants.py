@@ -12,7 +12,7 @@ from sdstream.cli.options import Json
 from sdstream.cli.output import say, say_json, styled
 
 if TYPE_CHECKING:
-    from sdstream.bench.constants.finding import Finding
+    from sdstream.bench.constants.finding import ConstantFinding
 
 FOOTAGE = ("cut", "shots", "untrusted")
 """Measurements that need clips."""
@@ -65,7 +65,7 @@ def _wanted(only: list[str] | None, clips: Path | None) -> list[str]:
     return names
 
 
-def _measurement(name: str, clips: Path | None, pictures: int) -> Callable[[], list["Finding"]]:
+def _measurement(name: str, clips: Path | None, pictures: int) -> Callable[[], list["ConstantFinding"]]:
     import cv2
 
     from sdstream.bench.constants import arrival, cut, lag, shots, untrusted
@@ -81,7 +81,7 @@ def _measurement(name: str, clips: Path | None, pictures: int) -> Callable[[], l
     }[name]
 
 
-def _lines(finding: "Finding") -> str:
+def _lines(finding: "ConstantFinding") -> str:
     verdict = styled("holds", "green") if finding.holds else styled("DOES NOT HOLD", "red")
     rows = [f"  {name:52}{value:10.4g}" for name, value in finding.measured.items()]
     return "\n".join([f"{finding.constant} = {finding.value:.4g}: {verdict} ({finding.law})", *rows])

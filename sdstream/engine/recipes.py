@@ -11,7 +11,7 @@ from sdstream.engine.conditioning.condition import Condition, Embedding
 from sdstream.engine.conditioning.cues import Crossfade, due
 from sdstream.engine.conditioning.text_encoder import TextEncoder, mix
 from sdstream.engine.denoising.coefficients import Sampling
-from sdstream.engine.denoising.guidance import Guidance
+from sdstream.engine.denoising.guidance import RowGuidance
 from sdstream.engine.denoising.noise import NoiseCache, mix_noise
 from sdstream.engine.denoising.schedule import NoiseTable, Schedule
 from sdstream.engine.denoising.stream_batch import Recipe
@@ -79,7 +79,7 @@ class Recipes:
         target = self._noise.mix(controls.seed, controls.seed_blend, len(controls.steps))
         sampling = Sampling(
             schedule=Schedule.of(self._table, controls.steps),
-            guidance=Guidance(controls.guidance.mode, controls.guidance.scale, controls.guidance.delta),
+            guidance=RowGuidance(controls.guidance.mode, controls.guidance.scale, controls.guidance.delta),
             noise=self._seed_fade.at(now, target, controls.transition, blended),
             renoise=controls.renoise,
         )

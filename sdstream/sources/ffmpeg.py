@@ -18,7 +18,7 @@ from sdstream.frame import Frame
 from sdstream.redact import mask_url, redact
 from sdstream.sources.context import Ended, SourceContext
 from sdstream.sources.decoding.convert import Converter, Shape
-from sdstream.sources.decoding.decode import Decoder, Picture
+from sdstream.sources.decoding.decode import DecodedPicture, Decoder
 from sdstream.sources.decoding.reader import Reader
 from sdstream.system.certificates import default_ca_file
 
@@ -84,7 +84,7 @@ class FfmpegSource:
         self._converter = Converter(context.canvas)
         self._reader: Reader | None = None
         self._decoder: Decoder | None = None
-        self._queue: deque[Picture] = deque()
+        self._queue: deque[DecodedPicture] = deque()
         self._seq = 0
         self._shown_at = 0.0
         self._shape: Shape | None = None
@@ -188,7 +188,7 @@ class FfmpegSource:
         time.sleep(max(0.0, min(due, deadline) - now))
         return due <= deadline
 
-    def _convert(self, picture: Picture) -> Frame | None:
+    def _convert(self, picture: DecodedPicture) -> Frame | None:
         """Return the frame of a picture; None for a late picture. Raises Lost if the picture cannot be converted."""
         now = time.monotonic()
         late = self._paced and now - picture.pts > _LATE and now - self._shown_at < _SHOW_EVERY

@@ -10,7 +10,7 @@ import typer
 
 from sdstream.audio import lag as audio_lag
 from sdstream.bench.constants import arrival, cut, footage, lag, shots, untrusted
-from sdstream.bench.constants.footage import SIDE, Picture
+from sdstream.bench.constants.footage import SIDE, ClipPicture
 from sdstream.bench.constants.replay import Heard, Pattern, replay
 from sdstream.bench.flicker.synthetic import Scene
 from sdstream.cli import bench_constants
@@ -22,10 +22,10 @@ from sdstream.stabilise.weights import weights
 CUT_AT = 12
 
 
-def two_shots(count: int = 20) -> list[Picture]:
+def two_shots(count: int = 20) -> list[ClipPicture]:
     """Return pictures of one scene, and from CUT_AT on of another."""
     scenes = Scene(SIDE, 0), Scene(SIDE, 5)
-    return [Picture(scenes[t >= CUT_AT].frame(t), cut=t == CUT_AT) for t in range(count)]
+    return [ClipPicture(scenes[t >= CUT_AT].frame(t), cut=t == CUT_AT) for t in range(count)]
 
 
 @pytest.fixture
@@ -60,7 +60,9 @@ def test_a_folder_without_clips_is_named(tmp_path: Path) -> None:
 def test_similarity_is_measured_within_shots_and_never_across_a_cut() -> None:
     picture = np.full((SIDE, SIDE, 3), 200, np.uint8)
     shown = (
-        [Picture(picture, cut=False)] * 8 + [Picture(255 - picture, cut=True)] + [Picture(255 - picture, cut=False)] * 7
+        [ClipPicture(picture, cut=False)] * 8
+        + [ClipPicture(255 - picture, cut=True)]
+        + [ClipPicture(255 - picture, cut=False)] * 7
     )
     assert cut.within_shots(shown) == pytest.approx([1.0] * 4)
     assert cut.between([[reduce(picture)], [reduce(255 - picture)]]) == pytest.approx([-1.0])

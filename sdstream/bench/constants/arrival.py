@@ -12,7 +12,7 @@ import numpy as np
 
 from sdstream.audio.lag import MARGIN
 from sdstream.audio.ring import AudioRing
-from sdstream.bench.constants.finding import Finding
+from sdstream.bench.constants.finding import ConstantFinding
 from sdstream.clip.footage import write_scaled
 from sdstream.clip.publisher import publisher
 from sdstream.config.schema import Canvas
@@ -36,7 +36,7 @@ _SETTLING = 2.0  # seconds at the start left out: the publisher sends the first 
 _POLL = 0.001  # seconds between two polls
 
 
-def measure(seconds: float = SECONDS) -> list[Finding]:
+def measure(seconds: float = SECONDS) -> list[ConstantFinding]:
     """Publish the bundled clip on this machine and measure its arrival. Raises Unavailable if nothing arrives."""
     with TemporaryDirectory(prefix="sdstream-bench-") as folder:
         file = Path(folder) / "clip.mp4"
@@ -45,7 +45,7 @@ def measure(seconds: float = SECONDS) -> list[Finding]:
             return [finding(completions(reader, ring, seconds))]
 
 
-def finding(after: list[float]) -> Finding:
+def finding(after: list[float]) -> ConstantFinding:
     """Compare the constant with `after`: for each picture, the seconds until the sound was complete.
 
     A picture is half an interval old on average when a sink shows the picture (see `air.phase`), and meanwhile further
@@ -59,7 +59,7 @@ def finding(after: list[float]) -> Finding:
         "age of a picture when shown, s": age,
     }
     law = "covers the 95 %, with the margin of audio.lag, less the age"
-    return Finding("sinks.STAMPED_EARLY", early, measured, law, holds=nearly + MARGIN - age <= early)
+    return ConstantFinding("sinks.STAMPED_EARLY", early, measured, law, holds=nearly + MARGIN - age <= early)
 
 
 def completions(reader: MailboxReader, ring: AudioRing, seconds: float) -> list[float]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sdstream.bench.constants.finding import Finding
-from sdstream.bench.constants.footage import Picture, clips, most, pictures
+from sdstream.bench.constants.finding import ConstantFinding
+from sdstream.bench.constants.footage import ClipPicture, clips, most, pictures
 from sdstream.engine.similarity import Reduced, SimilarityFilter, reduce, similarity
 
 APART = 6
@@ -18,7 +18,7 @@ _EVERY = 30
 """Every 30th picture of a clip is compared with the pictures of the other clips."""
 
 
-def within_shots(shown: Iterable[Picture]) -> list[float]:
+def within_shots(shown: Iterable[ClipPicture]) -> list[float]:
     """Return the similarity of each picture and the picture `APART` before, for pairs within a shot."""
     shot: deque[Reduced] = deque(maxlen=APART + 1)
     alike = []
@@ -36,7 +36,7 @@ def between(scenes: list[list[Reduced]]) -> list[float]:
     return [similarity(one, other) for a, b in combinations(scenes, 2) for one in a for other in b]
 
 
-def measure(folder: Path, limit: int) -> list[Finding]:
+def measure(folder: Path, limit: int) -> list[ConstantFinding]:
     """Measure on the clips of a folder, up to `limit` pictures each. Raises Unavailable."""
     alike: dict[str, list[float]] = {}
     scenes = []
@@ -47,7 +47,7 @@ def measure(folder: Path, limit: int) -> list[Finding]:
     return [finding(alike, between(scenes))]
 
 
-def finding(alike: dict[str, list[float]], unlike: list[float]) -> Finding:
+def finding(alike: dict[str, list[float]], unlike: list[float]) -> ConstantFinding:
     """Compare the constant with the similarities within the shots of each clip, and between clips."""
     cut, high = SimilarityFilter.CUT, float(np.quantile(unlike, 0.95))
     least = {name: min(values) for name, values in alike.items() if values}
@@ -55,4 +55,4 @@ def finding(alike: dict[str, list[float]], unlike: list[float]) -> Finding:
     measured |= {"between clips, 95 % are below": high, "between clips, largest": max(unlike)}
     holds = most(value > cut for value in least.values()) and high < cut
     law = "the similarity is above the constant within shots of 3 clips in 4, and below the constant between clips"
-    return Finding("similarity.CUT", cut, measured, law, holds)
+    return ConstantFinding("similarity.CUT", cut, measured, law, holds)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Finding:
+class ConstantFinding:
     """A constant of the product beside the measured quantities behind the constant."""
 
     constant: str

@@ -25,7 +25,7 @@ SUFFIXES = {".mkv", ".mp4", ".mov", ".webm", ".avi"}
 
 
 @dataclass(frozen=True)
-class Picture:
+class ClipPicture:
     """A picture of a clip."""
 
     pixels: Pixels
@@ -50,7 +50,7 @@ def clips(folder: Path) -> list[Path]:
     return found
 
 
-def pictures(clip: Path, limit: int) -> Iterator[Picture]:
+def pictures(clip: Path, limit: int) -> Iterator[ClipPicture]:
     """Yield up to `limit` pictures of a clip. Raises Unavailable if the file cannot be read."""
     try:
         with av.open(str(clip)) as file:
@@ -60,7 +60,7 @@ def pictures(clip: Path, limit: int) -> Iterator[Picture]:
                 filtered = graph.pull()
                 cut = length >= SHORTEST and float(filtered.metadata["lavfi.scd.score"]) > CUT_SCORE
                 length = 1 if cut else length + 1
-                yield Picture(np.ascontiguousarray(filtered.to_ndarray()), cut)
+                yield ClipPicture(np.ascontiguousarray(filtered.to_ndarray()), cut)
     except av.FFmpegError as error:
         raise Unavailable(f"cannot read {clip}: {error.strerror}; try: ffprobe {clip}") from error
 

@@ -7,7 +7,7 @@ from dataclasses import astuple
 import numpy as np
 
 from sdstream.audio import lag
-from sdstream.bench.constants.finding import Finding
+from sdstream.bench.constants.finding import ConstantFinding
 from sdstream.bench.constants.replay import Heard, Pattern, replay
 
 PATTERNS = (
@@ -55,7 +55,7 @@ _BETTER = 0.1
 _QUANTITIES = ("s silent a minute", "s off", "s until the first sound", "s moved a minute")
 
 
-def measure(seconds: float = SECONDS, patterns: Iterable[Pattern] = PATTERNS) -> list[Finding]:
+def measure(seconds: float = SECONDS, patterns: Iterable[Pattern] = PATTERNS) -> list[ConstantFinding]:
     """Replay every pattern with each constant: present value, lower and higher."""
     patterns = tuple(patterns)
     usual = heard(patterns, seconds)
@@ -69,7 +69,7 @@ def measure(seconds: float = SECONDS, patterns: Iterable[Pattern] = PATTERNS) ->
     return findings
 
 
-def finding(name: str, usual: Heard, variants: list[Heard]) -> Finding:
+def finding(name: str, usual: Heard, variants: list[Heard]) -> ConstantFinding:
     """Compare a constant with a lower and a higher value: `usual` and `variants` are means over all patterns."""
     measured = {
         f"{label}: {quantity}": value
@@ -78,7 +78,7 @@ def finding(name: str, usual: Heard, variants: list[Heard]) -> Finding:
     }
     law = "neither the lower nor the higher value improves one quantity without making another worse"
     holds = not any(dominates(variant, usual) for variant in variants)
-    return Finding(f"lag.{name}", float(getattr(lag, name)), measured, law, holds)
+    return ConstantFinding(f"lag.{name}", float(getattr(lag, name)), measured, law, holds)
 
 
 def heard(patterns: tuple[Pattern, ...], seconds: float) -> Heard:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdstream.bench.constants.finding import Finding
-from sdstream.bench.constants.footage import SIDE, Picture, clips, most, pictures
+from sdstream.bench.constants.finding import ConstantFinding
+from sdstream.bench.constants.footage import SIDE, ClipPicture, clips, most, pictures
 from sdstream.stabilise.cuts import CUT_DROP, CUT_TRUST, usual_trust
 from sdstream.stabilise.motion import MotionFinder
 
@@ -27,7 +27,7 @@ class PictureMotion:
         return self.trust < CUT_TRUST or self.fall > CUT_DROP
 
 
-def measure_clip(shown: Iterable[Picture]) -> list[PictureMotion]:
+def measure_clip(shown: Iterable[ClipPicture]) -> list[PictureMotion]:
     """Return the motion of each picture of a clip but the first."""
     finder, usual, motions = MotionFinder(SIDE, SIDE, SIDE), 0.0, []
     for picture in shown:
@@ -39,12 +39,12 @@ def measure_clip(shown: Iterable[Picture]) -> list[PictureMotion]:
     return motions
 
 
-def measure(folder: Path, limit: int) -> list[Finding]:
+def measure(folder: Path, limit: int) -> list[ConstantFinding]:
     """Measure on the clips of a folder, up to `limit` pictures each. Raises Unavailable."""
     return findings({clip.stem: measure_clip(pictures(clip, limit)) for clip in clips(folder)})
 
 
-def findings(motions: dict[str, list[PictureMotion]]) -> list[Finding]:
+def findings(motions: dict[str, list[PictureMotion]]) -> list[ConstantFinding]:
     """Compare both constants with the motion of each clip."""
     cuts = [motion for clip in motions.values() for motion in clip if motion.cut]
     within = {name: [motion for motion in clip if not motion.cut] for name, clip in motions.items()}
@@ -65,6 +65,6 @@ def findings(motions: dict[str, list[PictureMotion]]) -> list[Finding]:
     trust_law = "in 3 clips in 4 the trust within shots stays above the constant"
     drop_law = "9 cuts in 10 are found, and 3 clips in 4 have at most one mistake"
     return [
-        Finding("cuts.CUT_TRUST", CUT_TRUST, trusts, trust_law, calm),
-        Finding("cuts.CUT_DROP", CUT_DROP, falls, drop_law, good),
+        ConstantFinding("cuts.CUT_TRUST", CUT_TRUST, trusts, trust_law, calm),
+        ConstantFinding("cuts.CUT_DROP", CUT_DROP, falls, drop_law, good),
     ]

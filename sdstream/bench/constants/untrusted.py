@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sdstream.bench.constants.finding import Finding
+from sdstream.bench.constants.finding import ConstantFinding
 from sdstream.bench.constants.footage import SIDE, clips, pictures
 from sdstream.bench.flicker.stand_in import StandInStyle
 from sdstream.controls import STEADINESS
@@ -60,7 +60,7 @@ def best_share(system: System) -> float:
     return float(SHARES[int(np.argmin(errors))])
 
 
-def measure(folder: Path, limit: int) -> list[Finding]:
+def measure(folder: Path, limit: int) -> list[ConstantFinding]:
     """Measure on the clips of a folder, at a light and a firm steadiness, with up to `limit` pictures each."""
     medians = {}
     for clip in clips(folder):
@@ -73,8 +73,8 @@ def measure(folder: Path, limit: int) -> list[Finding]:
     return [finding(medians)]
 
 
-def finding(shares: dict[str, float]) -> Finding:
+def finding(shares: dict[str, float]) -> ConstantFinding:
     """Compare the constant with the best share of each clip and steadiness."""
     low, high = (float(np.quantile(list(shares.values()), q)) for q in (0.1, 0.9))
     law = "the constant lies between the 10 % and the 90 % quantile of the clips' best shares"
-    return Finding("tuning.UNTRUSTED", UNTRUSTED, shares, law, low <= UNTRUSTED <= high)
+    return ConstantFinding("tuning.UNTRUSTED", UNTRUSTED, shares, law, low <= UNTRUSTED <= high)

@@ -10,7 +10,7 @@ from sdstream.bench.engine.workbench import GUIDED, STEP_LISTS, Bench, Row, cont
 from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.conditioning.condition import Condition
 from sdstream.engine.denoising.coefficients import Sampling
-from sdstream.engine.denoising.guidance import Guidance
+from sdstream.engine.denoising.guidance import RowGuidance
 from sdstream.engine.denoising.noise import NoiseCache
 from sdstream.engine.denoising.schedule import Schedule
 from sdstream.engine.denoising.stream_batch import Recipe, StreamBatch
@@ -79,7 +79,7 @@ class FramesPerCall:
         noise = NoiseCache(shape, model.device).draw(0, n)
         self._batch: StreamBatch[Condition, None] = StreamBatch(session.unet, noise, stages=n, frames=frames)
         prompt = model.text.encode("thick oil painting")
-        sampling = Sampling(Schedule.of(model.table, STEP_LISTS[n]), Guidance(), noise)
+        sampling = Sampling(Schedule.of(model.table, STEP_LISTS[n]), RowGuidance(), noise)
         self._recipe = Recipe(sampling, Condition(prompt, prompt))
         tensors = [self._autoencoder.to_tensor(pixels) for pixels in bench.moving(2 * frames)]
         self._pictures = itertools.cycle([torch.stack(tensors[:frames]), torch.stack(tensors[frames:])])

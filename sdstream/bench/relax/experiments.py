@@ -35,7 +35,7 @@ LEARNER_SECONDS = 200e-6
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultRow:
     """A policy, averaged over the trials; all in iterations per instance."""
 
     name: str
@@ -72,7 +72,7 @@ class Experiment:
     title: str
     rounds: int
     trials: int
-    rows: list[Row]
+    rows: list[ResultRow]
     bars: list[Bar]
     curves: dict[str, np.ndarray]
     """Name -> running average of the iterations, (T,), mean over trials: the paper's plots."""
@@ -127,13 +127,13 @@ def _trials(
     return trials
 
 
-def _rows(trials: list[list[Result]]) -> list[Row]:
+def _rows(trials: list[list[Result]]) -> list[ResultRow]:
     rows = []
     for same in zip(*trials, strict=True):
         averages = np.array([result.average for result in same])
         spread = float(averages.std(ddof=1) / np.sqrt(len(same))) if len(same) > 1 else float("nan")
         rows.append(
-            Row(
+            ResultRow(
                 name=same[0].name,
                 first=float(np.mean([result.costs[:300].mean() for result in same])),
                 average=float(averages.mean()),
@@ -145,13 +145,13 @@ def _rows(trials: list[list[Result]]) -> list[Row]:
     return rows
 
 
-def _row(rows: list[Row], start: str) -> Row:
+def _row(rows: list[ResultRow], start: str) -> ResultRow:
     """Return the row with the name `start`, or the first row whose name begins with `start`."""
     exact = [row for row in rows if row.name == start]
     return (exact or [row for row in rows if row.name.startswith(start)])[0]
 
 
-def _experiment(title: str, trials: list[list[Result]], rows: list[Row], bars: list[Bar]) -> Experiment:
+def _experiment(title: str, trials: list[list[Result]], rows: list[ResultRow], bars: list[Bar]) -> Experiment:
     rounds = np.arange(1, len(trials[0][0].costs) + 1)
     if len(rounds) >= FULL:  # some tens of rounds are too short for a measurement of time
         slowest = max(row.seconds for row in rows)

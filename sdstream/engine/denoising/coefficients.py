@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sdstream.engine.denoising.guidance import Guidance
+from sdstream.engine.denoising.guidance import RowGuidance
 from sdstream.engine.denoising.schedule import Schedule
 
 
@@ -19,7 +19,7 @@ class Sampling:
     """
 
     schedule: Schedule
-    guidance: Guidance
+    guidance: RowGuidance
     noise: Tensor
     """The cached noise ε of each stage.  # [n, c, h, w]"""
     renoise: bool = True
@@ -32,7 +32,7 @@ class Sampling:
         return hash(self._identity)
 
     @property
-    def _identity(self) -> tuple[Schedule, Guidance, int, bool]:
+    def _identity(self) -> tuple[Schedule, RowGuidance, int, bool]:
         return self.schedule, self.guidance, id(self.noise), self.renoise
 
 

@@ -15,7 +15,7 @@ from sdstream.controls import GuidanceMode
 
 
 @dataclass(frozen=True)
-class Guidance:
+class RowGuidance:
     """Guidance of a frame. `scale` is the paper's gamma, `delta` the paper's delta."""
 
     mode: GuidanceMode = "none"

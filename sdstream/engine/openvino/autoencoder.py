@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.autoencoder import Autoencoder, to_levels
-from sdstream.engine.openvino.graph import Graph, Source
+from sdstream.engine.openvino.graph import Graph, NetworkSource
 from sdstream.engine.openvino.int8 import rounded
 from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.weights.activation_ranges import Ranges
@@ -32,8 +32,8 @@ class GraphAutoencoder:
         self._latent = (1, channels, height, width)
         self._picture = (1, height * self.factor, width * self.factor, 3)
         pixels, latent = torch.zeros(self._picture, dtype=torch.uint8), torch.zeros(self._latent)
-        self._encoder = Graph(runtime, Source("encoder", lambda: _Encode(reference, ranges), (pixels,)), store)
-        self._decoder = Graph(runtime, Source("decoder", lambda: _Decode(reference, ranges), (latent,)), store)
+        self._encoder = Graph(runtime, NetworkSource("encoder", lambda: _Encode(reference, ranges), (pixels,)), store)
+        self._decoder = Graph(runtime, NetworkSource("decoder", lambda: _Decode(reference, ranges), (latent,)), store)
 
     def prepare(self) -> None:
         """Compile both graphs."""

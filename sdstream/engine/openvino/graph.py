@@ -19,7 +19,7 @@ log = get_logger()
 
 
 @dataclass(frozen=True)
-class Source:
+class NetworkSource:
     """The origin of a graph: a module, and example inputs for tracing."""
 
     name: str
@@ -34,7 +34,7 @@ class Source:
 class Graph:
     """Runs a network; not safe for several threads. `store` is None for a network too large to cache on disk."""
 
-    def __init__(self, runtime: Runtime, source: Source, store: ArtefactStore | None) -> None:
+    def __init__(self, runtime: Runtime, source: NetworkSource, store: ArtefactStore | None) -> None:
         self._runtime, self._source, self._store = runtime, source, store
         self._graph: Any = None
         self._compiled: dict[int, Compiled] = {}

@@ -15,7 +15,7 @@ from torch import Tensor
 from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.conditioning.condition import Condition, Embedding
 from sdstream.engine.denoising.stream_batch import Row
-from sdstream.engine.openvino.graph import Graph, Source
+from sdstream.engine.openvino.graph import Graph, NetworkSource
 from sdstream.engine.openvino.rows import CrossFrameUNet, PlainUNet, Sinusoids
 from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.weights.activation_ranges import Ranges
@@ -49,8 +49,8 @@ class GraphUNet:
         # OpenVINO 2026.4 crashes on fusing the scale and shift behind OpenVINO's own group norm.
         snippets = light or not shifted
         scenes = torch.tensor([0])  # [1]
-        plain = Source("unet", lambda: PlainUNet(unet, ranges, light=light), examples, snippets)
-        cross_frame = Source(
+        plain = NetworkSource("unet", lambda: PlainUNet(unet, ranges, light=light), examples, snippets)
+        cross_frame = NetworkSource(
             "unet-together", lambda: CrossFrameUNet(unet, ranges, light=light), (scenes, *examples), snippets
         )
         self._plain, self._cross_frame = Graph(runtime, plain, store), Graph(runtime, cross_frame, store)

@@ -35,7 +35,7 @@ _EARLY_BLOCKS = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DecodedPicture:
     """A decoded picture, not yet converted."""
 
     frame: VideoFrame
@@ -80,7 +80,7 @@ class Decoder:
         """Whether `pump` would not have to wait."""
         return self._reader.has_more
 
-    def pump(self, patience: float) -> list[Picture] | None:
+    def pump(self, patience: float) -> list[DecodedPicture] | None:
         """Decode a packet; wait up to `patience` seconds for the packet, and return None if no packet comes.
 
         Raises EOFError at the end, Lost when reading fails.
@@ -120,7 +120,7 @@ class Decoder:
             raise Lost("no data came within `read_timeout`" if silent else f"cannot read: {error.strerror}") from error
         self._context.counters.add("corrupt_packets")
 
-    def _on_video(self, packet: "Packet[Any]", received: float) -> list[Picture]:
+    def _on_video(self, packet: "Packet[Any]", received: float) -> list[DecodedPicture]:
         try:
             frames = packet.decode()
         except FFmpegError:
@@ -136,7 +136,7 @@ class Decoder:
         self._context.counters.add("corrupt_pictures")
         return now - self._clean_at > _CORRUPT_FOR
 
-    def _picture(self, frame: VideoFrame, received: float) -> Picture:
+    def _picture(self, frame: VideoFrame, received: float) -> DecodedPicture:
         dts = None if frame.dts is None or frame.time_base is None else float(frame.dts * frame.time_base)
         chosen = self._presentation.choose(frame.time, dts)
         pts = self._last + self._step if chosen is None else self._base + chosen
@@ -147,7 +147,7 @@ class Decoder:
         placed = self._timeline.place("picture", pts, received + self._lead)
         if first:
             self._write_early_sound(received)
-        return Picture(frame, placed, received)
+        return DecodedPicture(frame, placed, received)
 
     def _on_audio(self, packet: "Packet[Any]", received: float) -> None:
         try:

@@ -46,11 +46,11 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class PublishFinished:
     """The peer ended the publication."""
 
 
-Event = PublishRequest | Media | Finished
+Event = PublishRequest | Media | PublishFinished
 
 
 class _Phase(enum.Enum):
@@ -63,7 +63,7 @@ class _Phase(enum.Enum):
     OVER = 6
 
 
-class Session:
+class RtmpSession:
     """The connection of a peer. `receive` raises ProtocolError, and nothing else, for any bytes."""
 
     def __init__(self) -> None:
@@ -204,7 +204,7 @@ class Session:
             yield PublishRequest(self._app, wanted)
         elif name in {"FCUnpublish", "deleteStream", "closeStream"} and self._phase is _Phase.PUBLISHING:
             self._phase = _Phase.OVER
-            yield Finished()
+            yield PublishFinished()
         elif name == "play":
             raise ProtocolError("RTMP: the peer asked to play; expected to publish")
         elif name in _CONFIRMED_ONLY:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sdstream.config.sources import RtmpSourceSettings
 from sdstream.log import get_logger
 from sdstream.sources.rtmp_server.amf0 import ProtocolError
-from sdstream.sources.rtmp_server.protocol import Finished, Media, PublishRequest, Session
+from sdstream.sources.rtmp_server.protocol import Media, PublishFinished, PublishRequest, RtmpSession
 from sdstream.sources.rtmp_server.publication import Publication
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _Peer:
     """A connection at the public port."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self.session = Session()
+        self.session = RtmpSession()
         self.writer = writer
         host, port, *_ = writer.get_extra_info("peername") or ("?", 0)
         self.name = f"{host}:{port}"
@@ -148,7 +148,7 @@ class _Server:
                     self._decide(peer, event)
                 elif isinstance(event, Media):
                     self._forward(peer, event, now)
-                elif isinstance(event, Finished):
+                elif isinstance(event, PublishFinished):
                     return
             peer.flush()
         async with asyncio.timeout(_CLOSE_TIMEOUT):  # a refused peer must receive the reason

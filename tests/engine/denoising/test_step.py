@@ -13,7 +13,7 @@ from sdstream.config.engine import DiffusionSettings
 from sdstream.engine.acceleration import open_model
 from sdstream.engine.conditioning.condition import Condition, Embedding
 from sdstream.engine.denoising.coefficients import Sampling
-from sdstream.engine.denoising.guidance import Guidance
+from sdstream.engine.denoising.guidance import RowGuidance
 from sdstream.engine.denoising.schedule import Schedule
 from sdstream.engine.denoising.stream_batch import Recipe, StreamBatch
 from sdstream.engine.eager.unet import ConditionedUNet
@@ -57,7 +57,7 @@ def steady(folder: object, device: str, mode: str, **recipe: object) -> Callable
         for _ in range(2)
     ]
     noise = torch.randn(len(STEPS), *SHAPE).to(device)
-    sampling = Sampling(Schedule.of(table(), STEPS), Guidance(mode, 1.5, 0.5), noise)
+    sampling = Sampling(Schedule.of(table(), STEPS), RowGuidance(mode, 1.5, 0.5), noise)
     chosen = Recipe(sampling, Condition(*prompts), **recipe)
     batch = StreamBatch(conditioned, noise, stages=len(STEPS))
     latent = torch.randn(1, *SHAPE).to(device)

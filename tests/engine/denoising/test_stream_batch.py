@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sdstream.engine.denoising.coefficients import Sampling
-from sdstream.engine.denoising.guidance import Guidance
+from sdstream.engine.denoising.guidance import RowGuidance
 from sdstream.engine.denoising.schedule import Schedule
 from sdstream.engine.denoising.stream_batch import Recipe, StreamBatch
 from sdstream.errors import Bug
@@ -27,7 +27,12 @@ def latents(count: int, frames: int = 1, seed: int = 0) -> Tensor:
 
 
 def sampling(
-    steps: tuple[int, ...], guidance: Guidance, *, renoise: bool = True, prediction: str = "epsilon", seed: int = 1
+    steps: tuple[int, ...],
+    guidance: RowGuidance,
+    *,
+    renoise: bool = True,
+    prediction: str = "epsilon",
+    seed: int = 1,
 ) -> Sampling:
     noise = torch.randn(len(steps), *SHAPE, generator=torch.Generator().manual_seed(seed))
     return Sampling(Schedule.of(TABLES[prediction], steps), guidance, noise, renoise)
@@ -76,7 +81,7 @@ def shows(draw):
     prediction = draw(st.sampled_from(sorted(TABLES)))
     recipes = []
     for seed in range(draw(st.integers(1, 3))):
-        guidance = Guidance(draw(st.sampled_from(MODES)), draw(st.floats(0.5, 3)), draw(st.floats(0, 1.5)))
+        guidance = RowGuidance(draw(st.sampled_from(MODES)), draw(st.floats(0.5, 3)), draw(st.floats(0, 1.5)))
         renoise = draw(st.booleans())
         steps = tuple(sorted(draw(st.lists(st.integers(0, 49), min_size=stages, max_size=stages, unique=True))))
         chosen = sampling(steps, guidance, renoise=renoise, prediction=prediction, seed=seed)
@@ -111,7 +116,7 @@ def test_sequential_denoising_gives_the_same_pictures_at_once(show, frames):
 @pytest.mark.parametrize("steps", [(25,), (18, 32), (0, 16, 32, 45)])
 @pytest.mark.parametrize("mode", MODES)
 def test_batched_equals_sequential_in_every_mode(mode, steps, frames, renoise, prediction):
-    recipe = Recipe(sampling(steps, Guidance(mode, 1.7, 0.6), renoise=renoise, prediction=prediction), (0.3, -0.4))
+    recipe = Recipe(sampling(steps, RowGuidance(mode, 1.7, 0.6), renoise=renoise, prediction=prediction), (0.3, -0.4))
     batched, alone = make(len(steps), frames)[0], make(len(steps), frames, batching=False)[0]
     z = latents(6, frames)
     together = [output for output in push_all(batched, z, recipe) if output is not None] + flush(batched)
@@ -120,7 +125,7 @@ def test_batched_equals_sequential_in_every_mode(mode, steps, frames, renoise, p
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_boundary_condition_weighs_every_term_also_far_from_one(mode):
-    chosen = sampling((18, 32, 45), Guidance(mode, 1.7, 0.6))
+    chosen = sampling((18, 32, 45), RowGuidance(mode, 1.7, 0.6))
     schedule = replace(chosen.schedule, c_out=(0.9, 0.7, 0.5), c_skip=(0.1, 0.3, 0.5))
     recipe = Recipe(replace(chosen, schedule=schedule), (0.3, -0.4))
     batch, _ = make(3)
@@ -133,8 +138,8 @@ def test_the_boundary_condition_weighs_every_term_also_far_from_one(mode):
 def test_guidance_of_one_or_less_is_none_bit_for_bit_and_never_fails(mode, scale):
     plain, guided = make(3)[0], make(3)[0]
     steps = (18, 32, 45)
-    a = push_all(plain, latents(5), Recipe(sampling(steps, Guidance("none", 7.0, 0.2)), (0.3, 0.1)))
-    b = push_all(guided, latents(5), Recipe(sampling(steps, Guidance(mode, scale, 0.5)), (0.3, 0.1)))
+    a = push_all(plain, latents(5), Recipe(sampling(steps, RowGuidance("none", 7.0, 0.2)), (0.3, 0.1)))
+    b = push_all(guided, latents(5), Recipe(sampling(steps, RowGuidance(mode, scale, 0.5)), (0.3, 0.1)))
     assert all(map(same_bits, a, b))
     assert a[2:] != [None] * 3
 
@@ -142,7 +147,7 @@ def test_guidance_of_one_or_less_is_none_bit_for_bit_and_never_fails(mode, scale
 @pytest.mark.parametrize(("mode", "rows"), [("none", 4), ("full", 8), ("self_negative", 4), ("onetime_negative", 5)])
 def test_a_full_batch_costs_n_2n_n_and_n_plus_one_unet_rows(mode, rows):
     batch, unet = make(4)
-    recipe = Recipe(sampling((10, 20, 30, 40), Guidance(mode, 1.5, 0.5)), (0.1, 0.2))
+    recipe = Recipe(sampling((10, 20, 30, 40), RowGuidance(mode, 1.5, 0.5)), (0.1, 0.2))
     push_all(batch, latents(6), recipe)
     assert unet.calls[3:] == [rows] * 3
 
@@ -152,7 +157,7 @@ def test_a_full_batch_costs_n_2n_n_and_n_plus_one_unet_rows(mode, rows):
 @pytest.mark.parametrize("mode", MODES)
 def test_the_same_frame_gives_the_same_picture_for_ever(mode, steps, batching):
     batch, _ = make(len(steps), batching=batching)
-    recipe = Recipe(sampling(steps, Guidance(mode, 1.4, 0.5)), (0.3, -0.4))
+    recipe = Recipe(sampling(steps, RowGuidance(mode, 1.4, 0.5)), (0.3, -0.4))
     z = latents(1)[0]
     outputs = [output for _ in range(12) if (output := push(batch, z, recipe)) is not None]
     assert len(outputs) >= 11
@@ -161,7 +166,7 @@ def test_the_same_frame_gives_the_same_picture_for_ever(mode, steps, batching):
 
 def test_flush_gives_the_last_frames_in_order_and_leaves_nothing():
     batch, unet = make(4)
-    recipe = Recipe(sampling((10, 20, 30, 40), Guidance("self_negative", 1.5, 0.5)), (0.1, 0.2))
+    recipe = Recipe(sampling((10, 20, 30, 40), RowGuidance("self_negative", 1.5, 0.5)), (0.1, 0.2))
     z = latents(5)
     push_all(batch, z, recipe)
     rest = flush(batch)
@@ -174,7 +179,7 @@ def test_flush_gives_the_last_frames_in_order_and_leaves_nothing():
 
 def test_a_reset_starts_clean():
     batch, unet = make(3)
-    recipe = Recipe(sampling((10, 20, 30), Guidance("onetime_negative", 1.5, 0.5)), (0.1, 0.2))
+    recipe = Recipe(sampling((10, 20, 30), RowGuidance("onetime_negative", 1.5, 0.5)), (0.1, 0.2))
     z = latents(6)
     push(batch, z[0], recipe)
     push(batch, z[1], recipe)
@@ -186,7 +191,7 @@ def test_a_reset_starts_clean():
 
 def test_gaps_cost_no_rows():
     batch, unet = make(3)
-    recipe = Recipe(sampling((10, 20, 30), Guidance("none")), (0.1, 0.2))
+    recipe = Recipe(sampling((10, 20, 30), RowGuidance("none")), (0.1, 0.2))
     z = latents(2)
     push(batch, z[0], recipe)
     skip(batch)
@@ -199,7 +204,7 @@ def test_gaps_cost_no_rows():
 
 def test_outputs_are_the_callers_to_keep():
     batch, _ = make(2)
-    recipe = Recipe(sampling((10, 20), Guidance("self_negative", 1.5, 0.5)), (0.1, 0.2))
+    recipe = Recipe(sampling((10, 20), RowGuidance("self_negative", 1.5, 0.5)), (0.1, 0.2))
     z = latents(4)
     push(batch, z[0], recipe)
     first = push(batch, z[1], recipe)
@@ -216,12 +221,12 @@ def test_outputs_are_the_callers_to_keep():
 def test_steps_that_do_not_fit_the_stages_are_a_bug():
     batch, _ = make(2)
     with pytest.raises(Bug, match="3 steps"):
-        push(batch, latents(1)[0], Recipe(sampling((1, 2, 3), Guidance()), (0, 0)))
+        push(batch, latents(1)[0], Recipe(sampling((1, 2, 3), RowGuidance()), (0, 0)))
 
 
 def test_frames_that_differ_in_their_seed_alone_keep_their_own_noise():
     batch, _ = make(3)
-    recipes = [Recipe(sampling((10, 20, 30), Guidance("none"), seed=seed), (0.1, 0.2)) for seed in (1, 2)]
+    recipes = [Recipe(sampling((10, 20, 30), RowGuidance("none"), seed=seed), (0.1, 0.2)) for seed in (1, 2)]
     z = latents(6)
     outputs = [push(batch, z[k], recipes[k % 2]) for k in range(6)]
     assert_each(outputs[2:], z[:4], recipes * 2)
@@ -238,7 +243,7 @@ def test_a_number_that_overflowed_ends_with_its_frames(mode, wrong):
         return torch.full_like(x, wrong) if len(calls) == 5 else torch.tanh(x + x.mean(0))
 
     batch = StreamBatch(together, torch.zeros(SHAPE), stages=3)
-    recipe = Recipe(sampling((10, 20, 30), Guidance(mode, 1.5, 0.5)), (0.1, 0.2), together=True)
+    recipe = Recipe(sampling((10, 20, 30), RowGuidance(mode, 1.5, 0.5)), (0.1, 0.2), together=True)
     outputs = [push(batch, z, recipe) for z in latents(12)]
     assert all(bool(torch.isfinite(output).all()) for output in outputs[2:])
     assert all(float(output.abs().max()) > 0 for output in outputs[7:])
@@ -248,7 +253,7 @@ def test_a_fade_that_goes_on_for_hours_keeps_no_more_than_a_short_one():
     batch, _ = make(3)
     kept = []
     for k in range(240):
-        push(batch, latents(1)[0], Recipe(sampling((18, 32, 45), Guidance("full", 1.5 + k / 1000)), (0.3, 0.1)))
+        push(batch, latents(1)[0], Recipe(sampling((18, 32, 45), RowGuidance("full", 1.5 + k / 1000)), (0.3, 0.1)))
         if k % 80 == 47:
             kept.append(live_tensors())
     assert max(kept[1:]) - kept[0] < 40, kept

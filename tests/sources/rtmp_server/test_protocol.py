@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from sdstream.sources.rtmp_server import amf0, chunks
 from sdstream.sources.rtmp_server.amf0 import ProtocolError
 from sdstream.sources.rtmp_server.chunks import ChunkReader, Message, write_message
-from sdstream.sources.rtmp_server.protocol import HANDSHAKE, LONGEST_MEDIA, Finished, Media, PublishRequest, Session
+from sdstream.sources.rtmp_server.protocol import (
+    HANDSHAKE,
+    LONGEST_MEDIA,
+    Media,
+    PublishFinished,
+    PublishRequest,
+    RtmpSession,
+)
 from tests.sources.rtmp_server.rtmp_client import answers, ask, command, connect, hello, media, metadata
 
 MEMORY = 3 * LONGEST_MEDIA
@@ -49,13 +56,13 @@ def events(session, *pieces):
 
 
 def greeted():
-    session = Session()
+    session = RtmpSession()
     events(session, hello(), bytes(HANDSHAKE))
     return session
 
 
 def publishing():
-    session = Session()
+    session = RtmpSession()
     events(session, hello(), bytes(HANDSHAKE), connect(), ask("key"))
     session.outgoing()
     return session
@@ -116,7 +123,7 @@ def test_extended_timestamps_are_read():
 @settings(max_examples=400)
 @given(st.lists(st.binary(max_size=400), max_size=10), st.booleans())
 def test_garbage_is_a_protocol_error_and_nothing_else(pieces, let_in):
-    session = publishing() if let_in else Session()
+    session = publishing() if let_in else RtmpSession()
     with contextlib.suppress(ProtocolError):
         events(session, *pieces)
     assert session.held <= MEMORY
@@ -142,7 +149,7 @@ def test_any_messages_in_any_order_are_survived(sent, cuts, let_in):
 
 @given(st.lists(st.integers(0), max_size=40))
 def test_a_publisher_is_understood_however_its_bytes_are_cut(cuts):
-    session = Session()
+    session = RtmpSession()
     key_frame = media(chunks.VIDEO, 40, b"\x17\1\0\0\0picture")
     whole = hello() + bytes(HANDSHAKE) + connect("live/") + ask("the key") + metadata(width=640.0) + key_frame
     got = events(session, *split(whole, cuts))
@@ -152,7 +159,7 @@ def test_a_publisher_is_understood_however_its_bytes_are_cut(cuts):
 
 
 def test_every_step_is_answered():
-    session = Session()
+    session = RtmpSession()
     events(session, hello(), bytes(HANDSHAKE), connect(), ask("key"))
     replies = answers(session.outgoing()[1 + 2 * HANDSHAKE :])
     assert [(values[0], values[1]) for values in replies] == [
@@ -167,7 +174,7 @@ def test_every_step_is_answered():
 
 
 def test_the_handshake_gives_the_peer_its_own_bytes_back():
-    session, first = Session(), hello()
+    session, first = RtmpSession(), hello()
     events(session, first)
     answer = session.outgoing()
     assert (answer[0], len(answer)) == (3, 1 + 2 * HANDSHAKE)
@@ -175,7 +182,7 @@ def test_the_handshake_gives_the_peer_its_own_bytes_back():
 
 
 def test_a_rejected_peer_hears_why_and_nothing_more_is_read():
-    session = Session()
+    session = RtmpSession()
     for event in session.receive(hello() + bytes(HANDSHAKE) + connect() + ask("x")):
         assert event == PublishRequest("live", "x")
         session.reject("wrong stream key")
@@ -206,7 +213,7 @@ def test_an_aggregate_message_is_split():
 @pytest.mark.parametrize("name", ["FCUnpublish", "deleteStream", "closeStream"])
 def test_a_publication_can_be_ended_politely(name):
     session = publishing()
-    assert events(session, command(name, 6, None, "key")) == [Finished()]
+    assert events(session, command(name, 6, None, "key")) == [PublishFinished()]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +231,7 @@ def test_a_publication_can_be_ended_politely(name):
 )
 def test_a_peer_that_does_not_publish_is_turned_away(data):
     with pytest.raises(ProtocolError):
-        events(Session(), data)
+        events(RtmpSession(), data)
 
 
 def test_unfinished_messages_take_bounded_memory():
