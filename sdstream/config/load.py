@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -28,11 +28,13 @@ class Reading:
 
     written: Plain
     """The file's own values, without overrides."""
-    tree: Node
+    tree: Node = field(repr=False)
     """The values with overrides and secrets."""
     config: Config | None
     """The settings; None when there are mistakes."""
     mistakes: tuple[Mistake, ...]
+    duplicates: tuple[Mistake, ...]
+    """The keys given twice; `mistakes` holds these as well."""
 
 
 def load(path: Path, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Config:
@@ -68,7 +70,7 @@ def _read(text: str, name: str, overrides: Sequence[str], environment: Mapping[s
         raise ConfigError(f"{name}: the file is empty; write a new file with: sdstream init")
     if not isinstance(tree.value, dict):
         raise ConfigError(f"{tree.where}: should be a mapping (`key: value` lines); see: sdstream init")
-    written = tree.plain()
+    written, duplicates = tree.plain(), tuple(mistakes)
     for override in overrides:
         mistakes += _override(tree, override)
     mistakes += _expand(tree, os.environ if environment is None else environment)
@@ -78,7 +80,7 @@ def _read(text: str, name: str, overrides: Sequence[str], environment: Mapping[s
         mistakes += _obstacles(config, tree)
     except ValidationError as error:
         mistakes += explain(error, tree, schema_paths())
-    return Reading(written, tree, None if mistakes else config, tuple(mistakes))
+    return Reading(written, tree, None if mistakes else config, tuple(mistakes), duplicates)
 
 
 def _obstacles(config: Config, tree: Node) -> list[Mistake]:

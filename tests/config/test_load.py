@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sdstream.config.load import MAX_SHOWN, load, loads
+from sdstream.config.load import MAX_SHOWN, load, loads, read
 from sdstream.errors import ConfigError
 from tests.config.configuration_text import GOOD, mistakes
 
@@ -148,3 +148,11 @@ def test_passthrough_ignores_what_a_model_would_be_asked_for():
 def test_a_control_of_the_command_line_that_cannot_be_followed_is_told_by_its_option():
     said = mistakes(MODEL, "controls.loras.bogus=1")
     assert said[0].startswith("--set controls.loras.bogus: controls.loras.bogus: the engine has no such name")
+
+
+def test_a_reading_shows_no_secret_of_the_environment(tmp_path: Path):
+    path = tmp_path / "f.yaml"
+    path.write_text(GOOD.replace("{kind: testsrc}", '{kind: rtmp, listen: "127.0.0.1:1935", key: "${SDSTREAM_KEY}"}'))
+    reading = read(path, environment={"SDSTREAM_KEY": "hush-hush"})
+    assert reading.config is not None
+    assert "hush-hush" not in repr(reading)
