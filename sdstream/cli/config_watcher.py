@@ -1,11 +1,16 @@
 """Follows the configuration file of a run: after a save, the changed `controls` of the file change on air."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from sdstream.config.load import Reading, lines, read
+from pydantic import ValidationError
+
+from sdstream.config.load import Reading, lines, read, schema_paths
+from sdstream.config.mistakes import explain
 from sdstream.config.patch import names, path_of, related
+from sdstream.config.schema import Config
 from sdstream.config.yaml_tree import Mistake, Plain
 from sdstream.errors import ConfigError
 from sdstream.log import get_logger
@@ -26,32 +31,57 @@ class ConfigWatcher:
         """
         self._path = path
         self._overrides = [override for override in overrides if not _of_controls(override)]
-        self._seen = (0, 0)
-        self._seen = self._stamp()
+        self._seen = self._noticed = (0, 0)
+        self._seen = self._noticed = self._stamp()
         reading = read(path, self._overrides)
-        self._written, self._config = _controls(reading), reading.config
+        self._written = _controls(reading)
+        self._accepted = set(self._written)
+        self._mistakes = _by_name(reading.mistakes)
+        self._fixed: Config | None = None
+        with suppress(ConfigError):  # the run's own reading tells all mistakes at once
+            self._fixed = _fixed_settings(reading)
 
     def poll(self, desk: Desk) -> None:
         """Pass the changes of a save to the desk.
 
         A name with a mistake is refused alone, in the log with the position. A file with a mistake elsewhere changes
-        nothing. A change outside the controls waits for the next start. The log tells of both.
+        nothing. A change outside the controls waits for the next start. The log tells of both. A save counts at the
+        second poll that sees the save: an editor may be in the middle of writing at the first poll.
         """
-        stamp = self._stamp()
-        if stamp == self._seen:
+        if not self._saved():
             return
-        self._seen = stamp
         try:
             reading = read(self._path, self._overrides)
-            _check_outside(reading)
+            fixed = _fixed_settings(reading)
         except ConfigError as error:
             get_logger().error("configuration not taken over", mistakes=str(error))
             return
-        self._warn_of_fixed_settings(reading)
+        self._warn_of_fixed_settings(fixed)
         before, self._written = self._written, _controls(reading)
-        changes = _difference(before, self._written)
+        changes = _difference(before, self._written, self._accepted)
+        self._tell_of_unchanged(desk, changes, reading)
         if changes:
             self._patch(desk, changes, reading)
+
+    def _saved(self) -> bool:
+        """Tell whether there is a save that two polls in a row have seen."""
+        before, self._noticed = self._noticed, self._stamp()
+        if self._noticed == self._seen or self._noticed != before:
+            return False
+        self._seen = self._noticed
+        return True
+
+    def _tell_of_unchanged(self, desk: Desk, changes: Mapping[str, Plain], reading: Reading) -> None:
+        """Refuse names with the old value and a new mistake, such as a second line; withdraw mended names."""
+        before, self._mistakes = self._mistakes, _by_name(reading.mistakes)
+        mended = [name for name in before if name not in self._mistakes and not _any_related(name, changes)]
+        desk.withdraw(mended, BY)
+        new = {
+            name: str(replace(mistake, path=""))
+            for name, mistake in self._mistakes.items()
+            if not _any_related(name, changes) and (name not in before or before[name].message != mistake.message)
+        }
+        _refuse(desk, new)
 
     def _patch(self, desk: Desk, changes: Mapping[str, Plain], reading: Reading) -> None:
         reasons = {name: reason for name in changes if (reason := _mistake(name, reading.mistakes))}
@@ -60,12 +90,16 @@ class ConfigWatcher:
         reasons |= {
             refusal.name: f"{self._position(refusal.name, reading)}: {refusal.reason}" for refusal in verdict.refused
         }
-        refused = [Refusal(name, reason, BY) for name, reason in reasons.items()]
-        desk.refuse(refused)
+        self._accept(changes, reasons)
         if verdict.version != version:
             get_logger().info("controls taken over", file=str(self._path), version=verdict.version)
-        for refusal in refused:
-            get_logger().error("control refused", name=refusal.name, reason=refusal.reason)
+        _refuse(desk, reasons)
+
+    def _accept(self, changes: Mapping[str, Plain], refused: Iterable[str]) -> None:
+        """Keep account of the names with a value of the file's on air: a refused name keeps the older value."""
+        taken = changes.keys() - set(refused)
+        self._accepted = {name for name in self._accepted if not _any_related(name, taken)}
+        self._accepted |= taken & self._written.keys()
 
     def _position(self, name: str, reading: Reading) -> str:
         """Return the position of the name in the file; for a name gone from the file, the file alone."""
@@ -73,12 +107,9 @@ class ConfigWatcher:
         nodes = reading.tree.along(path)
         return str(nodes[-1].key if len(nodes) > len(path) else self._path)
 
-    def _warn_of_fixed_settings(self, reading: Reading) -> None:
-        before = self._config
-        if reading.config is None or before is None:
-            return
-        self._config = reading.config
-        if reading.config.model_copy(update={_SECTION: before.controls}) != before:
+    def _warn_of_fixed_settings(self, fixed: Config) -> None:
+        before, self._fixed = self._fixed, fixed
+        if before is not None and fixed != before:
             get_logger().warning(
                 "only controls change while on air: the rest waits for the next start", file=str(self._path)
             )
@@ -103,19 +134,28 @@ def _controls(reading: Reading) -> dict[str, Plain]:
     return {name: value for name, value in flat.items() if value != {}}
 
 
-def _check_outside(reading: Reading) -> None:
-    """Raise ConfigError for mistakes outside the single controls."""
+def _fixed_settings(reading: Reading) -> Config:
+    """Return the settings with default controls. Raises ConfigError for mistakes outside the single controls."""
+    data = reading.tree.plain()
     mapping = isinstance(reading.tree.along((_SECTION,))[-1].value, dict)
     outside = [mistake for mistake in reading.mistakes if not (mapping and related(mistake.path, _SECTION))]
-    if outside:
+    outside += [mistake for mistake in reading.duplicates if mistake.path == _SECTION]
+    if outside or not isinstance(data, dict):
         raise ConfigError(lines(outside))
+    try:
+        return Config.model_validate({**data, _SECTION: {}})
+    except ValidationError as error:  # a mistake in a control hides the checks of the whole
+        raise ConfigError(lines(explain(error, reading.tree, schema_paths()))) from error
 
 
-def _difference(before: Mapping[str, Plain], after: Mapping[str, Plain]) -> dict[str, Plain]:
-    """Return the changes of a save: new values by name, None for a removed name."""
+def _difference(before: Mapping[str, Plain], after: Mapping[str, Plain], accepted: Iterable[str]) -> dict[str, Plain]:
+    """Return the changes of a save: new values by name, None for a name gone from the file.
+
+    `accepted` are the names with a value of the file's on air, perhaps from before the last save.
+    """
     changes = {name: value for name, value in after.items() if name not in before or before[name] != value}
-    gone = [name for name in before if not any(related(name, kept) for kept in after)]
-    return changes | dict.fromkeys(gone)
+    known = dict.fromkeys([*before, *sorted(accepted)])
+    return changes | {name: None for name in known if not _any_related(name, after)}
 
 
 def _mistake(name: str, mistakes: Sequence[Mistake]) -> str:
@@ -123,3 +163,20 @@ def _mistake(name: str, mistakes: Sequence[Mistake]) -> str:
     full = f"{_SECTION}.{name}"
     found = [mistake for mistake in mistakes if mistake.path != _SECTION and related(full, mistake.path)]
     return str(replace(found[0], path="" if found[0].path == full else found[0].path)) if found else ""
+
+
+def _by_name(mistakes: Iterable[Mistake]) -> dict[str, Mistake]:
+    """Return the first mistake of each control, by dotted name."""
+    prefix = f"{_SECTION}."
+    found = [mistake for mistake in mistakes if mistake.path.startswith(prefix)]
+    return {mistake.path.removeprefix(prefix): mistake for mistake in reversed(found)}
+
+
+def _any_related(name: str, others: Iterable[str]) -> bool:
+    return any(related(name, other) for other in others)
+
+
+def _refuse(desk: Desk, reasons: Mapping[str, str]) -> None:
+    desk.refuse([Refusal(name, reason, BY) for name, reason in reasons.items()])
+    for name, reason in reasons.items():
+        get_logger().error("control refused", name=name, reason=reason)

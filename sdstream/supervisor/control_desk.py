@@ -90,6 +90,13 @@ class Desk:
         with self._lock:
             self._keep(refused)
 
+    def withdraw(self, mended: Iterable[str], by: str) -> None:
+        """Drop the refusals by `by` of the names `mended`, whose values did not change."""
+        with self._lock:
+            for name in mended:
+                if name in self._refused and self._refused[name].by == by:
+                    del self._refused[name]
+
     def _obstacles(self, controls: Controls) -> list[Obstacle]:
         size = len(controls.model_dump_json().encode())
         reason = f"all controls together take {size} bytes, and may take {CAPACITY}; shorten the prompts or the cues"

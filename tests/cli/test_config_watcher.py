@@ -1,5 +1,7 @@
 """A saved configuration changes the controls on air; a broken file or a change of a fixed setting does not."""
 
+import random
+import time
 from pathlib import Path
 
 import pytest
@@ -30,9 +32,14 @@ class Run:
         self.desk = Desk(load(path, overrides))
 
     def save(self, text: str) -> None:
-        """Save the file, and let the watcher poll."""
+        """Save the file, and let the watcher poll until the save counts."""
         self.path.write_text(text)
-        self.watcher.poll(self.desk)
+        self.poll()
+
+    def poll(self) -> None:
+        """Poll as often as a save needs to count."""
+        for _ in range(2):
+            self.watcher.poll(self.desk)
 
     @property
     def refused(self) -> dict[str, str]:
@@ -46,7 +53,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_file_that_is_not_touched_changes_nothing(file: Path) -> None:
     run = Run(file)
-    run.watcher.poll(run.desk)
+    run.poll()
     assert run.desk.version == 1
 
 
@@ -55,19 +62,19 @@ def test_saved_controls_are_taken_over_once(file: Path) -> None:
     run.save(TEXT.replace("oil", "watercolour"))
     assert (run.desk.controls.prompt, run.desk.version) == ("watercolour", 2)
     run.desk.patch({"prompt": "ink"}, "chat")
-    run.watcher.poll(run.desk)
+    run.poll()
     assert run.desk.controls.prompt == "ink"
 
 
 def test_an_editor_that_replaces_the_file_is_followed(file: Path) -> None:
     run = Run(file)
     file.unlink()
-    run.watcher.poll(run.desk)
+    run.poll()
     assert run.desk.version == 1
     other = file.with_suffix(".new")
     other.write_text(TEXT.replace("oil", "watercolour"))
     other.rename(file)
-    run.watcher.poll(run.desk)
+    run.poll()
     assert run.desk.controls.prompt == "watercolour"
 
 
@@ -80,6 +87,9 @@ def test_an_editor_that_replaces_the_file_is_followed(file: Path) -> None:
         TEXT.replace("  prompt: oil\n", ""),
         TEXT.replace("\n  prompt: oil\n", " oil\n"),
         TEXT.replace("sinks", "sink").replace("oil", "ink"),
+        TEXT + "controls: {air: bypass}\n",
+        TEXT.replace("oil", "ink") + "canvas: {}\n",
+        TEXT.replace("[{kind: discard}]", "[{kind: ndi}, {kind: ndi}]") + "  seed: x\n",
     ],
 )
 def test_a_file_that_is_broken_as_a_whole_changes_nothing_and_a_mended_one_does(
@@ -98,6 +108,27 @@ def test_a_setting_that_is_fixed_for_a_run_stays_and_is_told(file: Path, capsys:
     run.save(TEXT.replace("320", "640").replace("oil", "ink"))
     assert run.desk.controls.prompt == "ink"
     assert "only controls change while on air" in "".join(capsys.readouterr())
+
+
+def test_a_fixed_setting_is_told_although_the_file_has_a_control_mistake(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(file, "controls.seed=7", more="  seed: x\n")
+    run.save(TEXT + "  seed: x\n  renoise: false\n")
+    assert "only controls change while on air" not in "".join(capsys.readouterr())
+    run.save(TEXT.replace("320", "640") + "  seed: x\n")
+    assert "only controls change while on air" in "".join(capsys.readouterr())
+
+
+def test_a_file_caught_in_the_middle_of_writing_changes_nothing(file: Path) -> None:
+    run = Run(file)
+    half, whole = TEXT.partition("controls:")[0], TEXT.replace("oil", "ink")
+    for text in (half, whole):
+        file.write_text(text)
+        run.watcher.poll(run.desk)
+        assert run.desk.version == 1
+    run.watcher.poll(run.desk)
+    assert (run.desk.version, run.desk.controls.prompt) == (2, "ink")
 
 
 def test_a_save_leaves_alone_what_another_hand_set(file: Path) -> None:
@@ -171,6 +202,39 @@ def test_a_mistake_is_told_with_its_place_and_the_other_names_change(
     assert run.desk.refused[0].by == "file"
 
 
+def test_a_control_given_twice_is_refused_although_the_first_value_is_the_old_value(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(file, more="  air: live\n")
+    twice = "  air: live\n  air: black\n"
+    run.save(TEXT + twice)
+    assert run.refused == {"air": f"{file}:10:3: given twice; the first is in line 9"}
+    assert "given twice" in "".join(capsys.readouterr())
+    run.save(TEXT.replace("oil", "ink") + twice)
+    assert "given twice" not in "".join(capsys.readouterr())
+    assert (run.refused.keys(), run.desk.controls.prompt) == ({"air"}, "ink")
+    run.save(TEXT.replace("oil", "ink") + "  air: live\n")
+    assert (run.refused, run.desk.controls.air) == ({}, "live")
+
+
+def test_a_refused_name_is_not_told_again_at_the_next_save(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(file)
+    run.save(TEXT + "  promt: x\n")
+    assert "unknown key" in "".join(capsys.readouterr())
+    run.save(TEXT.replace("oil", "ink") + "  promt: x\n")
+    assert "unknown key" not in "".join(capsys.readouterr())
+    assert run.refused.keys() == {"promt"}
+
+
+def test_a_value_from_before_a_refused_save_does_not_outlive_its_line(file: Path) -> None:
+    run = Run(file, more="  guidance: {scale: 2}\n")
+    run.save(TEXT + "  guidance: 5\n")
+    assert (run.refused.keys(), run.desk.controls.guidance.scale) == ({"guidance"}, 2)
+    run.save(TEXT + "  guidance: {mode: full}\n")
+    guidance = run.desk.controls.guidance
+    assert (run.refused, guidance.mode, guidance.scale) == ({}, "full", 1.2)
+
+
 def test_a_change_that_contradicts_another_hand_is_refused_with_its_place(file: Path) -> None:
     run = Run(file)
     run.desk.patch({"cues": [{"at": 30, "prompt": "ink"}]}, "chat")
@@ -183,7 +247,8 @@ def test_a_save_before_the_first_look_is_not_missed(file: Path) -> None:
     watcher = ConfigWatcher(file)
     desk = Desk(load(file))
     file.write_text(TEXT.replace("oil", "ink"))
-    watcher.poll(desk)
+    for _ in range(2):
+        watcher.poll(desk)
     assert desk.controls.prompt == "ink"
 
 
@@ -193,3 +258,30 @@ def test_the_memory_of_the_stabiliser_lies_where_the_user_says(file: Path, monke
     assert with_state_folder(load(file)).stabilise.state == Path("/somewhere/sdstream")
     named = load(file, ["stabilise.state=/elsewhere"])
     assert with_state_folder(named) == named
+
+
+LINES = [
+    "prompt: ink", "prompt: [bad", "prompt: {}", "air: black", "air: blue", "guidance: {scale: 2}", "guidance: 5",
+    "guidance: {mode: full, scale: x}", "guidance:", "loras: {sketch: 1}", "loras: {sketsch: 1, v1.5: 2}", "seed: 1",
+    "seed:", "cues: [{at: 30, prompt: x}]", "cues: [{at: 1, prompt: x, prompt: y}]", "cues_loop: 20", "foo: {}",
+    "steps: [45, 32]", "region: {mask: no.png}", '"\\ud800": 1', '"a.b.": "${HOME}"', "? [x] : y", "- 1", "\t: 1",
+]  # fmt: skip
+"""Lines of controls, right and wrong."""
+
+
+def edited(rng: random.Random) -> str:
+    """Return the file with other controls, and now and then cut, with an odd character or with a part twice."""
+    text = TEXT + "".join(f"  {line}\n" for line in rng.choices(LINES, k=rng.randrange(4)))
+    at = rng.randrange(len(text))
+    return rng.choice([text, text, text, text[:at], text[:at] + rng.choice("{[:#\0é\n") + text[at:], text + text[at:]])
+
+
+def test_random_edits_of_the_file_raise_nothing_and_leave_controls_that_the_stages_can_read(file: Path) -> None:
+    run, rng, until = Run(file), random.Random(1), time.monotonic() + 2
+    changes = [{"prompt": "ink"}, {"air": "black"}, {"guidance": {"scale": 3}}, {"cues_loop": 9}, {"loras": None}]
+    while time.monotonic() < until:
+        run.save(edited(rng))
+        run.desk.patch(rng.choice(changes), "chat")
+        assert run.desk.live.get() == run.desk.controls
+    run.save(TEXT.replace("oil", "the last"))
+    assert (run.desk.controls.prompt, [one for one in run.desk.refused if one.by == "file"]) == ("the last", [])

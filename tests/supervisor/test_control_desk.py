@@ -185,3 +185,10 @@ def test_threads_lose_no_change_of_each_other() -> None:
     assert (controls.guidance.scale, controls.guidance.delta, controls.transition) == (2.9, 2.9, 2.9)
     assert made.live.get() == controls
     assert made.live.version == made.version
+
+
+def test_a_mended_name_is_no_longer_refused_unless_another_hand_was_refused() -> None:
+    made = desk()
+    made.refuse([Refusal("air", "given twice", "file"), Refusal("seed", "no number", "chat")])
+    made.withdraw(["air", "seed", "prompt"], "file")
+    assert [refusal.name for refusal in made.refused] == ["seed"]
