@@ -35,6 +35,7 @@ _SHOW_EVERY = 0.25  # seconds without a picture after which a late picture is sh
 _AHEAD = 0.25
 _MOST_AHEAD = 64
 LIVE_OPTIONS = {"fpsprobesize": "0", "analyzeduration": "3000000", "fflags": "+discardcorrupt"}
+_EXPECTED = "expected a file, a device or a URL such as rtsp://, udp:// or https://"
 _WEB = "http,https,tcp,tls,crypto,httpproxy,data"
 
 
@@ -242,10 +243,9 @@ def _open_error(source: Input, error: FFmpegError) -> SdstreamError:
     if isinstance(error, FileNotFoundError) or local:
         return Unavailable(f"{message}; expected a file, a device or a URL; try: ffprobe {source.name}")
     if isinstance(error, av.error.ProtocolNotFoundError | av.error.DemuxerNotFoundError):
-        return Unavailable(
-            f"{message}; this build of FFmpeg does not support the protocol or the format; "
-            "expected a file, a device or a URL such as rtsp://, srt:// or https://"
-        )
+        srt = isinstance(source.url, str) and source.url.startswith("srt:")
+        hint = "the av wheels have no SRT: send by RTMP" if srt else _EXPECTED
+        return Unavailable(f"{message}; this build of FFmpeg does not support the protocol or the format; {hint}")
     return Lost(message)
 
 

@@ -2,8 +2,10 @@
 
 import itertools
 import random
+import re
 from fractions import Fraction
 
+import av
 import pytest
 
 from sdstream.errors import Unavailable
@@ -60,6 +62,22 @@ def test_a_file_that_is_not_there_is_unavailable_and_named(tmp_path):
 def test_a_format_that_ffmpeg_has_not_is_unavailable(tmp_path):
     with pytest.raises(Unavailable, match="no input format 'cinema'"):
         play(written(tmp_path, "a", b"a"), format="cinema")
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("gopherx://host/a", "a URL such as rtsp://, udp:// or https://"),
+        ("srt://127.0.0.1:9000", "the av wheels have no SRT: send by RTMP"),
+    ],
+)
+def test_a_protocol_that_ffmpeg_has_not_is_unavailable_with_a_protocol_to_use(url, hint, monkeypatch):
+    def refuse(*_args, **_options):
+        raise av.error.ProtocolNotFoundError(0, "Protocol not found")
+
+    monkeypatch.setattr(av, "open", refuse)
+    with pytest.raises(Unavailable, match=re.escape(hint)):
+        play(url)
 
 
 @pytest.mark.parametrize("length", [9, 200, 5000])
