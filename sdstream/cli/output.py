@@ -15,9 +15,13 @@ _WIDE = 10_000
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print on standard output. Exit with status 0 when the reader has enough (`| head`) or the terminal is closed."""
+    """Print on standard output. Exit with status 0 when the reader has enough (`| head`) or the terminal is closed.
+
+    Half a surrogate pair, as in the YAML text "\\ud800", has no UTF-8, and is printed as an escape (valid in JSON).
+    """
+    printable = text.encode("utf-8", "backslashreplace").decode()
     try:
-        print(text, end=end, flush=True)
+        print(printable, end=end, flush=True)
     except OSError as error:
         if error.errno not in {errno.EPIPE, errno.EIO}:
             raise

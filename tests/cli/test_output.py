@@ -2,14 +2,17 @@
 
 import errno
 import io
+import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from sdstream.cli.endpoints import listed
-from sdstream.cli.output import rendered, styled
+from sdstream.cli.output import rendered, say, say_json, styled
 from sdstream.cli.report_table import status_line, table
+from sdstream.supervisor.control_desk import Refusal
 from sdstream.supervisor.report import ControlsReport, EngineReport, Report, SinkReport, SourceReport
 from sdstream.system.endpoint import Endpoint
 
@@ -101,6 +104,14 @@ def test_the_status_line_fits_the_terminal():
 def test_the_status_line_colours_what_is_shown(terminal: Callable[..., None]):
     terminal()
     assert "\x1b[32mlive\x1b[0m" in status_line(REPORT, 200)
+
+
+def test_half_a_surrogate_pair_is_printed_as_an_escape(capfd: pytest.CaptureFixture[str]):
+    report = replace(REPORT, controls=ControlsReport(1, (Refusal("\ud800", "unknown key", "file"),)))
+    say_json(report.as_dict())
+    assert json.loads(capfd.readouterr().out)["controls"]["refused"][0]["name"] == "\ud800"
+    say("name \ud800, é")
+    assert capfd.readouterr().out == "name \\ud800, é\n"
 
 
 def test_a_report_is_rendered_for_a_terminal_that_was_closed(monkeypatch: pytest.MonkeyPatch):
