@@ -27,7 +27,6 @@ EACH = 4.0
 """Seconds of each look."""
 _SETTLED = 1.5
 """Seconds until a look is complete: the fade, and the frames in flight."""
-_RESTYLED = ("live", "held")
 
 
 class Show:
@@ -59,7 +58,7 @@ class Show:
         prompt = pipeline.desk.controls.prompt
         look = LOOKS[int(elapsed / EACH) % len(LOOKS)]
         page = _page(report)
-        if elapsed % EACH >= _SETTLED and prompt == look and page and page.showing in _RESTYLED:
+        if elapsed % EACH >= _SETTLED and prompt == look and page and page.restyled:
             self.sheet.add(int(page.facts["port"]), look)
         if prompt != look:
             pipeline.desk.patch({"prompt": look}, by="demo")

@@ -10,8 +10,6 @@ from sdstream.stages.source import DROPS, STATES
 from sdstream.supervisor.report import ControlsReport, EngineReport, Report, SinkReport, SourceReport
 from sdstream.supervisor.wiring import SinkParts, Wiring
 
-_RESTYLED = (Rung.LIVE.value, Rung.HELD.value)
-
 
 def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -> Report:
     """Return the numbers of the run of `wiring`, `seconds` after the start."""
@@ -21,7 +19,7 @@ def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -
     present = math.floor(seconds * wiring.rate) + 1  # sinks count from 1
     catch_up = math.ceil(CATCH_UP * wiring.rate)
     sinks = tuple(_sink(parts, present, catch_up) for parts in wiring.sinks)
-    restyled = any(sink.showing in _RESTYLED for sink in sinks)
+    restyled = any(sink.restyled for sink in sinks)
     sound = wiring.ring.span()[1] > 0 and bool(wiring.sinks)
     return Report(
         seconds=seconds,

@@ -55,7 +55,7 @@ class Pipeline:
     ) -> Report:
         """Run until `seconds` are over, a signal comes, `stop` is called, or a stage cannot go on.
 
-        `each_second` is called about once a second, `each_turn` at least ten times a second. Failures on air raise
+        `each_second` is called about once a second, `each_turn` about ten times a second. Failures on air raise
         nothing: see `Report.reason`.
         """
         with self._capture_signals():

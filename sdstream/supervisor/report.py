@@ -3,10 +3,12 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sdstream.air.fallback_ladder import Rung
 from sdstream.stages.on_air import OnAir
 from sdstream.supervisor.control_desk import Refusal
 
 Percentiles = dict[str, float | None]
+_RESTYLED = (Rung.LIVE.value, Rung.HELD.value)
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class SinkReport:
     def share(self) -> float:
         """Sent pictures as a share of due pictures, 0-1; 1 when no picture was due."""
         return self.sent / self.due if self.due else 1.0
+
+    @property
+    def restyled(self) -> bool:
+        """Whether the last picture sent was restyled."""
+        return self.showing in _RESTYLED
 
 
 @dataclass(frozen=True)

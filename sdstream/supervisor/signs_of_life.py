@@ -3,7 +3,7 @@
 from sdstream.ipc.context import BEAT, BEGUN, READY
 from sdstream.ipc.counters import Counters
 
-_LOADING = 120.0
+_STARTING = 120.0
 """Seconds for a process to reach the body. Until then only Python and the libraries start, and no server or device can
 hold up the start: on a slow machine, a new process would be as slow. Four stages starting at once in an emulated
 machine with a single core take half a minute."""
@@ -44,4 +44,4 @@ class SignsOfLife:
     def _timeout(self) -> float:
         if self.ready:
             return self._hang_after
-        return self._open_deadline if self._counters.get(BEGUN) else max(_LOADING, self._open_deadline)
+        return self._open_deadline if self._counters.get(BEGUN) else max(_STARTING, self._open_deadline)
