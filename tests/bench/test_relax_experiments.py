@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdstream.bench.relax.conjugate import ssor_cg
 from sdstream.bench.relax.experiments import FULL, shifts
 from sdstream.bench.relax.figures import draw_figures
 from sdstream.bench.relax.instances import PriceTable, heat_equation, shifted_laplacians
 from sdstream.bench.relax.play import comparators, learners, play
-from sdstream.bench.relax.stopping import Stop
 from tests.relax.matrices import dirichlet
+from tests.relax.reference_solvers import Stop, ssor_cg
 
 
 def silent(share: float) -> None:

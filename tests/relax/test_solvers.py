@@ -6,15 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sdstream.bench.relax.conjugate import ssor_cg
 from sdstream.bench.relax.counts import sor_counts, ssor_cg_counts
 from sdstream.bench.relax.grids import grid_jacobi_radius
-from sdstream.bench.relax.lexicographic import sor, ssor, ssor_preconditioner
-from sdstream.bench.relax.stopping import Stop
 from sdstream.bench.relax.wavefront import Wavefronts
 from sdstream.relax.red_black import RedBlack
 from sdstream.relax.young import optimal_omega, sor_radius, surrogate_cost
 from tests.relax.matrices import dirichlet, screened
+from tests.relax.reference_solvers import Stop, sor, ssor, ssor_cg, ssor_preconditioner
 
 SEEDS = st.integers(0, 2**32 - 1)
 OMEGAS = st.floats(1.0, 1.9)

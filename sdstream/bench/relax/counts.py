@@ -1,7 +1,7 @@
 """Iteration counts of many solves at once: the price tables on which the experiments play.
 
 Each system is (diag - N) x = r0 on an n x n grid with couplings scaled to 1, from x = 0; only residuals are iterated.
-The counts equal the counts of the plain solvers (`lexicographic`, `conjugate`): a test compares both.
+The counts equal the counts of plain solvers: a test compares both.
 """
 
 import numpy as np

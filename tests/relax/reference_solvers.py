@@ -1,14 +1,37 @@
-"""SOR and SSOR in lexicographic order for any matrix: the reference for the faster code of this room."""
+"""SOR, SSOR and conjugate gradients for any matrix, in lexicographic order: the reference for the faster code."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sdstream.bench.relax.stopping import Solution, Stop
-
 Matrix = Any
 """A dense array or scipy.sparse matrix, square, with a positive diagonal (`Any`: scipy has no types)."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Stop at ||r|| <= eps ||r_0|| (relative, Algorithm 1) or <= eps (absolute, section 3), or at `limit`."""
+
+    eps: float = 1e-8
+    relative: bool = True
+    limit: int = 100_000
+
+    def goal(self, first: float) -> float:
+        """Return the residual norm to reach, given the first residual norm."""
+        return self.eps * first if self.relative else self.eps
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Result of a solver; `iterations` is the learners' cost."""
+
+    x: np.ndarray
+    iterations: int
+    residual: float
+    """||b - A x||_2, recomputed or from the recurrence."""
+    converged: bool
 
 
 def sor(
@@ -31,6 +54,34 @@ def ssor(
     Raises ValueError unless 0 < omega < 2.
     """
     return _iterate(matrix, b, ssor_preconditioner(matrix, omega), stop or Stop(), x0)
+
+
+def ssor_cg(
+    matrix: Matrix, b: np.ndarray, omega: float | None, stop: Stop | None = None, x0: np.ndarray | None = None
+) -> Solution:
+    """Solve A x = b, A symmetric positive definite, preconditioned by SSOR with `omega` (None: not at all).
+
+    Raises ValueError unless 0 < omega < 2.
+    """
+    stop = stop or Stop()
+    precondition = ssor_preconditioner(matrix, omega) if omega is not None else lambda r: r.copy()
+    x = np.zeros(len(b)) if x0 is None else np.array(x0, dtype=np.float64)
+    r = b - matrix @ x
+    norm = float(np.linalg.norm(r))
+    goal = stop.goal(norm)
+    z = precondition(r)
+    p, rz = z.copy(), float(r @ z)
+    for k in range(stop.limit + 1):
+        if norm <= goal:
+            return Solution(x, k, norm, converged=True)
+        q = matrix @ p
+        step = rz / float(p @ q)
+        x, r = x + step * p, r - step * q
+        norm = float(np.linalg.norm(r))
+        z = precondition(r)
+        before, rz = rz, float(r @ z)
+        p = z + (rz / before) * p
+    return Solution(x, stop.limit, norm, converged=False)
 
 
 def ssor_preconditioner(matrix: Matrix, omega: float) -> Callable[[np.ndarray], np.ndarray]:
