@@ -53,6 +53,7 @@ class ChunkReader:
         self._buffer = bytearray()
         self._current: _ChunkStream | None = None  # the chunk stream of the next payload
         self._missing = 0  # bytes left of the present chunk's payload
+        self._repeats = True  # until a type 3 chunk comes without the extended timestamp
 
     @property
     def held(self) -> int:
@@ -94,8 +95,9 @@ class ChunkReader:
         fields = bytes(data[offset : offset + size])
         offset += size
         timestamp = int.from_bytes(fields[:3], "big") if fmt < 3 else 0
-        extended = timestamp == _EXTENDED if fmt < 3 else stream.extended
-        if extended:
+        extended = timestamp == _EXTENDED
+        present = extended if fmt < 3 else stream.extended and self._repeated(stream, data[offset : offset + 4])
+        if present:
             if len(data) < offset + 4:
                 return False
             timestamp = int.from_bytes(data[offset : offset + 4], "big")
@@ -104,6 +106,17 @@ class ChunkReader:
         self._begin(stream, fmt, fields, timestamp, extended)
         del data[:offset]
         return True
+
+    def _repeated(self, stream: _ChunkStream, following: bytearray) -> bool:
+        """Tell whether a type 3 chunk repeats the extended timestamp (section 5.3.1.3); many publishers leave it out.
+
+        A repeated timestamp equals the announced time, as a step or as an absolute time. The first other bytes settle
+        the question for the whole connection.
+        """
+        if self._repeats:
+            times = {stream.step, stream.timestamp, (stream.timestamp + stream.step) & 0xFFFFFFFF}
+            self._repeats = any(time.to_bytes(4, "big").startswith(following) for time in times)
+        return self._repeats
 
     def _admit(self, number: int, stream: _ChunkStream, fmt: int) -> None:
         if fmt and not stream.known:

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sdstream.sources.rtmp_server import amf0, chunks
@@ -118,6 +118,38 @@ def test_extended_timestamps_are_read():
     reader = ChunkReader(100)
     reader.feed(head + b"abc")
     assert reader.next_message().timestamp == 1 << 31
+
+
+def chunked(fmt, stamp, payload, *, repeat):
+    """Return a message with an extended timestamp as chunks of 128 bytes; `fmt` 1 means that `stamp` is a step."""
+    extended = stamp.to_bytes(4, "big")
+    head = bytes([fmt << 6 | 4]) + b"\xff\xff\xff" + len(payload).to_bytes(3, "big") + bytes([chunks.VIDEO])
+    head += (b"" if fmt else b"\1\0\0\0") + extended
+    between = b"\xc4" + (repeat or b"")
+    return head + between.join(payload[i : i + 128] for i in range(0, len(payload), 128))
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+@given(
+    st.lists(st.tuples(st.integers(0xFFFFFF, 2**32 - 1), st.binary(min_size=1, max_size=600)), max_size=6),
+    st.lists(st.integers(0), max_size=30),
+)
+def test_extended_timestamps_may_be_left_out_of_type_3_chunks(repeats, sent, cuts):
+    assume(not any(stamp.to_bytes(4, "big") in load for stamp, load in sent))
+    data = b"".join(chunked(0, stamp, load, repeat=repeats and stamp.to_bytes(4, "big")) for stamp, load in sent)
+    data += write_message(Message(chunks.AUDIO, 7, b"end", 1), 5, 128)
+    got = read(ChunkReader(1000), split(data, cuts))
+    assert [(message.timestamp, message.payload) for message in got[:-1]] == sent
+    assert got[-1].payload == b"end"
+
+
+@pytest.mark.parametrize("repeated", [None, 0x1000000, 0x1000028], ids=["left out", "step", "absolute time"])
+def test_an_extended_step_is_repeated_as_a_step_or_as_a_time(repeated):
+    payload = bytes(range(200)) * 2
+    repeat = repeated and repeated.to_bytes(4, "big")
+    first = write_message(Message(chunks.VIDEO, 0x28, b"first", 1), 4, 128)
+    got = read(ChunkReader(1000), [first + chunked(1, 0x1000000, payload, repeat=repeat)])
+    assert [(message.timestamp, message.payload) for message in got] == [(0x28, b"first"), (0x1000028, payload)]
 
 
 @settings(max_examples=400)
