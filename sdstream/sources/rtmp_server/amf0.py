@@ -1,5 +1,6 @@
 """Action Message Format 0 (Adobe, 2007), the part for RTMP commands, read with every length checked."""
 
+import contextlib
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -44,11 +45,15 @@ def _short(text: str) -> bytes:
 
 
 def decode(data: bytes) -> list[Value]:
-    """Return all values in `data`. Raises ProtocolError for cut data, deep nesting, many values, or an unknown type."""
+    """Return the values in `data` before the first unreadable value.
+
+    Unreadable are a cut value, an unknown type such as AMF3, more than 8 levels, and all values after the first 4096.
+    """
     reader = _Reader(data)
     values = []
-    while reader.left:
-        values.append(reader.value(0))
+    with contextlib.suppress(ProtocolError):
+        while reader.left:
+            values.append(reader.value(0))
     return values
 
 

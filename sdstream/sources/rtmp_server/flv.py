@@ -57,10 +57,7 @@ def is_picture_or_sound(media: Media) -> bool:
 
 
 def announced_tracks(media: Media) -> int | None:
-    """Return the tracks announced in `media`; None unless the message is onMetaData.
-
-    Raises ProtocolError for malformed data.
-    """
+    """Return the tracks announced in `media`; None unless the message is an onMetaData in readable AMF0."""
     values = amf0.decode(media.payload)
     if values and values[0] == "@setDataFrame":
         values = values[1:]

@@ -192,6 +192,8 @@ class RtmpSession:
         values = amf0.decode(payload)
         name, transaction = (*values, None, None)[:2]
         if not isinstance(name, str) or not isinstance(transaction, (int, float)):
+            if self._phase is _Phase.PUBLISHING:
+                return  # a publisher with the right key stays
             raise ProtocolError("RTMP: a command lacks the name or the transaction number")
         if self._phase is _Phase.CONNECT:
             self._connect(name, transaction, values)

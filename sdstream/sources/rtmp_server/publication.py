@@ -44,10 +44,7 @@ class Publication:
         return self._started and bool(self._seen & ~self._promised)
 
     def feed(self, media: Media, now: float, *, wanted: bool) -> bytes:
-        """Take a message in; return the bytes to send. `wanted`: whether there is a reader.
-
-        Raises ProtocolError for malformed metadata.
-        """
+        """Take a message in; return the bytes to send. `wanted`: whether there is a reader."""
         if media.kind == DATA:
             tracks = flv.announced_tracks(media)
             self._announced = self._announced if tracks is None else tracks

@@ -74,15 +74,20 @@ def test_amf0_is_read_as_it_was_written(things):
 
 
 @given(st.binary(max_size=300))
-def test_amf0_that_makes_no_sense_is_a_protocol_error_and_nothing_else(data):
-    with contextlib.suppress(ProtocolError):
-        amf0.decode(data)
+def test_any_bytes_can_be_read_as_amf0(data):
+    assert isinstance(amf0.decode(data), list)
+
+
+@given(
+    st.lists(values, max_size=4), st.sampled_from([b"\x11\x0a\x0b\1", b'{"gps": 1}', b"\2\0\x99cut", b"\3\0\1a\x0d"])
+)
+def test_amf0_is_read_up_to_the_first_unreadable_value(things, odd):
+    assert amf0.decode(amf0.encode(*things) + odd + amf0.encode(1.0)) == things
 
 
 @pytest.mark.parametrize("data", [b"\3\0\1a" * 500, b"\x0a\xff\xff\xff\xff" * 9, b"\x0a\0\xff\xff\xff" + b"\5" * 70000])
-def test_amf0_that_is_too_deep_or_too_long_is_refused(data):
-    with pytest.raises(ProtocolError):
-        amf0.decode(data)
+def test_amf0_that_is_too_deep_or_too_long_is_not_read(data):
+    assert amf0.decode(data) == []
 
 
 messages = st.builds(
@@ -240,6 +245,34 @@ def test_an_aggregate_message_is_split():
     )
     got = events(publishing(), media(chunks.AGGREGATE, 1000, tags))
     assert got == [Media(chunks.AUDIO, 1000, b"sound"), Media(chunks.VIDEO, 1020, b"\x27picture")]
+
+
+@pytest.mark.parametrize("kind", [chunks.COMMAND, chunks.COMMAND_AMF3, chunks.DATA, chunks.DATA_AMF3, 16, 19, 99])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\0",
+        b'{"gps": [1, 2]}',
+        b"\0\2\0\x0aonMetaData\x11\x0a",
+        b"\3\0\1a" * 500,
+        amf0.encode("new", 9, {"a": 1}),
+    ],
+    ids=["nothing", "zero", "json", "amf3", "deep", "unknown command"],
+)
+def test_a_publisher_stays_whatever_its_data_and_commands_are(kind, payload):
+    session = publishing()
+    got = events(session, media(kind, 0, payload), media(chunks.VIDEO, 40, b"\x27picture"))
+    assert got[-1] == Media(chunks.VIDEO, 40, b"\x27picture")
+    assert all(event.kind == chunks.DATA for event in got[:-1])
+
+
+def test_an_unreadable_end_of_a_command_does_no_harm():
+    session = greeted()
+    events(session, connect())
+    payload = amf0.encode("publish", 5, None, "key", "live") + b"\x11\x0a"
+    got = events(session, write_message(Message(chunks.COMMAND, 0, payload, 1), 3, 128))
+    assert got == [PublishRequest("live", "key")]
 
 
 @pytest.mark.parametrize("name", ["FCUnpublish", "deleteStream", "closeStream"])
