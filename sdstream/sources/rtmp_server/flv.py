@@ -11,7 +11,7 @@ HAS_AUDIO, HAS_VIDEO = 4, 1
 _AVC, _HEVC, _AAC, _ENHANCED_AUDIO = 7, 12, 10, 9
 _KEY_FRAME, _COMMAND_FRAME = 1, 5
 _ENHANCED_VIDEO = 0x80
-_SEQUENCE_START, _MULTITRACK = 0, {VIDEO: 6, AUDIO: 5}
+_SEQUENCE_START = 0
 
 
 def header(flags: int) -> bytes:
@@ -36,10 +36,7 @@ def is_sequence_header(media: Media) -> bool:
         return data[0] & 15 in {_AVC, _HEVC} and data[1] == 0
     if media.kind == AUDIO and data[0] >> 4 != _ENHANCED_AUDIO:
         return data[0] >> 4 == _AAC and data[1] == 0
-    packet = data[0] & 15
-    if packet == _MULTITRACK[media.kind]:
-        packet = data[1] & 15
-    return packet == _SEQUENCE_START
+    return data[0] & 15 == _SEQUENCE_START
 
 
 def is_key_frame(media: Media) -> bool:

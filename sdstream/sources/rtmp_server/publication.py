@@ -1,8 +1,9 @@
-"""A publication as FLV for a decoder: starts at a key frame, and the header names no missing track."""
+"""A publication as FLV for a decoder: default tracks only, from a key frame on; the header names no missing track."""
 
 from sdstream.sources.rtmp_server import flv
 from sdstream.sources.rtmp_server.chunks import DATA, VIDEO
 from sdstream.sources.rtmp_server.protocol import Media
+from sdstream.sources.rtmp_server.tracks import default_track
 
 GRACE = 0.5
 """Seconds from the first key frame until the file starts, even if an announced track is missing."""
@@ -27,6 +28,8 @@ class Publication:
         self._keyed: float | None = None
         self.skipped = 0
         """Messages left out because the reader was too slow."""
+        self.other_tracks = 0
+        """Messages left out because the messages belong to no default track."""
 
     def restart(self) -> None:
         """Start the file again at a key frame, for the next reader."""
@@ -51,6 +54,13 @@ class Publication:
             return b""  # FFmpeg would make a data track of unknown messages
         if not flv.is_picture_or_sound(media):
             return b""
+        track = default_track(media)
+        if track is None:
+            self.other_tracks += 1
+            return b""
+        return self._feed_track(track, now, wanted)
+
+    def _feed_track(self, media: Media, now: float, wanted: bool) -> bytes:
         self._seen |= flv.HAS_VIDEO if media.kind == VIDEO else flv.HAS_AUDIO
         if flv.is_sequence_header(media):
             self._headers[media.kind] = media

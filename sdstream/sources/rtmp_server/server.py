@@ -192,7 +192,10 @@ class _Server:
         reader = self._reader
         if reader is not None and reader.transport.get_write_buffer_size() > _MOST_BEHIND:
             publication.skip_to_key_frame()
+        known = publication.other_tracks
         data = publication.feed(media, now, wanted=reader is not None)
+        if publication.other_tracks and not known:
+            get_logger().info("further tracks of the publisher are left out", peer=peer.name)
         if reader is None:
             return
         if publication.outgrown():

@@ -122,7 +122,6 @@ def test_memory_without_a_reader_is_bounded():
         (Media(VIDEO, 0, b"\x91hvc1\0\0\0data"), True, False),
         (Media(VIDEO, 0, b"\x93av01data"), True, False),
         (Media(VIDEO, 0, b"\xa1hvc1\0\0\0data"), False, False),
-        (Media(VIDEO, 0, b"\x96\0hvc1config"), False, True),
         (Media(AUDIO, 0, b"\x90Opusconfig"), False, True),
         (Media(AUDIO, 0, b"\x91Opusdata"), False, False),
         (Media(VIDEO, 0, b"\x12sorenson"), True, False),
@@ -167,6 +166,44 @@ def test_a_tag_keeps_all_32_bits_of_its_time(stamp):
     data = flv.tag(sound(stamp))
     assert int.from_bytes(data[4:7], "big") | data[7] << 24 == stamp
     assert int.from_bytes(data[-4:], "big") == len(data) - 4
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["default track first", "default track last"])
+def test_messages_of_further_tracks_are_left_out(first):
+    others = [
+        Media(VIDEO, 0, b"\x96\0avc1\1small"),
+        Media(VIDEO, 0, b"\x96\1avc1\1\0\0\0small"),
+        Media(AUDIO, 0, b"\x95\0mp4a\1second"),
+        Media(AUDIO, 0, b"\x95\1mp4a\1second"),
+    ]
+    default = [AVC_HEADER, AAC_HEADER, sound(), key()]
+    pairs = zip(default, others, strict=True)
+    media = [part for pair in pairs for part in (pair if first else reversed(pair))]
+    publication = Publication()
+    started = feed(publication, *media, delta(40))
+    assert started == flv.header(BOTH) + tags(AVC_HEADER, AAC_HEADER, key(), delta(40))
+    assert publication.other_tracks == 4
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["multitrack alone", "beside plain messages"])
+def test_ffmpeg_reads_the_default_track_of_several(tmp_path, mixed):
+    """The second track has another size; the first is in messages of both tracks."""
+    first = flv_tags(make(tmp_path / "a.flv", sounds=()).read_bytes())
+    second = flv_tags(make(tmp_path / "b.flv", sounds=(), size=(64, 64)).read_bytes())
+    publication, made = Publication(), b""
+    for (kind, stamp, big), (_, _, small) in zip(first, second, strict=True):
+        if kind == VIDEO and big[1] < 2:  # 2 is the end of the sequence
+            head, bodies = bytes([0x86 | big[0] & 0x70]), [body[5 if body[1] == 0 else 2 :] for body in (big, small)]
+            sized = [bytes([place]) + len(body).to_bytes(3, "big") + body for place, body in enumerate(bodies)]
+            both = head + bytes([0x10 | big[1]]) + b"avc1" + b"".join(reversed(sized))
+            payloads = [big, head + bytes([big[1]]) + b"avc1\1" + bodies[1]] if mixed else [both]
+            made += feed(publication, *(Media(kind, stamp, payload) for payload in payloads))
+        elif kind == DATA:
+            made += feed(publication, Media(kind, stamp, big))
+    with av.open(io.BytesIO(made), format="flv") as container:
+        (track,) = container.streams
+        assert (track.width, track.height) == (128, 96)
+        assert sum(1 for _ in container.decode(video=0)) == 12
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
