@@ -28,7 +28,8 @@ class RtmpSourceSettings(SourceSettings):
     key: SecretStr | None = None
     """Stream key that the publisher must use. Needed when `listen` is not on this machine's loopback."""
     second_publisher: Literal["refuse", "takeover"] = "refuse"
-    """Whether a second publisher with the right key is refused, or takes over."""
+    """Whether a second publisher with the right key is refused, or takes over. A publisher that has sent nothing for
+    `stall` seconds always gives way, after a second already if the second publisher has the same address."""
     handshake_timeout: float = Field(5.0, gt=0, le=60)
     """Seconds for a peer from connecting to publishing."""
     max_pending: int = Field(16, ge=1, le=1024)

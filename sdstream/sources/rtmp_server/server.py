@@ -23,6 +23,7 @@ _SOCKET_BUFFER = 256 * 1024
 _TOKEN_DEADLINE = 2.0
 _CLOSE_TIMEOUT = 1.0
 _HEARTBEAT = 0.2
+_SILENT = 1.0  # seconds until a silent publisher gives way to a publisher from the same address
 
 
 def serve(
@@ -55,7 +56,9 @@ class _Peer:
         self.session = RtmpSession()
         self.writer = writer
         host, port, *_ = writer.get_extra_info("peername") or ("?", 0)
+        self.host = host
         self.name = f"{host}:{port}"
+        self.heard = time.monotonic()  # when the last bytes came
         self.refused = ""
 
     def flush(self) -> None:
@@ -142,7 +145,7 @@ class _Server:
                 data = await reader.read(_READ_BYTES)
             if not data:
                 return
-            now = time.monotonic()
+            now = peer.heard = time.monotonic()
             for event in peer.session.receive(data):
                 if isinstance(event, PublishRequest):
                     self._decide(peer, event)
@@ -159,14 +162,15 @@ class _Server:
 
     def _decide(self, peer: _Peer, request: PublishRequest) -> None:
         """Let a peer publish, or refuse with a reason. The key of a peer never gets into the reason or the log."""
-        reason = self._refusal(request)
+        reason = self._refusal(peer, request)
         if reason:
             peer.refused = reason
             peer.session.reject(reason)
             self._refusals.note(peer.name, reason)
             return
         if self._publisher is not None:
-            get_logger().info("publisher replaced", peer=self._publisher.name, by=peer.name)
+            silent = round(time.monotonic() - self._publisher.heard, 1)
+            get_logger().info("publisher replaced", peer=self._publisher.name, by=peer.name, silent=silent)
             previous, self._publisher = self._publisher, None
             previous.writer.transport.abort()
             self._end_publication()
@@ -175,15 +179,26 @@ class _Server:
         peer.session.accept()
         get_logger().info("publisher connected", peer=peer.name, app=request.app)
 
-    def _refusal(self, request: PublishRequest) -> str:
+    def _refusal(self, peer: _Peer, request: PublishRequest) -> str:
         key = self._settings.key.get_secret_value() if self._settings.key else None
         if not hmac.compare_digest(request.app.encode(), self._settings.app.strip("/").encode()):
             return "wrong application"
         if key is not None and not _same(request.name, key):
             return "wrong stream key"
-        if self._publisher is not None and self._settings.second_publisher == "refuse":
+        if self._publisher is not None and not self._gives_way(self._publisher, peer):
             return "a publisher is connected already"
         return ""
+
+    def _gives_way(self, publisher: _Peer, other: _Peer) -> bool:
+        """Tell whether `other` takes over: by policy, or because the connection of `publisher` has stalled.
+
+        A program that lost its network comes back from the same address, and need not wait for the stall.
+        """
+        if self._settings.second_publisher == "takeover":
+            return True
+        stall = self._settings.stall
+        silent = time.monotonic() - publisher.heard
+        return silent >= (min(_SILENT, stall) if other.host == publisher.host else stall)
 
     def _forward(self, peer: _Peer, media: Media, now: float) -> None:
         publication = self._publication

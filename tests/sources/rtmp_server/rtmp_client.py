@@ -51,8 +51,8 @@ def answers(data):
 class Client:
     """A connection to the RTMP server's public port."""
 
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+    def __init__(self, port, host="127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(host, 0))
         self.heard = b""
 
     def __enter__(self):

@@ -5,6 +5,7 @@ import gc
 import os
 import select
 import socket
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -14,7 +15,7 @@ from structlog.testing import capture_logs
 from sdstream.config.sources import RtmpSourceSettings
 from sdstream.errors import Unavailable
 from sdstream.sources.rtmp_server import open_rtmp_server
-from sdstream.sources.rtmp_server.chunks import VIDEO
+from sdstream.sources.rtmp_server.chunks import USER_CONTROL, VIDEO, Message, write_message
 from tests.harness.wait import until
 from tests.sources.rtmp_server.local_settings import KEY, free_port, listen
 from tests.sources.rtmp_server.rtmp_client import Client, hello, media, metadata
@@ -91,6 +92,41 @@ def test_a_second_publisher_takes_over_if_that_is_the_policy():
         assert first.publish("live", KEY) == START
         assert second.publish("live", KEY) == START
         assert first.closed()
+
+
+def attempt(port, host="127.0.0.1", key=KEY):
+    """Ask to publish from an address, and go; return the server's verdict."""
+    with Client(port, host) as client:
+        return client.publish("live", key)
+
+
+def test_a_silent_publisher_gives_way_to_the_same_address_within_a_second_and_not_to_others():
+    with opened(stall=60) as (port, _), Client(port) as first:
+        assert first.publish("live", KEY) == START
+        assert attempt(port) == BAD
+        time.sleep(1.1)
+        assert attempt(port, "127.0.0.2") == attempt(port, key="wrong") == BAD
+        assert attempt(port) == START
+        assert first.closed()
+
+
+def test_a_stalled_publisher_gives_way_to_every_address():
+    with opened(stall=0.5) as (port, _), Client(port) as first:
+        assert first.publish("live", KEY) == START
+        time.sleep(0.6)
+        assert attempt(port, "127.0.0.2", key="wrong") == BAD
+        assert attempt(port, "127.0.0.2") == START
+        assert first.closed()
+
+
+def test_a_publisher_that_sends_keeps_its_place_without_any_picture():
+    ping = write_message(Message(USER_CONTROL, 0, b"\0\6\0\0\0\7"), 2, 128)
+    with opened(stall=1.0) as (port, _), Client(port) as first:
+        assert first.publish("live", KEY) == START
+        for _ in range(12):
+            first.socket.sendall(ping)
+            time.sleep(0.1)
+        assert attempt(port) == BAD
 
 
 def test_a_wrong_key_takes_nothing_over():
