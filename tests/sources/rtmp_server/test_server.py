@@ -239,6 +239,16 @@ def test_a_reader_that_does_not_read_costs_bounded_memory_and_no_publisher():
     assert gone["skipped"] > 100
 
 
+def test_further_tracks_are_told_once():
+    other = media(VIDEO, 0, b"\x96\1avc1\1small")
+    with capture_logs() as logs, opened() as (port, _):
+        with Client(port) as client:
+            assert client.publish("live", KEY) == START
+            client.socket.sendall(other * 3)
+        until(lambda: [log for log in logs if log["event"] == "publisher gone"], 10, "the end")
+    assert sum("further tracks" in log["event"] for log in logs) == 1
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])
 def test_a_door_to_the_world_is_not_opened_without_a_key(address):
     with pytest.raises(ValidationError, match="needs a `key`"):
