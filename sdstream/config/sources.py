@@ -38,8 +38,14 @@ class RtmpSourceSettings(SourceSettings):
     """rtmp:// or rtmps:// URL to fetch from a server; the URL may hold a key."""
     ca_file: FilePath | None = None
     """PEM file of certificate authorities for the check of an rtmps server; the system's authorities by default."""
-    read_timeout: float = Field(10.0, gt=0, le=600)
-    """Seconds of silence until the connection is given up and made anew."""
+    read_timeout: float | None = Field(None, gt=0, le=600)
+    """Seconds of silence until the connection is given up and made anew; by default 10 for `url`, and 60 for `listen`,
+    because a muted phone with a still screen sends nothing."""
+
+    @property
+    def silence(self) -> float:
+        """The seconds of `read_timeout`, or of the default."""
+        return self.read_timeout or (60.0 if self.listen else 10.0)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -44,7 +44,7 @@ def pull(settings: RtmpSourceSettings) -> Input:
         options["tls_verify"] = "1"
         if authorities:
             options["ca_file"] = str(authorities)
-    return Input(url, mask_url(url), "flv", options, read_timeout=settings.read_timeout)
+    return Input(url, mask_url(url), "flv", options, read_timeout=settings.silence)
 
 
 class PublisherSource:

@@ -124,7 +124,7 @@ class _Server:
             self._refusals.note(peer.name, str(error))
         except TimeoutError:
             if peer is self._publisher:
-                reason = f"no data came for {self._settings.read_timeout:g} s"
+                reason = f"no data came for {self._settings.silence:g} s"
             else:
                 reason = peer.refused or f"did not publish within {self._settings.handshake_timeout:g} s"
             self._refusals.note(peer.name, reason)
@@ -141,7 +141,7 @@ class _Server:
         deadline = clock() + self._settings.handshake_timeout
         while not peer.refused:
             publishing = peer is self._publisher
-            async with asyncio.timeout_at(clock() + self._settings.read_timeout if publishing else deadline):
+            async with asyncio.timeout_at(clock() + self._settings.silence if publishing else deadline):
                 data = await reader.read(_READ_BYTES)
             if not data:
                 return

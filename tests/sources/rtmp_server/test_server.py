@@ -193,6 +193,19 @@ def test_a_publisher_that_falls_silent_for_too_long_is_dropped():
         assert read_to_the_end(private).startswith(b"FLV")
 
 
+@pytest.mark.parametrize(
+    ("more", "seconds"),
+    [
+        ({"listen": "127.0.0.1:1935"}, 60),
+        ({"listen": "127.0.0.1:1935", "read_timeout": 5}, 5),
+        ({"url": "rtmp://localhost/live/x"}, 10),
+        ({"url": "rtmp://localhost/live/x", "read_timeout": 5}, 5),
+    ],
+)
+def test_a_publisher_may_be_silent_for_longer_than_a_server(more, seconds):
+    assert RtmpSourceSettings(kind="rtmp", **more).silence == seconds
+
+
 def test_the_source_hears_of_a_publication_that_ends():
     with opened() as (port, address), source_of(address) as private:
         with Client(port) as client:
