@@ -30,6 +30,10 @@ class RtmpSourceSettings(SourceSettings):
     second_publisher: Literal["refuse", "takeover"] = "refuse"
     """Whether a second publisher with the right key is refused, or takes over. A publisher that has sent nothing for
     `stall` seconds always gives way, after a second already if the second publisher has the same address."""
+    video_track: int = Field(0, ge=0, le=255)
+    """Video track of a publisher with several tracks (Enhanced RTMP); 0 is the default track. For `listen`."""
+    audio_track: int = Field(0, ge=0, le=255)
+    """Audio track of a publisher with several tracks (Enhanced RTMP); OBS's VOD track is 1. For `listen`."""
     handshake_timeout: float = Field(5.0, gt=0, le=60)
     """Seconds for a peer from connecting to publishing."""
     max_pending: int = Field(16, ge=1, le=1024)

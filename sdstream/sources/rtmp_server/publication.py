@@ -1,9 +1,9 @@
-"""A publication as FLV for a decoder: default tracks only, from a key frame on; the header names no missing track."""
+"""A publication as FLV for a decoder: one track a kind, from a key frame on; the header names no missing track."""
 
 from sdstream.sources.rtmp_server import flv
-from sdstream.sources.rtmp_server.chunks import DATA, VIDEO
+from sdstream.sources.rtmp_server.chunks import AUDIO, DATA, VIDEO
 from sdstream.sources.rtmp_server.protocol import Media
-from sdstream.sources.rtmp_server.tracks import default_track
+from sdstream.sources.rtmp_server.tracks import single_track
 
 GRACE = 0.5
 """Seconds from the first key frame until the file starts, even if an announced track is missing."""
@@ -15,7 +15,9 @@ _MOST_HELD = 8 * 1024 * 1024
 class Publication:
     """Keeps the messages for the start of a reader, and returns the bytes to send. Time is `time.monotonic()`."""
 
-    def __init__(self) -> None:
+    def __init__(self, audio_track: int = 0, video_track: int = 0) -> None:
+        """The tracks are ids of Enhanced RTMP; 0 is the default track."""
+        self._tracks = {AUDIO: audio_track, VIDEO: video_track}
         self._headers: dict[int, Media] = {}
         self._announced: int | None = None
         self._seen = 0
@@ -29,7 +31,7 @@ class Publication:
         self.skipped = 0
         """Messages left out because the reader was too slow."""
         self.other_tracks = 0
-        """Messages left out because the messages belong to no default track."""
+        """Messages left out because the messages belong to other tracks."""
 
     def restart(self) -> None:
         """Start the file again at a key frame, for the next reader."""
@@ -54,7 +56,7 @@ class Publication:
             return b""  # FFmpeg would make a data track of unknown messages
         if not flv.is_picture_or_sound(media):
             return b""
-        track = default_track(media)
+        track = single_track(media, self._tracks[media.kind])
         if track is None:
             self.other_tracks += 1
             return b""

@@ -175,7 +175,8 @@ class _Server:
             previous.writer.transport.abort()
             self._end_publication()
         self._pending.remove(peer)
-        self._publisher, self._publication = peer, Publication()
+        self._publisher = peer
+        self._publication = Publication(self._settings.audio_track, self._settings.video_track)
         peer.session.accept()
         get_logger().info("publisher connected", peer=peer.name, app=request.app)
 
@@ -210,7 +211,7 @@ class _Server:
         known = publication.other_tracks
         data = publication.feed(media, now, wanted=reader is not None)
         if publication.other_tracks and not known:
-            get_logger().info("further tracks of the publisher are left out", peer=peer.name)
+            get_logger().info("other tracks of the publisher are left out", peer=peer.name)
         if reader is None:
             return
         if publication.outgrown():

@@ -1,4 +1,4 @@
-"""The default track of a publication with several tracks (Enhanced RTMP v2: multitrack and ModEx packets)."""
+"""A single track of a publication with several tracks (Enhanced RTMP v2: multitrack and ModEx packets)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,14 +13,15 @@ _MOD_EX = 7
 _ONE_TRACK, _MANY_CODECS = 0, 2
 
 
-def default_track(media: Media) -> Media | None:
-    """Return `media` as a message of a single track; None if the default track (id 0) has no part in `media`.
+def single_track(media: Media, track: int) -> Media | None:
+    """Return the part of `track` in `media` as a message of a single track; None if `track` has no part in `media`.
 
-    Modifiers of the packet (ModEx: nanoseconds) are left out. A cut message counts as a message of another track.
+    A message without track ids belongs to track 0. Modifiers of the packet (ModEx: nanoseconds) are left out. A cut
+    message counts as a message of another track.
     """
     data = media.payload
     if not _enhanced(media) or data[0] & 15 not in {_MOD_EX, _MULTITRACK[media.kind]}:
-        return media
+        return media if track == _DEFAULT else None
     packet, offset = data[0] & 15, 1
     while packet == _MOD_EX:
         size, offset = _integer(data, offset, 1) + 1, offset + 1
@@ -31,7 +32,9 @@ def default_track(media: Media) -> Media | None:
     rest = data[offset:]
     if packet == _MULTITRACK[media.kind]:
         packet = _integer(rest, 0, 1) & 15
-        rest = dict(_tracks(rest)).get(_DEFAULT, b"")
+        rest = dict(_tracks(rest)).get(track, b"")
+    elif track != _DEFAULT:
+        return None
     return replace(media, payload=bytes([data[0] & 0xF0 | packet]) + rest) if rest else None
 
 

@@ -185,6 +185,14 @@ def test_messages_of_further_tracks_are_left_out(first):
     assert publication.other_tracks == 4
 
 
+def test_each_kind_may_have_a_track_of_its_own():
+    publication = Publication(audio_track=1)
+    vod = [Media(AUDIO, 0, b"\x95\0mp4a\1config"), Media(AUDIO, 0, b"\x95\1mp4a\1vod")]
+    started = feed(publication, AVC_HEADER, AAC_HEADER, vod[0], key(), sound(), vod[1])
+    config, heard = Media(AUDIO, 0, b"\x90mp4aconfig"), Media(AUDIO, 0, b"\x91mp4avod")
+    assert started == flv.header(BOTH) + tags(AVC_HEADER, config, key(), heard)
+
+
 @pytest.mark.parametrize("mixed", [False, True], ids=["multitrack alone", "beside plain messages"])
 def test_ffmpeg_reads_the_default_track_of_several(tmp_path, mixed):
     """The second track has another size; the first is in messages of both tracks."""

@@ -252,14 +252,25 @@ def test_a_reader_that_does_not_read_costs_bounded_memory_and_no_publisher():
     assert gone["skipped"] > 100
 
 
-def test_further_tracks_are_told_once():
+def test_another_track_can_be_chosen():
+    head, picture = media(VIDEO, 0, b"\x96\0avc1\1avcC"), media(VIDEO, 0, b"\x96\1avc1\1small")
+    with opened(video_track=1) as (port, address), source_of(address) as private, Client(port) as client:
+        assert client.publish("live", KEY) == START
+        client.socket.sendall(metadata(videocodecid=7.0) + HEADER + PICTURE + head + picture)
+        client.socket.shutdown(socket.SHUT_WR)
+        got = read_to_the_end(private)
+    assert b"\x91avc1small" in got
+    assert b"\x17\1" not in got
+
+
+def test_other_tracks_are_told_once():
     other = media(VIDEO, 0, b"\x96\1avc1\1small")
     with capture_logs() as logs, opened() as (port, _):
         with Client(port) as client:
             assert client.publish("live", KEY) == START
             client.socket.sendall(other * 3)
         until(lambda: [log for log in logs if log["event"] == "publisher gone"], 10, "the end")
-    assert sum("further tracks" in log["event"] for log in logs) == 1
+    assert sum("other tracks" in log["event"] for log in logs) == 1
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])

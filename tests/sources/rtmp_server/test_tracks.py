@@ -1,4 +1,4 @@
-"""The default track is found in every form of message with several tracks."""
+"""A track is found in every form of message with several tracks."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sdstream.sources.rtmp_server.chunks import AUDIO, VIDEO
 from sdstream.sources.rtmp_server.protocol import Media
-from sdstream.sources.rtmp_server.tracks import default_track
+from sdstream.sources.rtmp_server.tracks import single_track
 
 
 def sized(body):
@@ -42,12 +42,28 @@ LONG_MODIFIER = b"\xff\x01\x2b" + bytes(300)
     ],
 )
 def test_the_default_track_becomes_a_message_of_a_single_track(kind, payload, expected):
-    track = default_track(Media(kind, 40, payload))
+    track = single_track(Media(kind, 40, payload), 0)
     assert (track and track.payload) == expected
     assert track is None or (track.kind, track.timestamp) == (kind, 40)
 
 
-@given(st.sampled_from([AUDIO, VIDEO]), st.sampled_from(range(256)), st.binary(max_size=60))
-def test_any_bytes_are_a_message_or_none(kind, first, rest):
-    track = default_track(Media(kind, 0, bytes([first]) + rest))
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (b"\x17\1\0\0\0plain", None),
+        (b"\x91hvc1plain", None),
+        (b"\x97\2\0\0\1\1hvc1plain", None),
+        (b"\x96\1avc1\1mine", b"\x91avc1mine"),
+        (b"\x96\x11avc1" + MANY, b"\x91avc1other"),
+        (b"\x96\x21" + MANY_CODECS, b"\x91hvc1other"),
+    ],
+)
+def test_another_track_can_be_asked_for(payload, expected):
+    track = single_track(Media(VIDEO, 0, payload), 1)
+    assert (track and track.payload) == expected
+
+
+@given(st.sampled_from([AUDIO, VIDEO]), st.sampled_from(range(256)), st.binary(max_size=60), st.integers(0, 2))
+def test_any_bytes_are_a_message_or_none(kind, first, rest, number):
+    track = single_track(Media(kind, 0, bytes([first]) + rest), number)
     assert track is None or len(track.payload) <= 1 + len(rest)
