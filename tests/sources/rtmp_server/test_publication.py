@@ -214,6 +214,20 @@ def test_ffmpeg_reads_the_default_track_of_several(tmp_path, mixed):
         assert sum(1 for _ in container.decode(video=0)) == 12
 
 
+def test_ffmpeg_hears_the_chosen_track(tmp_path):
+    """The second track is the first without the 80 ms at the begin."""
+    publication, made = Publication(audio_track=1), b""
+    for kind, stamp, payload in flv_tags(make(tmp_path / "a.flv").read_bytes()):
+        made += feed(publication, Media(kind, stamp, payload))
+        if kind == AUDIO and (payload[1] == 0 or stamp > 80):
+            made += feed(publication, Media(kind, stamp, bytes([0x95, payload[1]]) + b"mp4a\1" + payload[2:]))
+    with av.open(io.BytesIO(made), format="flv") as container:
+        (track,) = container.streams.audio
+        assert (track.codec_context.name, track.rate) == ("aac", 48_000)
+        first = next(container.decode(audio=0))
+    assert first.time > 0.08
+
+
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_ffmpeg_reads_what_is_written(tmp_path, codec):
     whole = make(tmp_path / "a.flv", codec=codec).read_bytes()
