@@ -3,11 +3,14 @@
 import contextlib
 import select
 import socket
+import time
+from dataclasses import replace
 from typing import Self
 
 from sdstream.config.sources import RtmpSourceSettings
 from sdstream.errors import Bug, Lost
 from sdstream.frame import Frame
+from sdstream.log import get_logger
 from sdstream.redact import mask_url
 from sdstream.sources import Source
 from sdstream.sources.context import SourceContext
@@ -19,6 +22,8 @@ from sdstream.system.listening import LOOPBACK
 _CONNECT = 1.0
 _BUFFER = 256 * 1024  # bytes; small, because pictures in a socket are late pictures
 _HEADER, _FLAGS, _BOTH = 13, 4, 5  # bytes of an FLV header, index of the flags, and the flags of sound and picture
+_HEARD = 0.5  # seconds; a publisher that sent anything since then is there, also without a new picture
+_TELL_STILL = 2.0  # seconds without a new picture until the log tells
 _PROTOCOLS = "rtmp,rtmps,rtmpt,rtmpts,tcp,tls,http,https"
 
 
@@ -55,6 +60,9 @@ class PublisherSource:
         self._context = context
         self._socket: socket.socket | None = None
         self._publication: FfmpegSource | None = None
+        self._file: _SocketFile | None = None
+        self._last: Frame | None = None
+        self._still_told = False
 
     def __enter__(self) -> Self:
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -83,7 +91,10 @@ class PublisherSource:
             self._socket = None
 
     def read(self) -> Frame | None:
-        """Return the next picture; None without a publisher, or while the publisher is silent."""
+        """Return the next picture; None without a publisher, or while the publisher is silent.
+
+        A publisher whose sound goes on without pictures shares a still screen: the last picture is returned again.
+        """
         if self._publication is None:
             file = _SocketFile(self._connection())
             tracks = file.tracks()
@@ -92,9 +103,24 @@ class PublisherSource:
             # 1 µs probes a single packet: any longer, libav waits for a second track in spite of the header
             options = LIVE_OPTIONS if tracks == _BOTH else {**LIVE_OPTIONS, "analyzeduration": "1"}
             source = Input(file, "the publisher", "flv", options, read_timeout=None)
+            self._file = file
             self._publication = FfmpegSource(source, self._context)
             self._publication.__enter__()
-        return self._publication.read()
+        frame = self._publication.read()
+        if frame is None:
+            return self._still(time.monotonic())
+        self._last, self._still_told = frame, False
+        return frame
+
+    def _still(self, now: float) -> Frame | None:
+        """Return the last picture at the present time; None if there is none, or if the publisher is silent."""
+        last = self._last
+        if last is None or self._file is None or now - self._file.heard > _HEARD:
+            return None
+        if now - last.captured > _TELL_STILL and not self._still_told:
+            self._still_told = True
+            get_logger().info("the publisher sends sound and no new picture; the last picture stays on air")
+        return replace(last, pts=last.pts + now - last.captured, captured=now)
 
     def facts(self) -> dict[str, str]:
         """Return the known facts about the publication."""
@@ -114,6 +140,8 @@ class _SocketFile:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self.heard = 0.0
+        """`time.monotonic()` when the last bytes came."""
 
     def tracks(self) -> int | None:
         """Return the tracks in the FLV header, and leave the header to be read; None if no header has come.
@@ -133,6 +161,8 @@ class _SocketFile:
     def read(self, count: int) -> bytes:
         """Return 1 to `count` bytes, none at the end."""
         try:
-            return self._connection.recv(count)
+            data = self._connection.recv(count)
         except ConnectionError:
             return b""
+        self.heard = time.monotonic()
+        return data

@@ -10,6 +10,7 @@ import pytest
 
 from sdstream.config.sources import RtmpSourceSettings
 from sdstream.sources.probe import probe
+from sdstream.sources.rtmp_server.chunks import VIDEO
 from tests.harness import nginx_rtmp, programs
 from tests.harness.publisher import Publisher
 from tests.harness.requirements import need
@@ -130,6 +131,24 @@ def test_enhanced_rtmp_brings_newer_codecs(settings, source, tmp_path, codec):
             client.socket.sendall(media(*tag))
         until(lambda: source.decoded >= 20, 15, "pictures")
         assert source.count("sound_blocks") > 20
+
+
+def test_a_still_screen_stays_while_its_sound_goes_on(settings, source, tmp_path):
+    tags = flv_tags(make(tmp_path / "a.flv", count=240, size=(320, 180)).read_bytes())
+    with Client(int(settings.listen.rpartition(":")[2])) as client:
+        assert client.publish("live", KEY) == "NetStream.Publish.Start"
+        began = time.monotonic()
+        for kind, stamp, payload in tags:
+            time.sleep(max(0.0, began + stamp / 1000 - time.monotonic()))
+            if kind != VIDEO or stamp < 1000 or stamp > 4000:
+                client.socket.sendall(media(kind, stamp, payload))
+            if 1900 < stamp < 4000:
+                assert (source.state, source.count("stalls")) == ("live", 0)
+            if stamp > 5000:
+                break
+        still = source.next_frame()
+        assert still.captured - still.pts < 0.5
+        source.waits_for("stalled")  # the sound has ended too
 
 
 def test_probe_waits_for_a_publisher_and_tells_what_came(settings):
