@@ -3,8 +3,9 @@
 `Any` stands for diffusers' modules: diffusers publishes no types.
 """
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch.nn.functional as F  # noqa: N812 - the name that every torch reader
 from torch import Tensor, nn
 
 from sdstream.config.engine import LoraSettings
+from sdstream.engine.adapters.lora_header import CONFIG, header_scales
 from sdstream.engine.weights.component import loading
 from sdstream.engine.weights.files import check_safetensors, locate
 from sdstream.errors import Unavailable
@@ -55,14 +57,15 @@ def read_lora(name: str, settings: LoraSettings, parts: Mapping[str, Any]) -> di
         raise Unavailable(
             f"LoRA {name!r}: expected a single .safetensors file at {path}; set engine.loras.{name}.path to the file"
         )
-    unsupported = [key for key in check_safetensors(files[0]).shapes if any(mark in key for mark in UNSUPPORTED)]
+    header = check_safetensors(files[0])
+    unsupported = [key for key in header.shapes if any(mark in key for mark in UNSUPPORTED)]
     if unsupported:
         raise Unavailable(
             f"LoRA {name!r}: {files[0]} is no plain LoRA (found {min(unsupported)}): DoRA, LoHa, LoKr and similar "
             "formats are not supported; choose a plain LoRA"
         )
     with loading(f"LoRA {name!r}: {files[0]}"):
-        pairs = _pairs(load_file(files[0]), parts)
+        pairs = _pairs(load_file(files[0]), parts, header.metadata)
     for layer, pair in pairs.items():
         weight = layer_of(parts, layer).weight
         if tuple(weight.shape) != pair.shape() or pair.up.shape[1] != pair.down.shape[0]:
@@ -78,19 +81,42 @@ def read_lora(name: str, settings: LoraSettings, parts: Mapping[str, Any]) -> di
     return pairs
 
 
-def _pairs(state: dict[str, Tensor], parts: Mapping[str, Any]) -> dict[str, Pair]:
+def _pairs(state: dict[str, Tensor], parts: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Pair]:
     from diffusers.loaders import StableDiffusionXLLoraLoaderMixin
 
-    named, alphas = StableDiffusionXLLoraLoaderMixin.lora_state_dict(state, unet_config=parts["unet"].config)
+    named, converted = StableDiffusionXLLoraLoaderMixin.lora_state_dict(state, unet_config=parts["unet"].config)
+    alphas = {key: tensor for key, tensor in named.items() if key.endswith(".alpha")} | (converted or {})
     downs, ups = (_by_path(named, names) for names in (("lora_A", "down"), ("lora_B", "up")))
     if halves := downs.keys() ^ ups.keys():
         raise ValueError(f"{min(halves)} has only half of the pair: expected a down matrix and an up matrix")
-    scales = {_path(key.removesuffix(".alpha")): float(alpha) for key, alpha in (alphas or {}).items()}
+    scales = {_path(key.removesuffix(".alpha")): _finite(key, alpha) for key, alpha in alphas.items()}
+    _refuse_rest(named, downs, scales)
+    ranks = {path: int(down.shape[0]) for path, down in downs.items()}
+    stated = header_scales(metadata, ranks)
+    if both := stated.keys() & scales.keys():
+        raise ValueError(
+            f"{min(both)} has an alpha as a tensor and in the header entry {CONFIG}: expected a single alpha"
+        )
     return {
-        path: Pair(down, ups[path], scales.get(path, down.shape[0]) / down.shape[0])
+        path: Pair(down, ups[path], stated.get(path, scales.get(path, ranks[path]) / ranks[path]))
         for path, down in downs.items()
         if path.partition(".")[0] in parts
     }
+
+
+def _finite(key: str, alpha: Tensor | float) -> float:
+    if not math.isfinite(float(alpha)):
+        raise ValueError(f"{key} is {float(alpha)}: expected a finite number")
+    return float(alpha)
+
+
+def _refuse_rest(named: Mapping[str, Tensor], layers: Collection[str], alphas: Collection[str]) -> None:
+    """Raise ValueError for a tensor beyond pairs and alphas of known layers: without the tensor the picture differs."""
+    ends = (*(f".{end}.weight" for end in ("lora_A", "lora_B", "down", "up")), ".alpha")
+    if layers and (rest := [key for key in named if not key.endswith(ends)]):
+        raise ValueError(f"{min(rest)} is no part of a plain LoRA, and sdstream cannot apply the tensor")
+    if layers and (lonely := set(alphas) - set(layers)):
+        raise ValueError(f"{min(lonely)} has an alpha, and no pair of matrices")
 
 
 def _by_path(state: Mapping[str, Tensor], names: tuple[str, str]) -> dict[str, Tensor]:

@@ -44,7 +44,7 @@ def everywhere(unet: torch.nn.Module, seed: int) -> dict[str, Tensor]:
     return state
 
 
-def saved(folder: Path, state: dict[str, Tensor], name: str = "lora") -> str:
+def saved(folder: Path, state: dict[str, Tensor], name: str = "lora", metadata: dict[str, str] | None = None) -> str:
     file = folder / f"{name}.safetensors"
-    save_file({key: value.contiguous() for key, value in state.items()}, file)
+    save_file({key: value.contiguous() for key, value in state.items()}, file, metadata)
     return str(file)
