@@ -5,7 +5,7 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,11 @@ import torch.nn.functional as F  # noqa: N812 - the name that every torch reader
 from torch import Tensor, nn
 
 from sdstream.config.engine import LoraSettings
+from sdstream.engine.adapters.lora_base import obstacle, other_base
 from sdstream.engine.adapters.lora_header import CONFIG, header_scales
 from sdstream.engine.weights.component import loading
 from sdstream.engine.weights.files import check_safetensors, locate
 from sdstream.errors import Unavailable
-
-UNSUPPORTED = ("dora_scale", "lora_magnitude", "hada_", "lokr_", "lora_mid", "oft_", ".diff", "bundle_emb")
-"""Names of weights beyond the pair of a plain LoRA; ignoring such a weight would give a wrong picture."""
 
 
 @dataclass(frozen=True)
@@ -57,27 +55,23 @@ def read_lora(name: str, settings: LoraSettings, parts: Mapping[str, Any]) -> di
         raise Unavailable(
             f"LoRA {name!r}: expected a single .safetensors file at {path}; set engine.loras.{name}.path to the file"
         )
+    where = f"LoRA {name!r}: {files[0]}"
     header = check_safetensors(files[0])
-    unsupported = [key for key in header.shapes if any(mark in key for mark in UNSUPPORTED)]
-    if unsupported:
-        raise Unavailable(
-            f"LoRA {name!r}: {files[0]} is no plain LoRA (found {min(unsupported)}): DoRA, LoHa, LoKr and similar "
-            "formats are not supported; choose a plain LoRA"
-        )
-    with loading(f"LoRA {name!r}: {files[0]}"):
+    if why := obstacle(header, parts["unet"]):
+        raise Unavailable(f"{where} {why}")
+    with loading(where):
         pairs = _pairs(load_file(files[0]), parts, header.metadata)
-    for layer, pair in pairs.items():
-        weight = layer_of(parts, layer).weight
-        if tuple(weight.shape) != pair.shape() or pair.up.shape[1] != pair.down.shape[0]:
+    for module, pair in pairs.items():
+        layer = _find_layer(parts, module)
+        if layer is None:
+            raise Unavailable(f"{where} {other_base(header, parts['unet'])} (this model has no layer {module})")
+        if tuple(layer.weight.shape) != pair.shape() or pair.up.shape[1] != pair.down.shape[0]:
             raise Unavailable(
-                f"LoRA {name!r}: {files[0]} was made for a different base model: the LoRA's shape for {layer} is "
-                f"{list(pair.shape())}, and the model's shape is {list(weight.shape)}; choose a LoRA for this model"
+                f"{where} {other_base(header, parts['unet'])} (the LoRA's shape for {module} is {list(pair.shape())}, "
+                f"and the model's shape is {list(layer.weight.shape)})"
             )
     if not pairs:
-        raise Unavailable(
-            f"LoRA {name!r}: {files[0]} was made for a different base model: found no layer of this model; choose a "
-            "LoRA for this model"
-        )
+        raise Unavailable(f"{where} has no tensor: choose a LoRA for this model")
     return pairs
 
 
@@ -90,7 +84,8 @@ def _pairs(state: dict[str, Tensor], parts: Mapping[str, Any], metadata: Mapping
     if halves := downs.keys() ^ ups.keys():
         raise ValueError(f"{min(halves)} has only half of the pair: expected a down matrix and an up matrix")
     scales = {_path(key.removesuffix(".alpha")): _finite(key, alpha) for key, alpha in alphas.items()}
-    _refuse_rest(named, downs, scales)
+    if lonely := scales.keys() - downs.keys():
+        raise ValueError(f"{min(lonely)} has an alpha, and no pair of matrices")
     ranks = {path: int(down.shape[0]) for path, down in downs.items()}
     stated = header_scales(metadata, ranks)
     if both := stated.keys() & scales.keys():
@@ -100,7 +95,6 @@ def _pairs(state: dict[str, Tensor], parts: Mapping[str, Any], metadata: Mapping
     return {
         path: Pair(down, ups[path], stated.get(path, scales.get(path, ranks[path]) / ranks[path]))
         for path, down in downs.items()
-        if path.partition(".")[0] in parts
     }
 
 
@@ -108,15 +102,6 @@ def _finite(key: str, alpha: Tensor | float) -> float:
     if not math.isfinite(float(alpha)):
         raise ValueError(f"{key} is {float(alpha)}: expected a finite number")
     return float(alpha)
-
-
-def _refuse_rest(named: Mapping[str, Tensor], layers: Collection[str], alphas: Collection[str]) -> None:
-    """Raise ValueError for a tensor beyond pairs and alphas of known layers: without the tensor the picture differs."""
-    ends = (*(f".{end}.weight" for end in ("lora_A", "lora_B", "down", "up")), ".alpha")
-    if layers and (rest := [key for key in named if not key.endswith(ends)]):
-        raise ValueError(f"{min(rest)} is no part of a plain LoRA, and sdstream cannot apply the tensor")
-    if layers and (lonely := set(alphas) - set(layers)):
-        raise ValueError(f"{min(lonely)} has an alpha, and no pair of matrices")
 
 
 def _by_path(state: Mapping[str, Tensor], names: tuple[str, str]) -> dict[str, Tensor]:
@@ -134,15 +119,21 @@ def _path(key: str) -> str:
 
 
 def layer_of(parts: Mapping[str, Any], path: str) -> Any:
-    """Return the layer at `path` (part.module). Text encoders of older libraries have an extra `text_model.`."""
+    """Return the layer at `path` (part.module) of a LoRA that `read_lora` has checked; raises KeyError otherwise."""
+    layer = _find_layer(parts, path)
+    if layer is None:
+        raise KeyError(path)
+    return layer
+
+
+def _find_layer(parts: Mapping[str, Any], path: str) -> Any:
+    """Return the layer at `path`, or None. Text encoders of older libraries have an extra `text_model.`."""
     part, _, module = path.partition(".")
     for candidate in (module, module.removeprefix("text_model."), f"text_model.{module}"):
         try:
             layer = parts[part].get_submodule(candidate)
-        except AttributeError:
+        except (AttributeError, KeyError):
             continue
         if isinstance(layer, nn.Linear | nn.Conv2d):
             return layer
-    raise Unavailable(
-        f"this model has no layer {path}: the LoRA was made for a different base model; choose a LoRA for this model"
-    )
+    return None
