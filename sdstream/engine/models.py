@@ -180,7 +180,7 @@ def _table(config: dict[str, Any], settings: DiffusionSettings, path: Path) -> N
             "(2.0 and 2.1 base, SD-Turbo) or velocity (2.0 and 2.1 at 768): set engine.prediction to epsilon or "
             "v_prediction"
         )
-    return noise_table(stated)
+    return noise_table(stated, f"scheduler config of model {path}")
 
 
 def _refuse_mixed_parts(model: Model, folder: Path) -> None:

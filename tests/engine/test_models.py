@@ -84,6 +84,13 @@ def test_weights_that_do_not_fit_their_config_are_refused(broken, path, changes,
     assert said in refusal(broken)
 
 
+def test_a_scheduler_of_another_kind_is_refused_with_model_and_class(broken):
+    edit(broken / "scheduler/scheduler_config.json", _class_name="FlowMatchEulerDiscreteScheduler", shift=3.0)
+    message = refusal(broken)
+    assert str(broken) in message
+    assert "FlowMatchEulerDiscreteScheduler" in message
+
+
 def test_a_text_encoder_of_another_model_is_refused(broken, tiny_xl_model):
     for part in ("unet", "tokenizer"):
         shutil.rmtree(broken / part)

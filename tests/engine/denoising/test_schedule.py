@@ -1,5 +1,7 @@
 """Stage constants against diffusers' own scheduler."""
 
+import inspect
+
 import pytest
 from diffusers import LCMScheduler
 
@@ -47,6 +49,61 @@ def test_the_name_of_the_scheduler_does_not_matter():
 def test_a_config_without_sense_is_refused_with_its_reason(config, reason):
     with pytest.raises(Unavailable, match=reason):
         noise_table(config)
+
+
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("FlowMatchEulerDiscreteScheduler", {"num_train_timesteps": 1000, "shift": 3.0}),
+        ("FlowMatchLCMScheduler", {}),
+        ("FlowMatchOfTomorrowScheduler", {}),
+        ("MyOwnScheduler", {"shift": 3.0}),
+        ("MyOwnScheduler", BETAS | {"sigma_data": 0.5}),
+        ("EDMDPMSolverMultistepScheduler", {"sigma_max": 80.0, "sigma_min": 0.002, "prediction_type": "epsilon"}),
+        ("EDMEulerScheduler", {}),
+        ("DPMSolverMultistepScheduler", BETAS | {"use_flow_sigmas": True, "flow_shift": 3.0}),
+        ("UniPCMultistepScheduler", BETAS | {"use_flow_sigmas": True}),
+        ("EulerDiscreteScheduler", BETAS | {"timestep_type": "continuous", "sigma_max": 700.0}),
+        ("DDIMScheduler", BETAS | {"snr_shift_scale": 3.0}),
+        ("CogVideoXDDIMScheduler", BETAS),
+        ("CosineDPMSolverMultistepScheduler", {}),
+        ("CMStochasticIterativeScheduler", {}),
+        ("VQDiffusionScheduler", {}),
+    ],
+)
+def test_a_scheduler_without_a_ddpm_schedule_is_refused_by_name(name, fields):
+    with pytest.raises(Unavailable, match=name):
+        noise_table({"_class_name": name, **fields})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LCMScheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "TCDScheduler", "EulerDiscreteScheduler",
+        "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "LMSDiscreteScheduler",
+        "DEISMultistepScheduler", "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler",
+        "DPMSolverSDEScheduler", "UniPCMultistepScheduler", "MyOwnScheduler",
+    ],
+)  # fmt: skip
+def test_a_scheduler_of_a_ddpm_schedule_is_taken_with_the_librarys_own_fields(name):
+    import diffusers
+
+    parameters = inspect.signature(getattr(diffusers, name, diffusers.LCMScheduler)).parameters.values()
+    fields = {each.name: each.default for each in parameters if each.default is not each.empty}
+    assert noise_table({**fields, **BETAS, "_class_name": name}).alphas_cumprod == noise_table(BETAS).alphas_cumprod
+
+
+def test_every_flow_or_edm_scheduler_of_the_library_is_refused():
+    import diffusers
+
+    flow = [name for name in dir(diffusers) if name.startswith(("FlowMatch", "FlowMap", "EDM")) and "Sched" in name]
+    for name in flow:
+        with pytest.raises(Unavailable, match=name):
+            noise_table({"_class_name": name})
+    assert flow
 
 
 def test_zero_terminal_snr_works_with_v_prediction():
