@@ -1,6 +1,7 @@
 """Loads a part of a model (U-Net, autoencoder, text encoder, …) strictly: every weight must be there and fit."""
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ LoadErrors: tuple[type[Exception], ...] = (
 )  # fmt: skip
 """Errors of diffusers and transformers on a model whose files contradict each other."""
 
+_VARIANT = re.compile(r"^[\w-]+\.(?P<variant>[A-Za-z]\w*)(-\d+-of-\d+)?\.safetensors$")
+"""Name of a file of weights with a variant: `model.fp16.safetensors`, or `model.fp16-00001-of-00002.safetensors`."""
+
 
 def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # any diffusers or transformers class
     """Load a component from `folder`; raises Unavailable unless every weight is there and fits.
@@ -25,8 +29,8 @@ def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # 
     `what` names the component in messages; `options` go to `from_pretrained`.
     """
     files = weights(folder, what)
-    if all(".fp16." in file.name for file in files):
-        options["variant"] = "fp16"
+    if variant := _variant(files):
+        options["variant"] = variant
     with loading(f"{what}: {folder}"):
         model, loading_info = kind.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
@@ -40,6 +44,15 @@ def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # 
             )
     _refuse_integers(model, files, what)
     return _frozen(model)
+
+
+def _variant(files: Iterable[Path]) -> str | None:
+    """Return the variant of a folder with weights of variants only, fp16 before further variants; None otherwise."""
+    matches = [_VARIANT.match(file.name) for file in files]
+    names = {match["variant"] for match in matches if match}
+    if not all(matches) or not names:
+        return None
+    return "fp16" if "fp16" in names else min(names)
 
 
 def _refuse_integers(model: Any, files: Mapping[Path, Header], what: str) -> None:
