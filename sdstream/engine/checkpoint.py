@@ -36,6 +36,9 @@ TOWERS = {
 }
 """Prefix of a text encoder's weights -> name in diffusers layout, and whether the encoder is OpenCLIP's."""
 
+UNUSED = ("text_projection", "text_projection.weight", "logit_scale")
+"""Weights of CLIP that the first text encoder of no Stable Diffusion uses; mergers and ComfyUI save the weights."""
+
 PREDICTIONS = {"v": "v_prediction", "eps": "epsilon"}
 """Spelling of a type of prediction in a file's metadata -> spelling of diffusers, where the two differ."""
 
@@ -145,6 +148,8 @@ class Checkpoint:
                 found = convert_ldm_clip_checkpoint(state)
             found = {key.removeprefix("text_model."): tensor for key, tensor in found.items()}
             found.pop("embeddings.position_ids", None)  # 0, 1, 2, … in older files
+            for key in () if name.endswith("_2") else UNUSED:
+                found.pop(key, None)
             # Only some versions of transformers have the prefix `text_model.`.
             full_names = {key.removeprefix("text_model."): key for key in model.state_dict()}
             return fill(model, {full_names.get(key, key): tensor for key, tensor in found.items()}, dtype)

@@ -76,6 +76,23 @@ def test_extra_entries_of_real_files_do_no_harm(folder, tmp_path, extra):
     assert open_model(settings(file, configs=str(folder), **FULL)).channels == 4
 
 
+@pytest.mark.parametrize(
+    ("kind", "prefix"),
+    [("sd1", "cond_stage_model."), ("sd2", "cond_stage_model.model."), ("sdxl", "conditioner.embedders.0.")],
+)
+def test_clips_projection_beside_the_first_text_encoder_changes_no_picture(folder, xl_folder, tmp_path, kind, prefix):
+    source = xl_folder if kind == "sdxl" else folder
+    inner = prefix if kind == "sd2" else f"{prefix}transformer."
+    name = "text_projection" if kind == "sd2" else "text_projection.weight"
+    extra = {
+        inner + name: torch.ones(32, 32),
+        f"{prefix}logit_scale": torch.ones(()),
+        inner + "logit_scale": torch.ones(()),
+    }
+    file = write_single_file(source, tmp_path / "model.safetensors", open_clip=kind == "sd2", extra=extra)
+    assert np.array_equal(rendered(file, configs=str(source)), rendered(source))
+
+
 PUBLISHED = {
     "sd1": {"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480},
     "sd2": {"unet": 865_910_724, "vae": 83_653_863, "text_encoder": 340_387_840},
