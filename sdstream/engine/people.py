@@ -13,6 +13,7 @@ import torch
 from sdstream.engine.models import choose_device
 from sdstream.engine.weights.component import component
 from sdstream.engine.weights.files import locate
+from sdstream.engine.weights.preprocessor import Preprocessor
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 
@@ -24,7 +25,7 @@ class People:
     """Masks of people, by a semantic segmentation model with a label `person`."""
 
     SIDE = 256
-    """Side of the model's input in pixels."""
+    """Side of the model's input in pixels, for a model without a preprocessor config."""
 
     def __init__(self, name: str, device: str) -> None:
         """Load the model `name` onto `device`, as the settings name both; raises Unavailable."""
@@ -32,6 +33,7 @@ class People:
 
         folder = locate(name, "segmentation model")
         self._device = choose_device(device)
+        self._preprocessor = Preprocessor(folder, "segmentation model", self.SIDE, self._device)
         net = component(AutoModelForSemanticSegmentation, folder, "segmentation model")
         self._net: Any = net.to(self._device)
         labels = {str(label).lower(): int(number) for number, label in self._net.config.id2label.items()}
@@ -42,8 +44,6 @@ class People:
     @torch.inference_mode()
     def __call__(self, pixels: Pixels) -> Mask:
         """Return the probability of a person at each pixel; `pixels` (height, width, 3)."""
-        small = cv2.resize(pixels, (self.SIDE, self.SIDE), interpolation=cv2.INTER_AREA)
-        x = torch.from_numpy(small).to(self._device).permute(2, 0, 1).unsqueeze(0) / 127.5 - 1
-        shares = self._net(x).logits.float().softmax(1)[0, self._person].cpu().numpy()
+        shares = self._net(self._preprocessor(pixels)).logits.float().softmax(1)[0, self._person].cpu().numpy()
         height, width = pixels.shape[:2]
         return cast(Mask, cv2.resize(shares, (width, height), interpolation=cv2.INTER_LINEAR).clip(0, 1))

@@ -13,13 +13,17 @@ from torch import Tensor
 
 from sdstream.config.engine import ControlNetSettings
 from sdstream.engine.adapters.controlnet_file import load_controlnet
-from sdstream.engine.weights.component import component, loading
-from sdstream.engine.weights.files import locate, read_config
+from sdstream.engine.weights.component import component
+from sdstream.engine.weights.files import locate
+from sdstream.engine.weights.preprocessor import Preprocessor
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 
 EDGE_LOW, EDGE_HIGH = 100, 200
 """Canny's thresholds in the training of the public ControlNets."""
+
+FAR_IS_LARGE = ("glpn", "zoedepth")
+"""Kinds of depth models with a depth in metres as output."""
 
 
 class ControlNets:
@@ -105,22 +109,15 @@ class Depth:
 
         folder = locate(name, "depth model")
         self._net = component(AutoModelForDepthEstimation, folder, "depth model").to(device)
-        config = folder / "preprocessor_config.json"
-        content = read_config(config, "depth model") if config.is_file() else {}
-        with loading(f"depth model: {config}"):
-            size = content.get("size") or {}
-            # A single number in older files.
-            sides = size if isinstance(size, dict) else {"width": size, "height": size}
-            self._size = (int(sides.get("width", self.SIDE)), int(sides.get("height", self.SIDE)))
-            self._mean = torch.tensor(content.get("image_mean", [0.5] * 3), device=device)
-            self._std = torch.tensor(content.get("image_std", [0.5] * 3), device=device)
+        self._preprocessor = Preprocessor(folder, "depth model", self.SIDE, device)
+        # Depth Pro gives the inverse of the depth, so near is large, as with MiDaS.
+        metric = getattr(self._net.config, "depth_estimation_type", "relative") == "metric"  # Depth Anything only
+        self._sign = -1 if metric or self._net.config.model_type in FAR_IS_LARGE else 1
 
     @torch.inference_mode()
     def __call__(self, pixels: Pixels) -> Pixels:
         """Return the depth as a grey picture; the nearest point is 255 and the farthest 0."""
-        small = cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA)
-        x = (torch.from_numpy(small).to(self._mean) / 255 - self._mean) / self._std
-        depth = self._net(x.permute(2, 0, 1).unsqueeze(0)).predicted_depth[0].float().cpu().numpy()
+        depth = self._sign * self._net(self._preprocessor(pixels)).predicted_depth[0].float().cpu().numpy()
         full = cv2.resize(depth, (pixels.shape[1], pixels.shape[0]), interpolation=cv2.INTER_LINEAR)
         levels = (full - full.min()) * (255 / max(1e-6, float(np.ptp(full))))
         return np.repeat(np.rint(levels).astype(np.uint8)[..., None], 3, axis=2)
