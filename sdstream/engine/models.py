@@ -98,6 +98,7 @@ def load(settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) 
     path = locate(settings.model, "model", MODEL)
     model = (_from_file if path.is_file() else _from_folder)(path, settings, device, dtype)
     _refuse_mixed_parts(model, path)
+    _refuse_normalised_latents(model, path)
     fuse_loras({"unet": model.unet, **model.text.parts}, settings.loras)
     log.info("model loaded", model=settings.model, device=str(device), dtype=str(dtype), xl=model.wants_size)
     return model
@@ -196,6 +197,18 @@ def _refuse_mixed_parts(model: Model, folder: Path) -> None:
             f"{folder}: the U-Net takes {unet.in_channels} channels and gives {unet.out_channels}, and the autoencoder "
             f"has {latent} latent channels; expected three equal numbers (an inpainting model cannot be used)"
         )
+
+
+def _refuse_normalised_latents(model: Model, path: Path) -> None:
+    """Refuse an autoencoder with a mean and deviation of the latents by channel: the engine has a single scale."""
+    for name, neutral in (("latents_mean", 0.0), ("latents_std", 1.0)):
+        values = model.autoencoder.config.get(name)
+        numbers = values if isinstance(values, list | tuple) else [neutral if values is None else values]
+        if any(number != neutral for number in numbers):
+            raise Unavailable(
+                f"{path}: the autoencoder's config has {name}, and sdstream cannot apply {name}: set "
+                "engine.autoencoder to tiny, or choose a different model"
+            )
 
 
 def _autoencoder(

@@ -203,6 +203,7 @@ def test_an_unknown_architecture_asks_for_configs(file):
         ({"input_blocks.0.0.weight": None}, "conv_in.weight is missing"),
         ({"input_blocks.0.0.weight": torch.zeros(16, 9, 3, 3)}, "conv_in.weight is [16, 9, 3, 3]"),
         ({"input_blocks.0.0.weight": torch.zeros(16, 4, 3, 3, dtype=torch.int64)}, "torch.int64"),
+        ({"input_blocks.0.0.weight": torch.zeros(16, 4, 3, 3) / 0}, "conv_in.weight has NaN"),
         ({"label_emb.0.0.weight": torch.zeros(3)}, "label_emb.0.0.weight"),
     ],
 )

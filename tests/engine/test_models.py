@@ -123,6 +123,23 @@ def test_whole_numbers_are_no_weights(broken, path):
 
 
 @pytest.mark.parametrize("path", [UNET, VAE, TEXT])
+@pytest.mark.parametrize(
+    ("value", "dtype"), [("nan", "float32"), ("inf", "float32"), ("-inf", "bfloat16"), ("70000", "float16")]
+)
+def test_a_weight_that_is_not_finite_in_the_dtype_in_use_is_refused_by_name(broken, path, value, dtype):
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(broken / path)
+    name = next(name for name, tensor in state.items() if tensor.is_floating_point())
+    state[name].view(-1)[0] = float(value)
+    save_file(state, broken / path, metadata={"format": "pt"})
+    message = refusal(broken, dtype=dtype)
+    assert path.split("/")[0] in message
+    assert name.removeprefix("text_model.") in message
+    assert f"infinite numbers in {dtype}" in message
+
+
+@pytest.mark.parametrize("path", [UNET, VAE, TEXT])
 def test_weights_that_lie_over_each_other_are_refused(broken, path):
     content = (broken / path).read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
@@ -210,6 +227,17 @@ def test_a_full_autoencoder_gives_its_mode_and_so_never_flickers(kl_model):
         assert autoencoder.decode(latents[0]).shape == (1, 3, 64, 64)
     assert torch.equal(*latents)
     assert autoencoder.factor == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "neutral", "other"),
+    [("latents_mean", [0.0] * 4, [0.1, 0, 0, 0]), ("latents_std", [1.0] * 4, [1, 1, 1, 2])],
+)
+def test_an_autoencoder_with_a_mean_or_deviation_of_the_latents_is_refused(kl_model, name, neutral, other):
+    edit(kl_model / "vae/config.json", **{name: other})
+    assert name in refusal(kl_model, autoencoder="full")
+    edit(kl_model / "vae/config.json", **{name: neutral})
+    assert open_model(DiffusionSettings(model=str(kl_model), autoencoder="full", device="cpu")).channels == 4
 
 
 def test_the_tiny_autoencoder_may_come_from_elsewhere(kl_model, tiny_model):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sdstream.config.engine import LoraSettings
 from sdstream.engine.adapters.lora_base import obstacle, other_base
 from sdstream.engine.adapters.lora_header import CONFIG, header_scales
-from sdstream.engine.weights.component import loading
+from sdstream.engine.weights.component import loading, refuse_not_finite
 from sdstream.engine.weights.files import check_safetensors, locate
 from sdstream.errors import Unavailable
 
@@ -70,6 +70,9 @@ def read_lora(name: str, settings: LoraSettings, parts: Mapping[str, Any]) -> di
                 f"{where} {other_base(header, parts['unet'])} (the LoRA's shape for {module} is {list(pair.shape())}, "
                 f"and the model's shape is {list(layer.weight.shape)})"
             )
+        with loading(where):
+            weight = layer.weight
+            refuse_not_finite({f"{module} down": pair.down.to(weight.dtype), f"{module} up": pair.up.to(weight.dtype)})
     if not pairs:
         raise Unavailable(f"{where} has no tensor: choose a LoRA for this model")
     return pairs

@@ -43,6 +43,8 @@ def component(kind: Any, folder: Path, what: str, **options: object) -> Any:  # 
                 "or copy the model again"
             )
     _refuse_integers(model, files, what)
+    with loading(f"{what}: {folder}"):
+        refuse_not_finite(model.state_dict())
     return _frozen(model)
 
 
@@ -86,9 +88,13 @@ def empty(make: Callable[[], Any]) -> Any:  # any module
 
 
 def fill(model: Any, weights: Mapping[str, Tensor], dtype: torch.dtype) -> Any:  # any module
-    """Give an empty module the weights, cast to `dtype`. Raises ValueError unless names and shapes fit exactly."""
+    """Give an empty module the weights, cast to `dtype`.
+
+    Raises ValueError unless names and shapes fit exactly and all numbers are finite.
+    """
     _compare(model.state_dict(), weights)
     model.load_state_dict({name: tensor.to(dtype) for name, tensor in weights.items()}, assign=True)
+    refuse_not_finite(model.state_dict())
     return _frozen(model)
 
 
@@ -97,6 +103,22 @@ def refuse_unused(state: Mapping[str, Tensor], converted: Mapping[str, Tensor], 
     used = {id(tensor) for tensor in converted.values()}
     if left := [key for key, tensor in state.items() if id(tensor) not in used]:
         raise ValueError(f"{min(left)} has no place in a {what}")
+
+
+def refuse_not_finite(state: Mapping[str, Tensor]) -> None:
+    """Raise ValueError for a weight with NaN or infinity, in the file or since the cast to the dtype in use."""
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and tensor.numel() and not _finite(tensor):
+            dtype = str(tensor.dtype).removeprefix("torch.")
+            raise ValueError(
+                f"{name} has NaN or infinite numbers in {dtype}: the file is damaged, or the numbers are too large "
+                f"for {dtype}; pull or copy the file again, or set engine.dtype to float32"
+            )
+
+
+def _finite(tensor: Tensor) -> bool:
+    least, greatest = torch.aminmax(tensor)  # both are NaN if any number is; no second tensor in memory
+    return bool(torch.isfinite(least) & torch.isfinite(greatest))
 
 
 def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
