@@ -12,7 +12,11 @@ def bench(context: typer.Context) -> None:
     from sdstream.cli import bench_constants, bench_engine, bench_path, bench_picture, bench_relax
 
     verbs = typer.Typer(
-        add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
 
     @verbs.callback()

@@ -33,6 +33,12 @@ def test_help_loads_nothing_heavy():
     assert answer.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("verb", [(), ("run",), ("check",), ("models", "pull"), ("bench",), ("bench", "engine")])
+def test_help_has_a_short_name_at_every_verb(sdstream: Sdstream, verb: tuple[str, ...]):
+    assert sdstream(*verb, "-h") == sdstream(*verb, "--help")
+    assert sdstream(*verb, "-h").status == 0
+
+
 def test_the_version_is_printed(sdstream: Sdstream):
     assert sdstream("--version").out == f"sdstream {__version__}\n"
 
