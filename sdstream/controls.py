@@ -1,10 +1,11 @@
 """Settings that may change on air. A frame is finished with the controls of its start."""
 
+import re
 import unicodedata
 from itertools import pairwise
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 TIMESTEPS = 50
 """Timesteps for `steps` to choose from, evenly spaced over the model's training range (the paper's t_index_list)."""
@@ -14,6 +15,13 @@ Prediction = Literal["epsilon", "v_prediction", "sample"]
 
 GuidanceMode = Literal["none", "full", "self_negative", "onetime_negative"]
 """Source of the negative estimate of classifier-free guidance (paper section 3.3)."""
+
+
+SimilarityMode = Literal["stochastic", "threshold", "off"]
+"""How the engine chooses the pictures to skip (paper section 3.4)."""
+
+RegionMode = Literal["everything", "person", "background", "mask"]
+"""Parts of the picture that can be restyled."""
 
 
 def _printable(text: str) -> str:
@@ -30,6 +38,35 @@ def _increasing(steps: tuple[int, ...]) -> tuple[int, ...]:
     return steps
 
 
+def _steps(value: object) -> object:
+    return [value] if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _clock(value: object) -> object:
+    """Return the seconds of a time such as `1:30` or `1:02:03.5`; anything else comes back unchanged."""
+    match = re.fullmatch(r"(?:(\d{1,4}):)?(\d{1,4}):([0-5]?\d(?:\.\d+)?)", value) if isinstance(value, str) else None
+    return int(match[1] or 0) * 3600 + int(match[2]) * 60 + float(match[3]) if match else value
+
+
+def _blend(value: object) -> object:
+    """Return a list of prompts for `{anime: 1, oil: 2}`, `{text: anime}` and `[anime, oil]`."""
+    if isinstance(value, dict) and isinstance(value.get("text"), str):
+        return [value]
+    if isinstance(value, dict) and value and all(isinstance(weight, int | float) for weight in value.values()):
+        return [{"text": text, "weight": weight} for text, weight in value.items()]
+    if isinstance(value, list | tuple):
+        return [{"text": part} if isinstance(part, str) else part for part in value]
+    return value
+
+
+def _mode(value: object) -> object:
+    return {"mode": value} if isinstance(value, str) else value
+
+
+def _guidance(value: object) -> object:
+    return {"scale": value} if isinstance(value, int | float) and not isinstance(value, bool) else _mode(value)
+
+
 Text = Annotated[str, Field(max_length=10_000), AfterValidator(_printable)]
 """A prompt of at most 10,000 characters; the text encoder reads the first 75 tokens."""
 
@@ -42,12 +79,17 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 """Name of a LoRA or a ControlNet in the engine's settings."""
 
+_Step = Annotated[int, Field(ge=0, lt=TIMESTEPS)]
+
 Steps = Annotated[
-    tuple[Annotated[int, Field(ge=0, lt=TIMESTEPS)], ...],
+    tuple[_Step, ...],
     Field(min_length=1, max_length=TIMESTEPS),
     AfterValidator(_increasing),
+    BeforeValidator(
+        _steps, json_schema_input_type=_Step | Annotated[list[_Step], Field(min_length=1, max_length=TIMESTEPS)]
+    ),
 ]
-"""Increasing indices into the scheduler's 50 timesteps."""
+"""Increasing indices into the scheduler's 50 timesteps; a single number is a list of one."""
 
 Blend = Literal["linear", "slerp"]
 """`linear` is a weighted average; `slerp` follows the sphere and so keeps the length."""
@@ -82,8 +124,13 @@ def _some_weight(parts: tuple[WeightedPrompt, ...] | tuple[WeightedSeed, ...]) -
         raise ValueError("every weight is 0; give at least one above 0")
 
 
-Prompt = Text | Annotated[tuple[WeightedPrompt, ...], Field(min_length=1, max_length=16)]
-"""A prompt, or up to sixteen prompts with weights."""
+_Prompts = Annotated[list[WeightedPrompt | Text], Field(min_length=1, max_length=16)]
+
+Prompt = Annotated[
+    Text | Annotated[tuple[WeightedPrompt, ...], Field(min_length=1, max_length=16)],
+    BeforeValidator(_blend, json_schema_input_type=Text | _Prompts | dict[str, Weight]),
+]
+"""A prompt, or up to sixteen prompts with weights; `{anime: 1, oil: 2}` and `[anime, oil]` are understood."""
 
 
 def readable(prompt: Prompt) -> str:
@@ -115,7 +162,7 @@ class Guidance(Control):
 class Similarity(Control):
     """When the engine may skip a picture that is like the last (paper section 3.4)."""
 
-    mode: Literal["stochastic", "threshold", "off"] = "stochastic"
+    mode: SimilarityMode = "stochastic"
     """`stochastic` skips more often the more alike the pictures are (the paper); `threshold` skips at a
     similarity of `threshold` or more; `off` never skips."""
     threshold: float = Field(0.98, ge=0, lt=1)
@@ -127,7 +174,7 @@ class Similarity(Control):
 class Region(Control):
     """The restyled part of the picture."""
 
-    mode: Literal["everything", "person", "background", "mask"] = "everything"
+    mode: RegionMode = "everything"
     """`mask` restyles the white part of `engine.mask`; `person` and `background` need `engine.segmentation_model`."""
     edge: Literal["feather", "seamless"] = "feather"
     """`feather` fades between the restyled picture and the camera picture. `seamless` fits the restyled part to the
@@ -136,11 +183,14 @@ class Region(Control):
     """Width of the soft edge of `feather`, as a share of the picture's height."""
 
 
+_Clock = Annotated[str, StringConstraints(pattern=r"^(\d{1,4}:)?\d{1,4}:[0-5]?\d(\.\d+)?$")]
+
+
 class Cue(Control):
     """A change of prompt at a given second."""
 
-    at: float = Field(ge=0, le=86_400)
-    """Seconds after the controls with this cue took effect."""
+    at: Annotated[float, BeforeValidator(_clock, json_schema_input_type=float | _Clock)] = Field(ge=0, le=86_400)
+    """Seconds after the controls with this cue took effect; "1:30" is understood."""
     prompt: Prompt
     """The prompt from then on."""
     transition: float = Field(0.0, ge=0, le=3_600)
@@ -155,6 +205,10 @@ STEADINESS: dict[str, float] = dict(zip(get_args(Steadiness), (0.0, 0.4, 0.8, 0.
 
 AirOverride = Literal["live", "bypass", "freeze", "black"]
 """The picture of every sink; `live` leaves the choice to the sink's fallback ladder."""
+
+
+SHORT_FORMS = {"prompt": _blend, "guidance": _guidance, "similarity": _mode, "region": _mode}
+"""Returns the long form of a control with parts; the names of the parts can then be set one by one."""
 
 
 class Controls(Control):
@@ -184,18 +238,22 @@ class Controls(Control):
     """Denoising steps, increasing, out of 50; a lower first step strays further from the camera picture."""
     renoise: bool = True
     """Add fresh noise between steps (LCM sampling); `false` keeps more of the step before."""
-    guidance: Guidance = Guidance()
-    """How hard the prompt pulls."""
-    similarity: Similarity = Similarity()
-    """When the engine may skip a still picture."""
+    guidance: Annotated[
+        Guidance, BeforeValidator(_guidance, json_schema_input_type=Guidance | GuidanceMode | float)
+    ] = Guidance()
+    """How hard the prompt pulls; a single word is the `mode`, a single number the `scale`."""
+    similarity: Annotated[Similarity, BeforeValidator(_mode, json_schema_input_type=Similarity | SimilarityMode)] = (
+        Similarity()
+    )
+    """When the engine may skip a still picture; a single word is the `mode`."""
     cross_frame_attention: bool = False
     """Let each frame attend to all frames in flight (paper section 3.2): steadier, and slower."""
     loras: dict[Name, Annotated[float, Field(ge=-10, le=10)]] = Field({}, max_length=16)
     """Weight of each LoRA in `engine.loras`; a LoRA not listed has weight 0."""
     controlnets: dict[Name, Annotated[float, Field(ge=0, le=10)]] = Field({}, max_length=8)
     """Scale of each ControlNet in `engine.controlnets`; a ControlNet not listed has scale 1."""
-    region: Region = Region()
-    """The restyled part of the picture."""
+    region: Annotated[Region, BeforeValidator(_mode, json_schema_input_type=Region | RegionMode)] = Region()
+    """The restyled part of the picture; a single word is the `mode`."""
     steadiness: Steadiness | Annotated[float, Field(ge=0, le=1)] = "off"
     """How firmly the restyled picture follows the camera's motion instead of flickering: a preset, or 0 to 1."""
 

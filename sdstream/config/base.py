@@ -40,11 +40,28 @@ def is_loopback(address: str) -> bool:
 
 
 def _bits(value: Any) -> Any:  # the file may hold a value of any type
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kM]?)", value) if isinstance(value, str) else None
-    return int(float(match[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[match[2]]) if match else value
+    match = re.fullmatch(_BITRATE, value) if isinstance(value, str) else None
+    return int(float(match[1]) * {"": 1, "k": 1_000, "m": 1_000_000}[match[2].lower()]) if match else value
 
 
-_Suffixed = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s*[kM]?$")]
+def _more_than_kilobits(least: int) -> AfterValidator:
+    """Refuse a bit rate that is a number of kilobits by its size, as OBS shows."""
 
-Bitrate = Annotated[int, BeforeValidator(_bits, json_schema_input_type=int | _Suffixed), Field(gt=0, le=200_000_000)]
+    def check(bits: int) -> int:
+        if 8 <= bits < least:
+            raise ValueError(f"{bits} would be bits a second; for {bits} kbit/s write {bits}k")
+        return bits
+
+    return AfterValidator(check)
+
+
+_BITRATE = r"^(\d+(?:\.\d+)?)\s*([kKmM]?)(?:bps|bits?|bits?/s)?$"
+_Suffixed = Annotated[str, StringConstraints(pattern=_BITRATE)]
+
+_Bitrate = Annotated[int, BeforeValidator(_bits, json_schema_input_type=int | _Suffixed), Field(gt=0, le=200_000_000)]
+
+VideoBitrate = Annotated[_Bitrate, _more_than_kilobits(100_000)]
 """Bits a second; 4500k and 6M are understood."""
+
+AudioBitrate = Annotated[_Bitrate, _more_than_kilobits(1_000)]
+"""Bits a second; 160k is understood."""

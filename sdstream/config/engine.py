@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StringConstraints, Tag
+from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
 
 from sdstream.config.base import Settings
 from sdstream.controls import Prediction
@@ -32,6 +32,14 @@ class LoraSettings(Settings):
     """A `.safetensors` file, or a hub id."""
     fuse: bool = False
     """Fuse the LoRA into the model at load, at weight 1 (for LCM-LoRA): faster, and no longer adjustable."""
+
+
+def _lora(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+Lora = Annotated[LoraSettings, BeforeValidator(_lora, json_schema_input_type=LoraSettings | ModelName)]
+"""A LoRA; a text is the path."""
 
 
 class ControlNetSettings(Settings):
@@ -89,8 +97,8 @@ class DiffusionSettings(Settings):
     """Stream Batch: all denoising steps in a single U-Net call. `false` is the sequential form, for comparison."""
     prompt_cache: bool = True
     """Keep the prompt's cross-attention keys and values (paper appendix A.2); `false` is for comparison."""
-    loras: dict[str, LoraSettings] = Field({}, max_length=16)
-    """LoRAs by name; `controls.loras` gives them weights."""
+    loras: dict[str, Lora] = Field({}, max_length=16)
+    """LoRAs by name; `controls.loras` gives them weights. A text alone is the `path`."""
     controlnets: dict[str, ControlNetSettings] = Field({}, max_length=8)
     """ControlNets by name; `controls.controlnets` gives them scales."""
     mask: Path | None = None

@@ -13,6 +13,7 @@ from sdstream.config.abilities import obstacles
 from sdstream.config.mistakes import dotted, explain
 from sdstream.config.schema import Config
 from sdstream.config.schema_paths import SchemaPaths
+from sdstream.config.short_forms import lengthen
 from sdstream.config.yaml_tree import MAX_BYTES, Mistake, Node, Plain, Where, YamlError, parse
 from sdstream.errors import ConfigError
 
@@ -70,9 +71,11 @@ def _read(text: str, name: str, overrides: Sequence[str], environment: Mapping[s
         raise ConfigError(f"{name}: the file is empty; write a new file with: sdstream init")
     if not isinstance(tree.value, dict):
         raise ConfigError(f"{tree.where}: should be a mapping (`key: value` lines); see: sdstream init")
+    lengthen(tree)
     written, duplicates = tree.plain(), tuple(mistakes)
     for override in overrides:
         mistakes += _override(tree, override)
+        lengthen(tree)
     mistakes += _expand(tree, os.environ if environment is None else environment)
     config = None
     try:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from sdstream.config.abilities import Obstacle
 from sdstream.config.mistakes import explain
 from sdstream.config.schema_paths import SchemaPaths
+from sdstream.config.short_forms import long_form
 from sdstream.config.yaml_tree import Node, Plain, Where
 from sdstream.controls import Controls
 
@@ -22,9 +23,13 @@ _HERE = Where("")
 
 
 def names(changes: Mapping[str, Plain]) -> dict[str, Plain]:
-    """Return sections as dotted names: {"guidance": {"scale": 2}} is {"guidance.scale": 2}. Lists stay whole."""
+    """Return sections as dotted names: {"guidance": {"scale": 2}} is {"guidance.scale": 2}. Lists stay whole.
+
+    A short form such as {"guidance": "full"} gives the names of the long form.
+    """
     flat: dict[str, Plain] = {}
-    for name, value in changes.items():
+    for name, given in changes.items():
+        value = long_form(name, given)
         if isinstance(value, dict) and value:
             flat |= {f"{name}.{inner}": part for inner, part in names(value).items()}
         else:

@@ -3,10 +3,11 @@
 `controls` alone may change on air; all the rest is fixed for a run.
 """
 
+import re
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, FilePath, model_validator
+from pydantic import BeforeValidator, Field, FilePath, StringConstraints, model_validator
 
 from sdstream.config.base import Settings
 from sdstream.config.engine import AnyEngine, DiffusionSettings
@@ -14,6 +15,25 @@ from sdstream.config.sinks import AnySink
 from sdstream.config.sources import AnySource
 from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import Controls
+
+_SIZE = r"^\d{1,5}\s?[xX]\s?\d{1,5}(\s?@\s?\d{1,3}(\.\d+)?)?$"
+_Size = Annotated[str, StringConstraints(pattern=_SIZE)]
+_Ratio = Annotated[str, StringConstraints(pattern=r"^\d{1,7}\s?/\s?\d{1,5}$")]
+
+
+def canvas_in_full(value: object) -> object:
+    """Return width, height and fps of `1280x720` or `1280x720@30`; any other value comes back unchanged."""
+    if not isinstance(value, str) or not re.fullmatch(_SIZE, value):
+        return value
+    width, height, *fps = re.findall(r"[\d.]+", value)
+    return {"width": int(width), "height": int(height)} | ({"fps": float(fps[0])} if fps else {})
+
+
+def _rate(value: object) -> object:
+    """Return the number of a ratio such as `30000/1001`; any other value comes back unchanged."""
+    match = re.fullmatch(r"(\d{1,7})\s?/\s?(\d{1,5})", value) if isinstance(value, str) else None
+    return int(match[1]) / int(match[2]) if match and int(match[2]) else value
+
 
 Fit = Literal["cover", "contain", "fill"]
 """How a picture with a different aspect ratio is put onto the canvas."""
@@ -26,8 +46,8 @@ class Canvas(Settings):
     """Pixels; even, because video formats halve the resolution of colour."""
     height: int = Field(720, ge=16, le=8192, multiple_of=2)
     """Pixels; even, because video formats halve the resolution of colour."""
-    fps: float = Field(30.0, ge=1, le=240)
-    """Pictures a second; 29.97, 23.976 and 59.94 are taken as the broadcast rates N*1000/1001."""
+    fps: Annotated[float, BeforeValidator(_rate, json_schema_input_type=float | _Ratio)] = Field(30.0, ge=1, le=240)
+    """Pictures a second; 30000/1001, 29.97, 23.976 and 59.94 are taken as the broadcast rates N*1000/1001."""
     fit: Fit = "cover"
     """For a source with a different aspect ratio: crop (`cover`), letterbox (`contain`) or stretch (`fill`)."""
 
@@ -56,8 +76,8 @@ class Config(Settings):
 
     version: Literal[1]
     """Version of this format."""
-    canvas: Canvas = Canvas()
-    """Size and rate of every output."""
+    canvas: Annotated[Canvas, BeforeValidator(canvas_in_full, json_schema_input_type=Canvas | _Size)] = Canvas()
+    """Size and rate of every output; `1280x720` and `1280x720@30` are understood."""
     source: AnySource
     """Where the picture comes from."""
     engine: AnyEngine = DiffusionSettings()

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, FilePath, SecretStr, model_validator
 
-from sdstream.config.base import Address, Bitrate, Settings, is_loopback
+from sdstream.config.base import Address, AudioBitrate, Settings, VideoBitrate, is_loopback
 
 Encoder = Literal["h264_nvenc", "libx264"]
 """H.264 encoders, in the order in which `auto` tries them."""
@@ -50,9 +50,9 @@ class FfmpegSinkSettings(SinkSettings):
     """H.264 encoder; `auto` takes NVENC where NVENC works."""
     preset: str | None = Field(None, max_length=32)
     """Encoder preset; veryfast for libx264 and p4 for h264_nvenc by default."""
-    bitrate: Bitrate = 4_500_000
+    bitrate: VideoBitrate = 4_500_000
     """Constant video bit rate, bits a second; 4500k and 6M are understood."""
-    audio_bitrate: Bitrate = 160_000
+    audio_bitrate: AudioBitrate = 160_000
     """AAC bit rate, bits a second."""
     keyframe_interval: float = Field(2.0, gt=0, le=20)
     """Seconds between key frames; Twitch asks for 2."""

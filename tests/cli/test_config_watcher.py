@@ -228,7 +228,7 @@ def test_a_refused_name_is_not_told_again_at_the_next_save(file: Path, capsys: p
 
 def test_a_value_from_before_a_refused_save_does_not_outlive_its_line(file: Path) -> None:
     run = Run(file, more="  guidance: {scale: 2}\n")
-    run.save(TEXT + "  guidance: 5\n")
+    run.save(TEXT + "  guidance: [5]\n")
     assert (run.refused.keys(), run.desk.controls.guidance.scale) == ({"guidance"}, 2)
     run.save(TEXT + "  guidance: {mode: full}\n")
     guidance = run.desk.controls.guidance

@@ -75,7 +75,7 @@ def test_a_number_names_a_part_of_a_list() -> None:
         ("scale", 2, "unknown key; this key belongs under guidance"),
         ("promt", None, 'unknown key; did you mean "prompt"?'),
         ("guidance.scael", 2, 'did you mean "scale"?'),
-        ("guidance", 3, "should be a mapping"),
+        ("guidance", [3], "should be a mapping"),
         ("guidance.scale", "hard", "should be a number, not 'hard'"),
         ("steps", [45, 32], "must increase"),
         ("prompt.0.weight", 1, "prompt is not a mapping, and cannot hold 0"),
