@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sdstream.config.load import Reading, lines, read, schema_paths
+from sdstream.config.load import Reading, apart_from_controls, lines, read, schema_paths
 from sdstream.config.mistakes import explain
 from sdstream.config.patch import names, path_of, related
 from sdstream.config.schema import Config
@@ -143,9 +143,12 @@ def _fixed_settings(reading: Reading) -> Config:
     if outside or not isinstance(data, dict):
         raise ConfigError(lines(outside))
     try:
-        return Config.model_validate({**data, _SECTION: {}})
+        config = Config.model_validate({**data, _SECTION: {}})
     except ValidationError as error:  # a mistake in a control hides the checks of the whole
         raise ConfigError(lines(explain(error, reading.tree, schema_paths()))) from error
+    if clashing := apart_from_controls(config, reading.tree):
+        raise ConfigError(lines(clashing))
+    return config
 
 
 def _difference(before: Mapping[str, Plain], after: Mapping[str, Plain], accepted: Iterable[str]) -> dict[str, Plain]:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sdstream.config.abilities import obstacles
+from sdstream.config.abilities import Obstacle, missing_files, obstacles
+from sdstream.config.clashes import clashes
 from sdstream.config.mistakes import dotted, explain
 from sdstream.config.schema import Config
 from sdstream.config.schema_paths import SchemaPaths
 from sdstream.config.short_forms import lengthen
+from sdstream.config.suspects import suspects
 from sdstream.config.yaml_tree import MAX_BYTES, Mistake, Node, Plain, Where, YamlError, parse
 from sdstream.errors import ConfigError
 
@@ -76,20 +78,34 @@ def _read(text: str, name: str, overrides: Sequence[str], environment: Mapping[s
     for override in overrides:
         mistakes += _override(tree, override)
         lengthen(tree)
+    suspicious = suspects(tree, schema_paths())
+    mistakes += suspicious
     mistakes += _expand(tree, os.environ if environment is None else environment)
     config = None
     try:
         config = Config.model_validate(tree.plain())
-        mistakes += _obstacles(config, tree)
+        mistakes += [*_obstacles(config, tree), *apart_from_controls(config, tree)]
     except ValidationError as error:
-        mistakes += explain(error, tree, schema_paths())
+        told = {mistake.path for mistake in suspicious}
+        mistakes += [mistake for mistake in explain(error, tree, schema_paths()) if mistake.path not in told]
     return Reading(written, tree, None if mistakes else config, tuple(mistakes), duplicates)
 
 
 def _obstacles(config: Config, tree: Node) -> list[Mistake]:
     """Return a mistake for each control that the engine of `config` cannot follow."""
-    paths = [(("controls", *obstacle.path), obstacle.reason) for obstacle in obstacles(config.engine, config.controls)]
-    return [Mistake(tree.along(path)[-1].key, dotted(path), reason) for path, reason in paths]
+    return [
+        _mistake(tree, Obstacle(("controls", *obstacle.path), obstacle.reason))
+        for obstacle in obstacles(config.engine, config.controls)
+    ]
+
+
+def apart_from_controls(config: Config, tree: Node) -> list[Mistake]:
+    """Return the mistakes of valid settings: two parts in the same place, and files that are not there."""
+    return [_mistake(tree, obstacle) for obstacle in [*clashes(config), *missing_files(config)]]
+
+
+def _mistake(tree: Node, obstacle: Obstacle) -> Mistake:
+    return Mistake(tree.along(obstacle.path)[-1].key, dotted(obstacle.path), obstacle.reason)
 
 
 @cache

@@ -12,6 +12,17 @@ from sdstream.config.yaml_tree import Mistake, Node, Plain
 
 Path = tuple[str | int, ...]
 
+HERE = "; a relative name starts at the folder in which the command runs"
+"""What to know about a file that is not there."""
+
+_STRUCTURES = ("model_type", "model_attributes_type", "dict_type", "tuple_type", "list_type", "too_short")
+_EXAMPLES: dict[str | int, str] = {
+    "version": "1",
+    "canvas": "1280x720",
+    "source": "{kind: ffmpeg, url: clip.mp4}",
+    "engine": "{model: mini}",
+    "sinks": "[{kind: preview}]",
+}
 _WORDING = {
     "model_type": "should be a mapping (`key: value` lines)",
     "model_attributes_type": "should be a mapping (`key: value` lines)",
@@ -23,7 +34,33 @@ _WORDING = {
     "float_parsing": "should be a number",
     "bool_parsing": "should be true or false",
     "path_not_file": "should be a file that exists",
+    "too_short": "should have at least 1 item",
 }
+
+
+_ADVICE = {
+    "strength": "for a strength of 0.7 (img2img) write `steps: [15]`, as (1 - 0.7) * 50 is 15",
+    "denoise": "for a denoise of 0.7 (img2img) write `steps: [15]`, as (1 - 0.7) * 50 is 15",
+    "size": "write the size as `canvas: 1280x720`",
+    "resolution": "write the size as `canvas: 1280x720`",
+    "time": 'write `at`, in seconds or as "1:30"',
+    "include": "a file describes a whole run; copy the settings, or override some by --set",
+}
+"""What to write for a key that other programs have."""
+
+_OTHER_KINDS = {
+    "twitch": 'for Twitch write {kind: ffmpeg, url: "rtmp://live.twitch.tv/app/${TWITCH_KEY}"}',
+    "youtube": 'for YouTube write {kind: ffmpeg, url: "rtmp://a.rtmp.youtube.com/live2/${YOUTUBE_KEY}"}',
+    "rtmp": 'for RTMP write {kind: ffmpeg, url: "rtmp://HOST/APP/${STREAM_KEY}"}',
+    "rtmps": 'for RTMPS write {kind: ffmpeg, url: "rtmps://HOST/APP/${STREAM_KEY}"}',
+    "file": "for a file write {kind: ffmpeg, url: show.mkv}",
+    "browser": "for a browser write {kind: preview}",
+    "obs": 'for OBS write {kind: virtualcam} among the sinks, or {kind: rtmp, listen: "127.0.0.1:1935"} as the source',
+} | dict.fromkeys(
+    ("camera", "webcam", "v4l2", "device"),
+    "for a webcam write {kind: ffmpeg, format: v4l2, url: /dev/video0}, and see `sdstream sources`",
+)
+"""What to write for a kind that other programs have."""
 
 
 def explain(error: ValidationError, tree: Node, schema: SchemaPaths) -> list[Mistake]:
@@ -37,8 +74,10 @@ def explain(error: ValidationError, tree: Node, schema: SchemaPaths) -> list[Mis
             continue  # a union member failed further inside the value, so the author meant that member
         message = _message(path, node, details, schema, data)
         before = mistakes.get(path)
+        if before and _misses_the_point(node, details):
+            continue
         if before and message not in before.message:
-            message = f"{before.message}; or {message}"
+            message = f"{before.message.removesuffix(_shown(node.value, secret=False))}; or {message}"
         elif before:
             continue
         at_key = details["type"] in ("extra_forbidden", "missing")
@@ -55,6 +94,11 @@ def suggestion(given: object, known: Sequence[str]) -> str:
     """Return `; did you mean "x"?` when a known name is close, else ""."""
     close = get_close_matches(str(given).lower(), known, n=1, cutoff=0.6)
     return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def _misses_the_point(node: Node, details: ErrorDetails) -> bool:
+    """Tell whether a union's member asks for a list or a mapping where the author wrote a single value."""
+    return details["type"] in _STRUCTURES and not isinstance(node.value, dict | list)
 
 
 def _locate(tree: Node, details: ErrorDetails) -> tuple[Path, Node]:
@@ -78,7 +122,7 @@ def _message(path: Path, node: Node, details: ErrorDetails, schema: SchemaPaths,
     kind = details["type"]
     context = details.get("ctx", {})
     if kind == "missing":
-        return "is missing, and needed"
+        return "is missing, and needed" + _example(path)
     if kind == "extra_forbidden":
         return "unknown key" + _known_key(str(path[-1]), path[:-1], schema, data)
     if kind == "union_tag_not_found":
@@ -87,18 +131,51 @@ def _message(path: Path, node: Node, details: ErrorDetails, schema: SchemaPaths,
     if kind in ("literal_error", "union_tag_invalid"):
         expected = str(context.get("expected") or context.get("expected_tags"))
         known = re.findall(r"'([^']*)'", expected)
-        return f"should be {_listed(known) or expected}{_shown(node.value, secret)}{suggestion(node.value, known)}"
-    if kind == "string_type" and not isinstance(node.value, dict | list):
-        return f'should be text; write it in quotes: "{"…" if secret else _written(node.value)}"'
-    if kind == "string_pattern_mismatch" and (description := schema.description(path, data)):
-        return f"should be: {description}{_shown(node.value, secret)}"
+        advice = _OTHER_KINDS.get(str(node.value)) if path[-1:] == ("kind",) else ""
+        guess = f"; {advice}" if advice else suggestion(node.value, known)
+        return f"should be {_listed(known) or expected}{_shown(node.value, secret)}{guess}"
+    description = schema.description(path, data) if path else ""
+    if kind == "string_type":
+        return _text_wanted(node, secret, address=description.startswith("`host:port`"))
+    if kind == "string_pattern_mismatch" and description:
+        match = re.match(r"\w+://([^/@]+:\d+)(/|$)", str(node.value))
+        advice = f'; write "{match[1]}"' if match and not secret else ""
+        return f"should be: {description}{_shown(node.value, secret)}{advice}"
     if kind == "value_error":
         return details["msg"].removeprefix("Value error, ")
     message = _WORDING.get(kind) or re.sub(r"^(Input|String|Value|Tuple|Dictionary) (should)", r"\2", details["msg"])
-    return message + _shown(node.value, secret)
+    return message + _shown(node.value, secret) + _next(path, kind)
+
+
+def _next(path: Path, kind: str) -> str:
+    if kind == "path_not_file":
+        return HERE
+    return _example(path) if kind in _STRUCTURES else ""
+
+
+def _example(path: Path) -> str:
+    example = _EXAMPLES.get(path[0]) if len(path) == 1 else None
+    return f"; for example {path[0]}: {example}" if example else ""
+
+
+def _text_wanted(node: Node, secret: bool, *, address: bool) -> str:
+    """Return how to write a text in quotes; the shell takes the outer quotes of `--set` away."""
+    value = node.value
+    if value is None:
+        return 'is empty; write "" for an empty text, or remove the line for the default'
+    if address and isinstance(value, int):
+        return f'should be `host:port`; write "127.0.0.1:{value}"'
+    if isinstance(value, dict | list) and node.where.line:
+        return "should be text"
+    shown = "…" if secret or isinstance(value, dict | list) else _written(value)
+    if node.where.line or not node.where.name.startswith("--set "):
+        return f'should be text; write it in quotes: "{shown}"'
+    return f"should be text; write quotes inside quotes: --set '{node.where.name.removeprefix('--set ')}=\"{shown}\"'"
 
 
 def _known_key(given: str, parent: Path, schema: SchemaPaths, data: Plain) -> str:
+    if advice := _ADVICE.get(given):
+        return f"; {advice}"
     known = schema.names(parent, data)
     if close := suggestion(given, known):
         return close

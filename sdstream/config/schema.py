@@ -7,7 +7,7 @@ import re
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, FilePath, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, FilePath, StringConstraints
 
 from sdstream.config.base import Settings
 from sdstream.config.engine import AnyEngine, DiffusionSettings
@@ -90,10 +90,3 @@ class Config(Settings):
     """Where the restyled picture goes."""
     air: Air = Air()
     """What the sinks show when the picture stops coming."""
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> "Config":
-        names = [sink.name for sink in self.sinks if sink.kind == "ndi"]
-        if len(names) != len(set(names)):
-            raise ValueError("two ndi sinks have the same name; receivers need a different name for each")
-        return self

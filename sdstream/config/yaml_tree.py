@@ -149,8 +149,8 @@ def parse(text: str, name: str, *, option: bool = False) -> tuple[Node | None, l
         where = reader.where(mark.line, mark.column) if mark else Where(name)
         wrong = ", ".join(part for part in (error.problem, error.context) if part)
         lines = text.splitlines()
-        line = lines[mark.line] if mark and mark.line < len(lines) else ""  # the mark may be at the end of the text
-        raise YamlError(Mistake(where, "", f"not YAML: {wrong}{_hint(line)}")) from error
+        at = mark.line if mark else len(lines)  # the mark may be at the end of the text
+        raise YamlError(Mistake(where, "", f"not YAML: {wrong}{_hint(lines[: at + 1], at, wrong)}")) from error
     except ReaderError as error:
         before = text[: error.position]
         where = reader.where(before.count("\n"), error.position - before.rfind("\n") - 1)
@@ -158,12 +158,26 @@ def parse(text: str, name: str, *, option: bool = False) -> tuple[Node | None, l
         raise YamlError(Mistake(where, "", message)) from error
 
 
-def _hint(line: str) -> str:
-    if "\t" in line[: len(line) - len(line.lstrip())]:
+def _hint(lines: Sequence[str], at: int, wrong: str) -> str:
+    """Return what to try, from the wrong line (number `at`, from 0) and the lines before."""
+    line = lines[at] if at < len(lines) else ""
+    if "\t" in line[: _indent(line)]:
         return "; indent with spaces, not tabs"
+    if "escape" in wrong:
+        return "; a backslash in double quotes starts an escape: write a Windows path in single quotes, or with /"
+    above = next((other for other in reversed(lines[:at]) if other.strip() and not other.lstrip().startswith("#")), "")
+    more = _indent(line) - _indent(above)
+    astray = (more > 0 and not above.rstrip().endswith(":")) or (more < 0 and "block" in wrong)
+    if above and astray and "flow" not in wrong:
+        return f"; start the line in the same column as its neighbours: the line above starts in {_indent(above) + 1}"
     if re.search(r"(^|[^\"'\w])\$\{", line):
         return '; write "${NAME}" in quotes'
     return "; write a value with : # { [ @ or ` in quotes" if re.search(r"[:#{\[@`]", line) else ""
+
+
+def _indent(line: str) -> int:
+    """Return the column, from 0, of the text of a line, behind the dashes of a list."""
+    return len(line) - len(re.sub(r"^\s*(- +)*", "", line))
 
 
 class _Reader:

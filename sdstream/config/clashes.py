@@ -1,0 +1,76 @@
+"""Finds the parts of a run that get in each other's way, from the settings alone: no device or file is opened."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sdstream.config.abilities import Obstacle
+from sdstream.config.base import is_loopback
+from sdstream.config.schema import Config
+from sdstream.config.sinks import AnySink
+
+_ANY_HOST = ("0.0.0.0", "[::]", "*")  # noqa: S104 - the user's setting is compared, and nothing listens here
+
+
+def clashes(config: Config) -> list[Obstacle]:
+    """Return a reason for each setting that takes a port, a device, a name or a file which an earlier part has."""
+    return [*_ports(config), *_outputs(config)]
+
+
+def _ports(config: Config) -> Iterator[Obstacle]:
+    taken: list[tuple[str, str]] = []
+    if config.source.kind == "rtmp" and config.source.listen:
+        taken.append(("source", config.source.listen))
+    for index, sink in enumerate(config.sinks):
+        if sink.kind != "preview":
+            continue
+        for owner, address in taken:
+            if _same_port(address, sink.listen):
+                reason = (
+                    f"{sink.listen}: {owner} listens there already; take another port, such as {_other_port(taken)}"
+                )
+                yield Obstacle(("sinks", str(index), "listen"), reason)
+                break
+        taken.append((f"sinks.{index}", sink.listen))
+
+
+def _same_port(left: str, right: str) -> bool:
+    """Tell whether two addresses cannot be listened to at the same time. Port 0 takes any free port."""
+    (host, _, port), (other, _, other_port) = left.rpartition(":"), right.rpartition(":")
+    if int(port) != int(other_port) or int(port) == 0:
+        return False
+    alike = host == other or (is_loopback(left) and is_loopback(right) and "localhost" in (host, other))
+    return alike or host in _ANY_HOST or other in _ANY_HOST
+
+
+def _other_port(taken: list[tuple[str, str]]) -> int:
+    ports = [int(address.rpartition(":")[2]) for _, address in taken]
+    return next(port for port in range(8400, 65536) if port not in ports)
+
+
+def _outputs(config: Config) -> Iterator[Obstacle]:
+    owners: dict[tuple[str, str], str] = {}
+    if config.source.kind == "ffmpeg":
+        owners["url", _target(config.source.url.get_secret_value())] = "source"
+    for index, sink in enumerate(config.sinks):
+        key, value, advice = _output(sink)
+        if not value:
+            continue
+        first = owners.setdefault((key, value), f"sinks.{index}")
+        if first != f"sinks.{index}":
+            yield Obstacle(("sinks", str(index), key), f"{advice}; {first} has the same {key}")
+
+
+def _output(sink: AnySink) -> tuple[str, str, str]:
+    """Return the key and the value of the place that a sink needs alone, and the advice when the place is taken."""
+    if sink.kind == "ndi":
+        return "name", sink.name, "two ndi senders have the same name; give each sender a name of its own"
+    if sink.kind == "virtualcam" and sink.device:
+        return "device", sink.device, "a virtual camera takes a single writer; name another device, or remove a sink"
+    if sink.kind == "ffmpeg":
+        return "url", _target(sink.url.get_secret_value()), "each output needs a place of its own"
+    return "", "", ""
+
+
+def _target(url: str) -> str:
+    """Return the absolute path of a file, or the URL."""
+    return url if "://" in url else str(Path(url).expanduser().absolute())
