@@ -2,15 +2,10 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 from sdstream.config.engine import AnyEngine, DiffusionSettings, PassthroughSettings
-from sdstream.config.mistakes import HERE, suggestion
-from sdstream.config.schema import Config
+from sdstream.config.mistakes import suggestion
 from sdstream.controls import Controls, Region
-
-_BUNDLED = Path(__file__).parents[1] / "models"
-_HUB = {"sd-turbo": "stabilityai/sd-turbo", "sdxl-turbo": "stabilityai/sdxl-turbo"}
 
 
 @dataclass(frozen=True)
@@ -32,34 +27,6 @@ def obstacles(engine: AnyEngine, controls: Controls) -> list[Obstacle]:
     }
     reasons |= {("region", "mode"): _region(engine, controls.region)}
     return [Obstacle(path, reason) for path, reason in reasons.items() if reason]
-
-
-def missing_files(config: Config) -> list[Obstacle]:
-    """Return the files of the engine that are not there, by path from the root of the configuration."""
-    engine = config.engine
-    if isinstance(engine, PassthroughSettings):
-        return []
-    found = []
-    if engine.mask is not None and not engine.mask.is_file():
-        found.append(Obstacle(("engine", "mask"), f"should be a file that exists, not {str(engine.mask)!r}{HERE}"))
-    if reason := _model(engine.model):
-        found.append(Obstacle(("engine", "model"), reason))
-    return found
-
-
-def _model(name: str) -> str:
-    """Return why no model can have this name, or "". A hub id has an owner: owner/name."""
-    place = Path(name).expanduser()
-    if (_BUNDLED / name).is_dir() or place.exists():
-        return ""
-    if place.suffix in (".ckpt", ".pt", ".pth", ".bin"):
-        return f"{place.suffix} files may hold programs, and are not opened; take the model's .safetensors file"
-    if name[0] in "./~\\" or place.suffix == ".safetensors" or place.is_absolute():
-        return f"no such folder or file: {name!r}{HERE}"
-    if "/" not in name:
-        guess = suggestion(name, ["mini"]) or (_HUB.get(name) and f'; did you mean "{_HUB[name]}"?') or ""
-        return f"no model has the name {name!r}; write mini, a folder, a file, or a hub id (owner/name){guess}"
-    return ""
 
 
 def _lora(engine: DiffusionSettings, name: str) -> str:

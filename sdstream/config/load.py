@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sdstream.config.abilities import Obstacle, missing_files, obstacles
+from sdstream.config.abilities import Obstacle, obstacles
 from sdstream.config.clashes import clashes
+from sdstream.config.missing import missing_files
 from sdstream.config.mistakes import dotted, explain
 from sdstream.config.schema import Config
 from sdstream.config.schema_paths import SchemaPaths

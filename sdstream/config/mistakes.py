@@ -144,7 +144,9 @@ def _message(path: Path, node: Node, details: ErrorDetails, schema: SchemaPaths,
     if kind == "value_error":
         return details["msg"].removeprefix("Value error, ")
     message = _WORDING.get(kind) or re.sub(r"^(Input|String|Value|Tuple|Dictionary) (should)", r"\2", details["msg"])
-    return message + _shown(node.value, secret) + _next(path, kind)
+    kinds = schema.kinds(path, data) if kind in _STRUCTURES else []
+    advice = f"; write {{kind: {node.value}}}" if node.value in kinds else _next(path, kind)
+    return message + _shown(node.value, secret) + advice
 
 
 def _next(path: Path, kind: str) -> str:
@@ -162,7 +164,7 @@ def _text_wanted(node: Node, secret: bool, *, address: bool) -> str:
     """Return how to write a text in quotes; the shell takes the outer quotes of `--set` away."""
     value = node.value
     if value is None:
-        return 'is empty; write "" for an empty text, or remove the line for the default'
+        return "is empty; " + ('write "" for no text, or remove the line' if not secret else "write the value")
     if address and isinstance(value, int):
         return f'should be `host:port`; write "127.0.0.1:{value}"'
     if isinstance(value, dict | list) and node.where.line:
@@ -174,6 +176,10 @@ def _text_wanted(node: Node, secret: bool, *, address: bool) -> str:
 
 
 def _known_key(given: str, parent: Path, schema: SchemaPaths, data: Plain) -> str:
+    if re.search(r":\S", given):
+        return "; write a space after the colon"
+    if given == "key" and parent[:1] == ("sinks",):
+        return "; the stream key is the last part of `url`"
     if advice := _ADVICE.get(given):
         return f"; {advice}"
     known = schema.names(parent, data)

@@ -42,7 +42,7 @@ class FfmpegSinkSettings(SinkSettings):
 
     kind: Literal["ffmpeg"]
     """An RTMP server, or a file."""
-    url: SecretStr
+    url: SecretStr = Field(min_length=1)
     """rtmp:// or rtmps:// URL with the stream key, or a file name; a file is never overwritten."""
     format: str | None = Field(None, max_length=64)
     """FFmpeg output format; by default flv for rtmp, else guessed from the file name."""

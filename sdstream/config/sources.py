@@ -86,7 +86,7 @@ class FfmpegSourceSettings(SourceSettings):
 
     kind: Literal["ffmpeg"]
     """A file, camera or URL, read by FFmpeg."""
-    url: SecretStr
+    url: SecretStr = Field(min_length=1)
     """File name or URL; a URL may hold a password."""
     format: str | None = Field(None, max_length=64)
     """FFmpeg input format, e.g. v4l2, mpegts; guessed by default."""

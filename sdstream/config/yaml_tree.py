@@ -172,6 +172,10 @@ def _hint(lines: Sequence[str], at: int, wrong: str) -> str:
         return f"; start the line in the same column as its neighbours: the line above starts in {_indent(above) + 1}"
     if re.search(r"(^|[^\"'\w])\$\{", line):
         return '; write "${NAME}" in quotes'
+    if "mapping values" in wrong and re.match(r"[\s-]*\w+:[^\s:/]", line):
+        return "; write a space after the colon"
+    if "expected ','" in wrong:
+        return "; write a comma between two parts, and quotes around a text with : # { [ @ or `"
     return "; write a value with : # { [ @ or ` in quotes" if re.search(r"[:#{\[@`]", line) else ""
 
 

@@ -39,6 +39,39 @@ def test_help_has_a_short_name_at_every_verb(sdstream: Sdstream, verb: tuple[str
     assert sdstream(*verb, "-h").status == 0
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("{kind: passthrough}", "{model: ./nowhere}", "engine.model: no such folder or file: './nowhere'"),
+        (
+            "{kind: passthrough}",
+            "{model: paint.safetensors}",
+            "engine.model: no such folder or file: 'paint.safetensors'",
+        ),
+        ("{kind: testsrc}", "{kind: ffmpeg, url: nowhere.mp4}", "source.url: no such file: 'nowhere.mp4'"),
+    ],
+)
+def test_check_names_what_is_not_on_this_machine(sdstream: Sdstream, show: Path, old: str, new: str, named: str):
+    show.write_text(GOOD.replace(old, new))
+    answer = sdstream("check", str(show))
+    assert answer.status == Unavailable.exit_code
+    assert answer.err.startswith(named)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{kind: passthrough}", "{model: stabilityai/sd-turbo}"),
+        ("{kind: testsrc}", "{kind: ffmpeg, url: 'rtsp://127.0.0.1/a'}"),
+        ("{kind: testsrc}", "{kind: ffmpeg, url: 'pipe:0'}"),
+        ("{kind: testsrc}", "{kind: ffmpeg, format: dshow, url: video=Camera}"),
+    ],
+)
+def test_check_takes_what_only_the_run_can_find(sdstream: Sdstream, show: Path, old: str, new: str):
+    show.write_text(GOOD.replace(old, new))
+    assert sdstream("check", str(show)).status == 0
+
+
 def test_the_version_is_printed(sdstream: Sdstream):
     assert sdstream("--version").out == f"sdstream {__version__}\n"
 

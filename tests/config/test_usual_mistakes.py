@@ -87,8 +87,6 @@ def test_a_mistake_in_the_source(old: str, new: str, said: str):
             "f:4:10: engine.model: no model has the name 'minni'; write mini, a folder, a file, or a hub",
         ),
         ("{model: sd-turbo}", 'did you mean "stabilityai/sd-turbo"?'),
-        ("{model: ./nowhere}", "f:4:10: engine.model: no such folder or file: './nowhere'; a relative name starts at"),
-        ("{model: nowhere.safetensors}", "engine.model: no such folder or file: 'nowhere.safetensors'"),
         ("{model: a.ckpt}", "engine.model: .ckpt files may hold programs, and are not opened; take the model's .safet"),
         (
             "{mask: nowhere.png}",
@@ -110,7 +108,7 @@ def test_a_mistake_in_the_engine(new: str, said: str):
             "f:7:12: controls.strength: unknown key; for a strength of 0.7 (img2img) write `steps: [15]`",
         ),
         ("negative: ugly", 'f:7:12: controls.negative: unknown key; did you mean "negative_prompt"?'),
-        ("prompt: ", 'f:7:19: controls.prompt: is empty; write "" for an empty text, or remove the line for the de'),
+        ("prompt: ", 'f:7:19: controls.prompt: is empty; write "" for no text, or remove the line'),
         ("prompt: 1984", 'f:7:20: controls.prompt: should be text; write it in quotes: "1984"'),
         ('prompt: "${PROMPT}"', "f:7:20: controls.prompt: ${PROMPT}: the environment is read for secrets only; write"),
         (
@@ -214,6 +212,30 @@ def test_an_output_over_the_source_file_is_refused():
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            SINKS,
+            "\n  - virtualcam",
+            "f:6:5: sinks.0: should be a mapping (`key: value` lines), not 'virtualcam'; write {k",
+        ),
+        (ENGINE, "passthrough", "not 'passthrough'; write {kind: passthrough}"),
+        (CANVAS, "{width: 640 height: 360}", "write a comma between two parts"),
+        ("canvas: ", "canvas:", "f:2:27: not YAML: mapping values are not allowed here; write a space after the colon"),
+        (
+            SINKS,
+            "\n  - {kind: ffmpeg, url: rtmp://a/b, key: c}",
+            "unknown key; the stream key is the last part of `url`",
+        ),
+        (SINKS, "\n  - {kind: ffmpeg, url: }", "f:6:24: sinks.0.url: is empty; write the value"),
+        (SINKS, '\n  - {kind: ffmpeg, url: ""}', "f:6:25: sinks.0.url: should have at least 1 item"),
+    ],
+)
+def test_a_slip_of_the_pen_is_answered_with_what_to_write(old: str, new: str, said: str):
+    assert said in mistakes(show(old, new))[0]
+
+
+@pytest.mark.parametrize(
     ("old", "new"),
     [
         ("640", '"640"'),
@@ -252,7 +274,7 @@ def test_the_line_ends_and_the_byte_order_mark_of_windows_are_taken(tmp_path: Pa
     [
         ("controls.prompt=1984", "--set 'controls.prompt=\"1984\"'"),
         ("controls.prompt=oil: thick", "--set 'controls.prompt=\"…\"'"),
-        ("controls.prompt=", 'is empty; write "" for an empty text'),
+        ("controls.prompt=", 'is empty; write "" for no text'),
     ],
 )
 def test_an_override_that_is_no_text_says_how_to_write_a_text(override: str, said: str):

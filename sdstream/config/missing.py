@@ -1,0 +1,59 @@
+"""Finds files and models of the configuration that are not on this machine; a file is looked for, never opened."""
+
+import re
+from pathlib import Path
+
+from sdstream.config.abilities import Obstacle
+from sdstream.config.engine import PassthroughSettings
+from sdstream.config.mistakes import HERE, suggestion
+from sdstream.config.schema import Config
+
+_BUNDLED = Path(__file__).parents[1] / "models"
+_HUB = {"sd-turbo": "stabilityai/sd-turbo", "sdxl-turbo": "stabilityai/sdxl-turbo"}
+
+
+def missing_files(config: Config) -> list[Obstacle]:
+    """Return the files of the engine that are not there, by path from the root of the configuration."""
+    engine = config.engine
+    if isinstance(engine, PassthroughSettings):
+        return []
+    found = []
+    if engine.mask is not None and not engine.mask.is_file():
+        found.append(Obstacle(("engine", "mask"), f"should be a file that exists, not {str(engine.mask)!r}{HERE}"))
+    if reason := _model(engine.model):
+        found.append(Obstacle(("engine", "model"), reason))
+    return found
+
+
+def absent(config: Config) -> str:
+    """Return which source file or model is not on this machine now, but may come before the run; or ""."""
+    source, engine = config.source, config.engine
+    if source.kind == "ffmpeg" and source.format is None and not _is_there(source.url.get_secret_value()):
+        return f"source.url: no such file: {source.url.get_secret_value()!r}{HERE}"
+    if engine.kind == "diffusion" and _is_path(engine.model) and not _is_there(engine.model):
+        return f"engine.model: no such folder or file: {engine.model!r}{HERE}"
+    return ""
+
+
+def _is_path(model: str) -> bool:
+    """Tell whether the name of a model can only be a path, and no hub id."""
+    path = Path(model)
+    return model[0] in "./~" or "\\" in model or path.suffix == ".safetensors" or path.is_absolute()
+
+
+def _is_there(name: str) -> bool:
+    """Tell whether a file or a folder is there; a URL and FFmpeg's protocols (`pipe:0`) count as there."""
+    return bool(re.match(r"\w{2,}:|-$", name)) or Path(name).expanduser().exists()
+
+
+def _model(name: str) -> str:
+    """Return why no model can have this name, or "". A hub id has an owner: owner/name."""
+    place = Path(name).expanduser()
+    if (_BUNDLED / name).is_dir() or place.exists():
+        return ""
+    if place.suffix in (".ckpt", ".pt", ".pth", ".bin"):
+        return f"{place.suffix} files may hold programs, and are not opened; take the model's .safetensors file"
+    if "/" not in name and "\\" not in name and place.suffix != ".safetensors":
+        guess = suggestion(name, ["mini"]) or (_HUB.get(name) and f'; did you mean "{_HUB[name]}"?') or ""
+        return f"no model has the name {name!r}; write mini, a folder, a file, or a hub id (owner/name){guess}"
+    return ""
