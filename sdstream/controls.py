@@ -59,6 +59,13 @@ def _blend(value: object) -> object:
     return value
 
 
+def _seeds(value: object) -> object:
+    """Return a list of seeds with weights for `[1, 2]`; anything else comes back unchanged."""
+    if isinstance(value, list | tuple):
+        return [{"seed": part} if isinstance(part, int) and not isinstance(part, bool) else part for part in value]
+    return value
+
+
 def _mode(value: object) -> object:
     return {"mode": value} if isinstance(value, str) else value
 
@@ -140,8 +147,13 @@ def readable(prompt: Prompt) -> str:
     return " + ".join(f"{part.text}:{part.weight:g}" for part in prompt)
 
 
-Seeds = Seed | Annotated[tuple[WeightedSeed, ...], Field(min_length=1, max_length=16)]
-"""A seed, or up to sixteen seeds with weights."""
+_Seeds = Annotated[list[WeightedSeed | Seed], Field(min_length=1, max_length=16)]
+
+Seeds = Annotated[
+    Seed | Annotated[tuple[WeightedSeed, ...], Field(min_length=1, max_length=16)],
+    BeforeValidator(_seeds, json_schema_input_type=Seed | _Seeds),
+]
+"""A seed, or up to sixteen seeds with weights; `[1, 2]` is understood."""
 
 
 class Guidance(Control):

@@ -28,6 +28,7 @@ LORA = GOOD.replace("{kind: passthrough}", "{loras: {LORA}}")
         ("controls: {prompt: {anime: 1, oil: 2}}", "controls: {prompt: [{text: anime}, {text: oil, weight: 2}]}"),
         ("controls: {prompt: [anime, oil]}", "controls: {prompt: [{text: anime}, {text: oil}]}"),
         ("controls: {prompt: {text: anime}}", "controls: {prompt: [{text: anime}]}"),
+        ("controls: {seed: [1, 2]}", "controls: {seed: [{seed: 1}, {seed: 2}]}"),
         ("controls: {guidance: full}", "controls: {guidance: {mode: full}}"),
         ("controls: {guidance: 2}", "controls: {guidance: {scale: 2}}"),
         ("controls: {similarity: off}", "controls: {similarity: {mode: off}}"),
