@@ -22,6 +22,8 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
+from sdstream.config.yaml_hints import hint
+
 MAX_BYTES = 256 * 1024
 """Largest file. A few hundred bytes describe a run; a file of a thousand times the size is an attack or a mix-up."""
 
@@ -146,42 +148,18 @@ def parse(text: str, name: str, *, option: bool = False) -> tuple[Node | None, l
         return reader.document(iter(YAML(typ="safe", pure=True).parse(text))), reader.mistakes
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if "end of stream" in str(error.problem) and "quoted" in str(error.context):
+            mark = error.context_mark  # the quote that stays open
         where = reader.where(mark.line, mark.column) if mark else Where(name)
         wrong = ", ".join(part for part in (error.problem, error.context) if part)
         lines = text.splitlines()
         at = mark.line if mark else len(lines)  # the mark may be at the end of the text
-        raise YamlError(Mistake(where, "", f"not YAML: {wrong}{_hint(lines[: at + 1], at, wrong)}")) from error
+        raise YamlError(Mistake(where, "", f"not YAML: {wrong}{hint(lines, at, wrong)}")) from error
     except ReaderError as error:
         before = text[: error.position]
         where = reader.where(before.count("\n"), error.position - before.rfind("\n") - 1)
         message = f"control character U+{error.character:04X} cannot stand in YAML; remove the character"
         raise YamlError(Mistake(where, "", message)) from error
-
-
-def _hint(lines: Sequence[str], at: int, wrong: str) -> str:
-    """Return what to try, from the wrong line (number `at`, from 0) and the lines before."""
-    line = lines[at] if at < len(lines) else ""
-    if "\t" in line[: _indent(line)]:
-        return "; indent with spaces, not tabs"
-    if "escape" in wrong:
-        return "; a backslash in double quotes starts an escape: write a Windows path in single quotes, or with /"
-    above = next((other for other in reversed(lines[:at]) if other.strip() and not other.lstrip().startswith("#")), "")
-    more = _indent(line) - _indent(above)
-    astray = (more > 0 and not above.rstrip().endswith(":")) or (more < 0 and "block" in wrong)
-    if above and astray and "flow" not in wrong:
-        return f"; start the line in the same column as its neighbours: the line above starts in {_indent(above) + 1}"
-    if re.search(r"(^|[^\"'\w])\$\{", line):
-        return '; write "${NAME}" in quotes'
-    if "mapping values" in wrong and re.match(r"[\s-]*\w+:[^\s:/]", line):
-        return "; write a space after the colon"
-    if "expected ','" in wrong:
-        return "; write a comma between two parts, and quotes around a text with : # { [ @ or `"
-    return "; write a value with : # { [ @ or ` in quotes" if re.search(r"[:#{\[@`]", line) else ""
-
-
-def _indent(line: str) -> int:
-    """Return the column, from 0, of the text of a line, behind the dashes of a list."""
-    return len(line) - len(re.sub(r"^\s*(- +)*", "", line))
 
 
 class _Reader:
