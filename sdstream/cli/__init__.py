@@ -28,7 +28,7 @@ def main() -> None:
         _end("interrupted", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last line: any error here is a bug of ours
         if {"-v", "--verbose"} & set(sys.argv):
-            traceback.print_exc()
+            _tell(traceback.format_exc().rstrip())
         _end(f"a bug in sdstream: {type(error).__name__}: {error}; run again with -v for the trace", Bug.exit_code)
 
 
@@ -51,5 +51,11 @@ def _status(error: SdstreamError) -> int:
 
 
 def _end(message: str, status: int) -> None:
-    print(message, file=sys.stderr)
+    _tell(message)
     sys.exit(status)
+
+
+def _tell(message: str) -> None:
+    from sdstream import log  # late: `--help` does without structlog
+
+    log.tell(message)

@@ -1,6 +1,5 @@
 """`sdstream run`: puts a configuration on air."""
 
-import contextlib
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -60,17 +59,19 @@ def with_state_folder(config: "Config") -> "Config":
 
 def finish(report: "Report", json: bool, more: Mapping[str, object] | None = None) -> None:
     """Print the report and `more` facts; exit with the report's status when the run ended against the user's wish."""
+    from sdstream import log
     from sdstream.cli.report_table import table
 
     if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
+        log.tell("\r\x1b[K", end="")
+    log.flush()
     if json:
         say_json(report.as_dict() | dict(more or {}))
     else:
         lines = [_line(name, value) for name, value in (more or {}).items() if value is not None]
         say("\n".join([table(report), *lines]))
     if report.exit_code:
-        print(report.reason, file=sys.stderr)
+        log.tell(report.reason)
         raise typer.Exit(report.exit_code)
 
 
@@ -85,10 +86,10 @@ def status_printer(*, in_log: bool = False) -> "Callable[[Report], None]":
 
 def _status_line(report: "Report") -> None:
     from sdstream.cli.report_table import status_line
+    from sdstream.log import tell
 
     width = shutil.get_terminal_size().columns - 1
-    with contextlib.suppress(OSError):  # the run goes on without the terminal
-        print(f"\r\x1b[K{status_line(report, width)}", end="", file=sys.stderr, flush=True)
+    tell(f"\r\x1b[K{status_line(report, width)}", end="")
 
 
 def _status_log() -> "Callable[[Report], None]":

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from typing import Never
 
 from sdstream import log
 from sdstream.errors import SdstreamError
@@ -81,9 +82,14 @@ def _main(
         body(context)
     except SdstreamError as error:
         report.send((str(error)[:_MAX_ERROR], error.exit_code))
-        os._exit(error.exit_code)
+        _leave(error.exit_code)
     except Exception as error:  # noqa: BLE001 - the supervisor reports any error, and starts a new process
         log.get_logger().exception("stage failed")
         report.send((f"{type(error).__name__}: {error}"[:_MAX_ERROR], 70))
-        os._exit(70)
-    os._exit(0)  # no finalisers: a native thread without an end must not hold up the exit
+        _leave(70)
+    _leave(0)
+
+
+def _leave(exit_code: int) -> Never:
+    log.flush()
+    os._exit(exit_code)  # no finalisers: a native thread without an end must not hold up the exit

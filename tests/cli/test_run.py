@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.full_pipe import full_pipe
+
 pytestmark = pytest.mark.slow
 
 SHOW = "{version: 1, canvas: {width: 64, height: 48, fps: 30}, source: {kind: testsrc}, engine: {kind: passthrough}, "
@@ -74,3 +76,17 @@ def test_closed_standard_files_do_not_end_the_run(tmp_path: Path, closed: str):
     file.write_text(SHOW + "sinks: [{kind: discard}]}")
     shell = f'exec "{sys.executable}" -m sdstream run "{file}" --for 5 {closed}'
     assert subprocess.run(["sh", "-c", shell], timeout=60, check=False).returncode == 0
+
+
+def test_a_log_that_nobody_reads_stops_nothing(tmp_path: Path):
+    file = tmp_path / "show.yaml"
+    file.write_text(SHOW + "sinks: [{kind: discard}]}")
+    options = ["--for", "8", "--json", "--verbose", "--log-json"]
+    command = [sys.executable, "-m", "sdstream", "run", str(file), *options]
+    with full_pipe() as unread:
+        answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=unread, timeout=60, check=False)
+    assert answer.returncode == 0
+    sink = json.loads(answer.stdout)["sinks"][0]
+    assert sink["restarts"] == 0
+    assert sink["sent"] >= 0.95 * sink["due"] > 0
+    assert sink["live"] > 0
