@@ -1,6 +1,7 @@
 """Structured logs on standard error: an event is a constant phrase, facts are keywords.
 
-Secrets never reach a log: settings hold secrets in types that print as stars. A log without a reader stops nothing:
+Secrets never reach a log: settings hold secrets in types that print as stars, and each line is searched for the secrets
+of the run. A log without a reader stops nothing:
 lines wait in a bounded queue, and lines beyond the bound are dropped and counted.
 """
 
@@ -21,8 +22,12 @@ from typing import Protocol, TextIO
 
 import structlog
 
+from sdstream.redact import shown_value
+
 QUEUE_BYTES = 256 * 1024
 """Bytes of lines that wait for a reader; later lines are dropped until half of the bytes are read."""
+_OURS = {"level", "timestamp"}
+"""Facts that hold no text of a user."""
 FLUSH_WITHIN = 0.5
 """Seconds that the end of a process waits for the reader of the log."""
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -56,6 +61,7 @@ def configure(level: str = "info", *, json: bool = False, out: TextIO | None = N
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso" if json else "%H:%M:%S.%f", utc=json),
         structlog.processors.format_exc_info,
+        _without_secrets,
         render,
     ]
     rendering = structlog.wrap_logger(
@@ -81,6 +87,11 @@ def tell(text: str, end: str = "\n") -> None:
 def flush(within: float = FLUSH_WITHIN) -> None:
     """Wait up to `within` seconds until the lines of this process are written; call before `os._exit`."""
     _writer.flush(within)
+
+
+def _without_secrets(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Hide secrets and terminal escapes in the phrase, the facts and the trace of a line."""
+    return {key: value if key in _OURS else shown_value(value) for key, value in event.items()}
 
 
 class Writer(Protocol):

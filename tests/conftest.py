@@ -9,6 +9,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from sdstream import redact
+
 # How long an example takes says something about the machine, not about the law.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
@@ -62,3 +64,9 @@ def clips() -> Path:
     if not _CLIPS.is_dir():
         pytest.skip(f"no clips at {_CLIPS}: set SDSTREAM_CLIPS to a folder that has them")
     return _CLIPS
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin each test without hidden secrets, as each process does."""
+    monkeypatch.setattr(redact, "_hidden", set())

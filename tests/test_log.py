@@ -20,7 +20,10 @@ import pytest
 import structlog
 
 from sdstream import log
+from sdstream.config.load import loads
+from sdstream.ipc.child_process import ChildProcess
 from sdstream.log import QueueWriter
+from sdstream.redact import hide
 from tests.harness.full_pipe import full_pipe
 
 WITHIN = 20.0
@@ -188,3 +191,47 @@ def test_a_command_that_fails_ends_while_nobody_reads_its_message():
     command = [sys.executable, "-m", "sdstream", "check", "/no/such/file"]
     with full_pipe() as unread:
         assert subprocess.run(command, stderr=unread, timeout=60, check=False).returncode == 78
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_no_line_of_a_log_shows_a_secret_of_the_configuration(json: bool):
+    environment = {"KEY_IN": "canary-in-4711", "FOLDER": "canary-folder"}
+    loads(
+        'version: 1\nsource: {kind: ffmpeg, url: "/nope/${FOLDER}.mp4"}\nsinks: [{kind: preview, key: "${KEY_IN}"}, '
+        '{kind: ffmpeg, url: "rtmp://h/app/canary-url"}]',
+        "show.yaml",
+        environment=environment,
+    )
+    out = io.StringIO()
+    log.configure(json=json, out=out)
+    try:
+        raise ValueError("/nope/canary-folder.mp4")
+    except ValueError:
+        log.get_logger().exception("failed", key="canary-in-4711", each=["canary-url"], name="a\x1b[2J")
+    assert "canary" not in out.getvalue()
+    assert "***" in out.getvalue()
+    assert "\x1b" not in out.getvalue()
+    assert "x1b[2J" in out.getvalue()
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_a_secret_that_is_the_name_of_a_level_breaks_no_line(json: bool):
+    hide("info")
+    out = io.StringIO()
+    log.configure(json=json, out=out)
+    log.get_logger().info("event", info="info")
+    assert out.getvalue().count("***") == 1
+
+
+def test_a_child_process_hides_the_secrets_of_its_parent(capfd: pytest.CaptureFixture[str]):
+    hide("canary-4711")
+    with ChildProcess("child", log_a_secret) as child:
+        child.join(60)
+    assert "event" in (said := capfd.readouterr().err)
+    assert "canary" not in said
+
+
+def log_a_secret() -> None:
+    """Log in a process of its own."""
+    log.configure()
+    log.get_logger().info("event", text="canary-4711")

@@ -57,5 +57,6 @@ def _end(message: str, status: int) -> None:
 
 def _tell(message: str) -> None:
     from sdstream import log  # late: `--help` does without structlog
+    from sdstream.redact import shown
 
-    log.tell(message)
+    log.tell(shown(message))

@@ -61,6 +61,7 @@ def finish(report: "Report", json: bool, more: Mapping[str, object] | None = Non
     """Print the report and `more` facts; exit with the report's status when the run ended against the user's wish."""
     from sdstream import log
     from sdstream.cli.report_table import table
+    from sdstream.redact import shown
 
     if sys.stderr.isatty():
         log.tell("\r\x1b[K", end="")
@@ -71,7 +72,7 @@ def finish(report: "Report", json: bool, more: Mapping[str, object] | None = Non
         lines = [_line(name, value) for name, value in (more or {}).items() if value is not None]
         say("\n".join([table(report), *lines]))
     if report.exit_code:
-        log.tell(report.reason)
+        log.tell(shown(report.reason))
         raise typer.Exit(report.exit_code)
 
 

@@ -15,10 +15,12 @@ from sdstream.config.missing import missing_files
 from sdstream.config.mistakes import dotted, explain
 from sdstream.config.schema import Config
 from sdstream.config.schema_paths import SchemaPaths
+from sdstream.config.secrets import hide_secrets
 from sdstream.config.short_forms import lengthen
 from sdstream.config.suspects import suspects
 from sdstream.config.yaml_tree import MAX_BYTES, Mistake, Node, Plain, Where, YamlError, parse
 from sdstream.errors import ConfigError
+from sdstream.redact import hide
 
 MAX_SHOWN = 100
 """Most mistakes printed; a file with more needs a rewrite, and a longer list would not help."""
@@ -62,6 +64,7 @@ def read(path: Path, overrides: Sequence[str] = (), environment: Mapping[str, st
 def _config(reading: Reading) -> Config:
     if reading.config is None:
         raise ConfigError(lines(reading.mistakes))
+    hide_secrets(reading.config)
     return reading.config
 
 
@@ -158,7 +161,7 @@ def _override(tree: Node, override: str) -> list[Mistake]:
 
 
 def _expand(tree: Node, environment: Mapping[str, str]) -> list[Mistake]:
-    """Replace ${NAME} in secrets by the environment's value; ${NAME} anywhere else is a mistake."""
+    """Replace ${NAME} in secrets by the environment's value, hidden in logs; ${NAME} anywhere else is a mistake."""
     data = tree.plain()
     mistakes = []
 
@@ -175,6 +178,7 @@ def _expand(tree: Node, environment: Mapping[str, str]) -> list[Mistake]:
                 mistakes.append(Mistake(node.where, dotted(path), message))
                 return
             for name in dict.fromkeys(names):
+                hide(environment.get(name, ""))
                 if not environment.get(name):
                     message = f"the environment variable {name} is not set; set it: export {name}=…"
                     mistakes.append(Mistake(node.where, dotted(path), message))

@@ -6,6 +6,7 @@ from multiprocessing.connection import Connection
 from typing import Any, ParamSpec, Self
 
 from sdstream.ipc.lifeline import die_with_parent, signals_blocked
+from sdstream.redact import hidden, hide
 
 _SPAWN = multiprocessing.get_context("spawn")
 P = ParamSpec("P")
@@ -21,7 +22,7 @@ class ChildProcess:
         """
         child_end, self._lifeline = _SPAWN.Pipe(duplex=False)
         # The lifeline ends the process, rather than daemon=True: a daemon of multiprocessing may start no processes.
-        self._process = _SPAWN.Process(target=_main, args=(child_end, run, args, kwargs), name=name)
+        self._process = _SPAWN.Process(target=_main, args=(child_end, hidden(), run, args, kwargs), name=name)
         try:
             with signals_blocked():
                 self._process.start()
@@ -73,9 +74,11 @@ class ChildProcess:
 
 def _main(
     lifeline: Connection,
+    secrets: tuple[str, ...],
     run: Callable[..., None],  # checked against its arguments in `ChildProcess`
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> None:
     die_with_parent(lifeline)
+    hide(*secrets)
     run(*args, **kwargs)

@@ -12,6 +12,7 @@ from sdstream.errors import SdstreamError
 from sdstream.ipc.child_process import ChildProcess
 from sdstream.ipc.context import Context
 from sdstream.log import LogChoice
+from sdstream.redact import shown
 
 _SPAWN = multiprocessing.get_context("spawn")
 _MAX_ERROR = 4000
@@ -81,11 +82,11 @@ def _main(
     try:
         body(context)
     except SdstreamError as error:
-        report.send((str(error)[:_MAX_ERROR], error.exit_code))
+        report.send((shown(str(error))[:_MAX_ERROR], error.exit_code))
         _leave(error.exit_code)
     except Exception as error:  # noqa: BLE001 - the supervisor reports any error, and starts a new process
         log.get_logger().exception("stage failed")
-        report.send((f"{type(error).__name__}: {error}"[:_MAX_ERROR], 70))
+        report.send((shown(f"{type(error).__name__}: {error}")[:_MAX_ERROR], 70))
         _leave(70)
     _leave(0)
 
