@@ -5,6 +5,7 @@ from json import dumps
 from typing import TYPE_CHECKING
 
 from sdstream.cli.output import rendered
+from sdstream.redact import shown
 
 if TYPE_CHECKING:
     from sdstream.system.endpoint import Endpoint
@@ -19,12 +20,12 @@ def listed(endpoints: "Sequence[Endpoint]", before: str) -> str:
     for style in ("bold", "", ""):
         table.add_column(style=style)
     for endpoint in endpoints:
-        table.add_row(endpoint.label, endpoint.address, f"{before} {in_yaml(endpoint.settings)}")
+        table.add_row(shown(endpoint.label), shown(endpoint.address), f"{before} {in_yaml(endpoint.settings)}")
         if endpoint.state:
-            table.add_row("", "", Text.assemble((endpoint.state, "dim")))
+            table.add_row("", "", Text.assemble((shown(endpoint.state), "dim")))
     return rendered(table)
 
 
 def in_yaml(settings: dict[str, str]) -> str:
-    """Return settings as one line of YAML, to copy."""
-    return "{" + ", ".join(f"{key}: {dumps(value, ensure_ascii=False)}" for key, value in settings.items()) + "}"
+    """Return settings as one line of YAML, to copy; the escapes of a terminal become escapes of YAML."""
+    return "{" + ", ".join(f"{key}: {shown(dumps(value, ensure_ascii=False))}" for key, value in settings.items()) + "}"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from ruamel.yaml import YAML
 
 from sdstream.cli.endpoints import listed
 from sdstream.cli.output import rendered, say, say_json, styled
@@ -74,6 +75,14 @@ def test_endpoints_stand_in_columns_with_their_state_below():
         "                     free",
         'Longer               - {kind: "y"}',
     ]
+
+
+def test_the_name_of_a_stranger_moves_no_terminal():
+    name = "PC (\x1b[2J\x9b\x7f)"
+    text = listed([Endpoint(name, name, {"name": name}, name)], "-")
+    assert text.replace("\n", "").isprintable()
+    settings = text.splitlines()[0].partition(" - ")[2]
+    assert YAML(typ="safe").load(settings) == {"name": name}
 
 
 def test_a_state_on_a_terminal_does_not_fill_the_line(terminal: Callable[..., None]):
