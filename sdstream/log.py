@@ -28,6 +28,8 @@ QUEUE_BYTES = 256 * 1024
 """Bytes of lines that wait for a reader; later lines are dropped until half of the bytes are read."""
 _OURS = {"level", "timestamp"}
 """Facts that hold no text of a user."""
+PROMPT_WITHIN = 0.005
+"""Seconds that a line waits for its way out while somebody reads: the next call may crash, or hold the interpreter."""
 FLUSH_WITHIN = 0.5
 """Seconds that the end of a process waits for the reader of the log."""
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -143,6 +145,7 @@ class QueueWriter:
         """Queue `text`; beyond the limit, drop and count `text`."""
         data = text.encode(self.out.encoding or "utf-8", "backslashreplace")
         with self._change:
+            prompt = self._idle()
             room = self._limit // 2 if self._full else self._limit
             self._full = self._held > 0 and self._held + len(data) > room
             if not self._full:
@@ -154,18 +157,25 @@ class QueueWriter:
                 self._queue.append(1)
             self._start()
             self._change.notify_all()
+            if prompt:  # else nobody reads at present, and the caller must not wait
+                self._change.wait_for(self._idle, PROMPT_WITHIN)
 
     def flush(self, within: float) -> None:
         """Wait up to `within` seconds for all earlier texts."""
         with self._change:
-            self._change.wait_for(lambda: not self._queue and not self._busy, within)
+            self._change.wait_for(self._idle, within)
+
+    def _idle(self) -> bool:
+        return not self._queue and not self._busy
 
     def _start(self) -> None:
         if self._thread is None:
             context = contextvars.copy_context()  # the text for dropped texts names the stage too
-            self._thread = threading.Thread(target=context.run, args=(self._write_all,), daemon=True, name="log")
-            self._thread.start()
-            atexit.register(self.flush, FLUSH_WITHIN)
+            thread = threading.Thread(target=context.run, args=(self._write_all,), daemon=True, name="log")
+            with contextlib.suppress(RuntimeError):  # the system has no room for a thread; the next line tries again
+                thread.start()
+                self._thread = thread
+                atexit.register(self.flush, FLUSH_WITHIN)
 
     def _write_all(self) -> None:
         while True:

@@ -76,6 +76,26 @@ def test_lines_arrive_in_their_order():
         assert os.read(reading, 65536).decode().split() == [str(number) for number in range(100)]
 
 
+def test_a_line_is_out_before_the_caller_goes_on(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(log, "PROMPT_WITHIN", WITHIN)
+    with pipe() as (reading, out):
+        writer(out).write("line\n")
+        assert select.select([reading], [], [], 0)[0]
+
+
+def test_a_machine_without_room_for_a_thread_gets_the_lines_later(monkeypatch: pytest.MonkeyPatch):
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with pipe() as (reading, out):
+        lines = writer(out)
+        with monkeypatch.context() as full:
+            full.setattr(threading.Thread, "start", refuse)
+            lines.write("1\n")
+        lines.write("2\n")
+        assert read_until(reading, "2")[-1] == "2"
+
+
 def test_a_write_never_waits_for_a_reader():
     with pipe() as (_, out):
         lines = writer(out)
