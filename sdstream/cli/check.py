@@ -9,7 +9,7 @@ def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -
     """List every mistake of a configuration (exit 78), or print the configuration with defaults, without secrets."""
     from sdstream.config.document import effective, effective_yaml
     from sdstream.config.load import load
-    from sdstream.config.missing import absent
+    from sdstream.config.mistakes.missing import absent
 
     settings = load(config, overrides or ())
     if missing := absent(settings):

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sdstream.config.load import Reading, apart_from_controls, lines, read, schema_paths
-from sdstream.config.mistakes import explain
+from sdstream.config.mistakes.explain import explain
 from sdstream.config.patch import names, path_of, related
 from sdstream.config.schema import Config
 from sdstream.config.yaml_tree import Mistake, Plain

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from sdstream.config.engine import AnyEngine, DiffusionSettings, PassthroughSettings
-from sdstream.config.mistakes import suggestion
+from sdstream.config.mistakes.explain import suggestion
 from sdstream.controls import Controls, Region
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sdstream.config.abilities import Obstacle, obstacles
-from sdstream.config.clashes import clashes
-from sdstream.config.missing import missing_files
-from sdstream.config.mistakes import dotted, explain
+from sdstream.config.mistakes.clashes import clashes
+from sdstream.config.mistakes.explain import dotted, explain
+from sdstream.config.mistakes.missing import missing_files
+from sdstream.config.mistakes.suspects import suspects
 from sdstream.config.schema import Config
 from sdstream.config.schema_paths import SchemaPaths
 from sdstream.config.secrets import hide_secrets
 from sdstream.config.short_forms import lengthen
-from sdstream.config.suspects import suspects
 from sdstream.config.yaml_tree import MAX_BYTES, Mistake, Node, Plain, Where, YamlError, parse
 from sdstream.errors import ConfigError
 from sdstream.redact import hide

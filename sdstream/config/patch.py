@@ -7,7 +7,7 @@ from typing import get_origin
 from pydantic import ValidationError
 
 from sdstream.config.abilities import Obstacle
-from sdstream.config.mistakes import explain
+from sdstream.config.mistakes.explain import explain
 from sdstream.config.schema_paths import SchemaPaths
 from sdstream.config.short_forms import long_form
 from sdstream.config.yaml_tree import Node, Plain, Where

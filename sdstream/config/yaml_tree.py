@@ -22,7 +22,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from sdstream.config.yaml_hints import hint
+from sdstream.config.mistakes.yaml_hints import hint
 
 MAX_BYTES = 256 * 1024
 """Largest file. A few hundred bytes describe a run; a file of a thousand times the size is an attack or a mix-up."""

@@ -19,6 +19,7 @@ from sdstream.sources.rtmp_server.protocol import (
     RtmpSession,
 )
 from tests.sources.rtmp_server.rtmp_client import answers, ask, command, connect, hello, media, metadata
+from tests.sources.rtmp_server.sessions import events, greeted, publishing
 
 MEMORY = 3 * LONGEST_MEDIA
 names = st.text(max_size=20)
@@ -42,30 +43,6 @@ def read(reader, pieces):
         reader.feed(piece)
         got += iter(reader.next_message, None)
     return got
-
-
-def events(session, *pieces):
-    """Feed a session, letting everybody in."""
-    found = []
-    for piece in pieces:
-        for event in session.receive(piece):
-            if isinstance(event, PublishRequest):
-                session.accept()
-            found.append(event)
-    return found
-
-
-def greeted():
-    session = RtmpSession()
-    events(session, hello(), bytes(HANDSHAKE))
-    return session
-
-
-def publishing():
-    session = RtmpSession()
-    events(session, hello(), bytes(HANDSHAKE), connect(), ask("key"))
-    session.outgoing()
-    return session
 
 
 @given(st.lists(values, max_size=4))

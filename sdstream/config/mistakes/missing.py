@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sdstream.config.abilities import Obstacle
 from sdstream.config.engine import PassthroughSettings
-from sdstream.config.mistakes import HERE, suggestion
+from sdstream.config.mistakes.explain import HERE, suggestion
 from sdstream.config.schema import Config
 
 _BUNDLED = Path(__file__).parents[1] / "models"

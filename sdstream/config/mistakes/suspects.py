@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from sdstream.config.mistakes import dotted
+from sdstream.config.mistakes.explain import dotted
 from sdstream.config.schema_paths import SchemaPaths
 from sdstream.config.yaml_tree import Mistake, Node
 
