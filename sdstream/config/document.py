@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr
 from ruamel.yaml import YAML
 
 from sdstream.config.schema import Config
-from sdstream.redact import STARS, mask_url
+from sdstream.redact import STARS, mask_url, shown
 
 _NULL = "tag:yaml.org,2002:null"
 
@@ -43,7 +43,7 @@ def schema_text() -> str:
 
 def _plain(value: object, name: str) -> object:
     if isinstance(value, SecretStr):
-        return mask_url(value.get_secret_value()) if name == "url" else STARS
+        return shown(mask_url(value.get_secret_value())) if name == "url" else STARS
     if isinstance(value, BaseModel):
         return {key: _plain(inner, key) for key, inner in value}
     if isinstance(value, dict):

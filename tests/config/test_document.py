@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sdstream.config.document import effective_yaml, schema, schema_text
+from sdstream.config.document import effective, effective_yaml, schema, schema_text
 from sdstream.config.load import loads, schema_paths
 from sdstream.config.reference import reference
 
@@ -70,3 +70,9 @@ def test_secrets_are_known_by_their_place(path: tuple[str | int, ...], data: obj
 def test_the_schema_is_json_of_a_fixed_order():
     assert json.loads(schema_text())["$defs"].keys() == schema()["$defs"].keys()
     assert schema_text() == schema_text()
+
+
+def test_a_value_from_the_environment_is_stars_in_any_part_of_a_url():
+    text = 'version: 1\nsource: {kind: ffmpeg, url: "http://h/live/${KEY}/x.ts"}\nsinks: [{kind: discard}]\n'
+    config = loads(text, "show.yaml", environment={"KEY": "canary-4711"})
+    assert effective(config)["source"]["url"] == "http://h/live/***/x.ts"
