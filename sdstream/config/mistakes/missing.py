@@ -8,7 +8,7 @@ from sdstream.config.engine import PassthroughSettings
 from sdstream.config.mistakes.explain import HERE, suggestion
 from sdstream.config.schema import Config
 
-_BUNDLED = Path(__file__).parents[1] / "models"
+_BUNDLED = Path(__file__).parents[2] / "models"
 _HUB = {"sd-turbo": "stabilityai/sd-turbo", "sdxl-turbo": "stabilityai/sdxl-turbo"}
 
 
