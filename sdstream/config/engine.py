@@ -92,7 +92,8 @@ class DiffusionSettings(Settings):
     autoencoder: Literal["tiny", "full"] = "tiny"
     """`tiny` is fast; `full`, the model's own autoencoder, is finer."""
     tiny_autoencoder: ModelName | None = None
-    """Tiny autoencoder for a model with a full autoencoder: a folder or a hub id; TAESD by default."""
+    """Tiny autoencoder for a model with a full autoencoder: a folder, a .safetensors file or a hub id; TAESD by
+    default."""
     batching: bool = True
     """Stream Batch: all denoising steps in a single U-Net call. `false` is the sequential form, for comparison."""
     prompt_cache: bool = True

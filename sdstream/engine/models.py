@@ -19,6 +19,7 @@ from sdstream.engine.size import Size
 from sdstream.engine.weights.activation_ranges import ModelRanges, read_ranges
 from sdstream.engine.weights.component import component
 from sdstream.engine.weights.files import CONFIGS, MODEL, locate, read_config
+from sdstream.engine.weights.tiny_autoencoder_file import is_tiny_file, load_tiny_autoencoder
 from sdstream.errors import Unavailable
 from sdstream.log import get_logger
 
@@ -240,4 +241,7 @@ def _tiny(settings: DiffusionSettings, dtype: torch.dtype, *, channels: int, xl:
         raise Unavailable(
             f"no tiny autoencoder is known for {channels} latent channels; set engine.autoencoder to full"
         )
-    return component(AutoencoderTiny, locate(name, "tiny autoencoder"), "tiny autoencoder", torch_dtype=dtype)
+    path = locate(name, "tiny autoencoder")
+    if is_tiny_file(path):
+        return load_tiny_autoencoder(path, dtype)
+    return component(AutoencoderTiny, path, "tiny autoencoder", torch_dtype=dtype)
