@@ -12,7 +12,7 @@ _ANY_HOST = ("0.0.0.0", "[::]", "*")  # noqa: S104 - the user's setting is compa
 
 
 def clashes(config: Config) -> list[Obstacle]:
-    """Return a reason for each setting that takes a port, a device, a name or a file which an earlier part has."""
+    """Return a reason for each setting that takes a port, a device, a name or a file of an earlier part."""
     return [*_ports(config), *_outputs(config)]
 
 

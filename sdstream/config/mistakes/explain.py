@@ -13,7 +13,7 @@ from sdstream.config.yaml_tree import Mistake, Node, Plain
 Path = tuple[str | int, ...]
 
 HERE = "; a relative name starts at the folder in which the command runs"
-"""What to know about a file that is not there."""
+"""The advice for a missing file."""
 
 _STRUCTURES = ("model_type", "model_attributes_type", "dict_type", "tuple_type", "list_type", "too_short")
 _EXAMPLES: dict[str | int, str] = {
@@ -46,7 +46,7 @@ _ADVICE = {
     "time": 'write `at`, in seconds or as "1:30"',
     "include": "a file describes a whole run; copy the settings, or override some by --set",
 }
-"""What to write for a key that other programs have."""
+"""The line to write for a key of other programs."""
 
 _OTHER_KINDS = {
     "twitch": 'for Twitch write {kind: ffmpeg, url: "rtmp://live.twitch.tv/app/${TWITCH_KEY}"}',
@@ -60,7 +60,7 @@ _OTHER_KINDS = {
     ("camera", "webcam", "v4l2", "device"),
     "for a webcam write {kind: ffmpeg, format: v4l2, url: /dev/video0}, and see `sdstream sources`",
 )
-"""What to write for a kind that other programs have."""
+"""The line to write for a kind of other programs."""
 
 
 def explain(error: ValidationError, tree: Node, schema: SchemaPaths) -> list[Mistake]:

@@ -1,4 +1,4 @@
-"""Finds files and models of the configuration that are not on this machine; a file is looked for, never opened."""
+"""Finds files and models of the configuration missing on this machine; a file is looked for, never opened."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ _HUB = {"sd-turbo": "stabilityai/sd-turbo", "sdxl-turbo": "stabilityai/sdxl-turb
 
 
 def missing_files(config: Config) -> list[Obstacle]:
-    """Return the files of the engine that are not there, by path from the root of the configuration."""
+    """Return the missing files of the engine, by path from the root of the configuration."""
     engine = config.engine
     if isinstance(engine, PassthroughSettings):
         return []

@@ -1,4 +1,4 @@
-"""Finds values that are valid text, but hardly what the author meant: placeholders, curly quotes, lost backslashes."""
+"""Finds values of valid text with an unlikely meaning: placeholders, curly quotes, lost backslashes."""
 
 import re
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def _backslashes(text: str) -> str:
 
 
 def _placeholder(text: str, path: Path) -> str:
-    """Return what to write for a secret that stands for a secret; the text itself is never shown."""
+    """Return the advice for a placeholder in the place of a secret; the text itself is never shown."""
     pieces = re.split(r"[/?&=]", text.partition("://")[2].partition("/")[2]) if "://" in text else [text]
     is_address = path[-1] == "url"
     if is_address and "://" not in text:

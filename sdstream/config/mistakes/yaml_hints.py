@@ -1,4 +1,4 @@
-"""Guesses what to try where a text is not YAML, from the wrong line and the lines before."""
+"""Guesses a remedy for broken YAML, from the wrong line and the lines before."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def hint(lines: Sequence[str], at: int, wrong: str) -> str:
 
 
 def _of_columns(before: Sequence[str], line: str, wrong: str) -> str:
-    """Return the column for a line that starts beside its neighbours, or ""."""
+    """Return the column for a line out of line with the neighbours, or ""."""
     written = [other for other in before if other.strip() and not other.lstrip().startswith("#")]
     if not written or "flow" in wrong:
         return ""
