@@ -1,8 +1,8 @@
 """Structured logs on standard error: an event is a constant phrase, facts are keywords.
 
 Secrets never reach a log: settings hold secrets in types that print as stars, and each line is searched for the secrets
-of the run. A log without a reader stops nothing:
-lines wait in a bounded queue, and lines beyond the bound are dropped and counted.
+of the run. A log without a reader stops nothing: lines wait in a bounded queue, and lines beyond the bound are dropped
+and counted.
 """
 
 import atexit

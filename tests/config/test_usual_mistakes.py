@@ -87,6 +87,7 @@ def test_a_mistake_in_the_source(old: str, new: str, said: str):
             "f:4:10: engine.model: no model has the name 'minni'; write mini, a folder, a file, or a hub",
         ),
         ("{model: sd-turbo}", 'did you mean "stabilityai/sd-turbo"?'),
+        ("{model: a.pkl}", "engine.model: .pkl files may hold programs"),
         ("{model: a.ckpt}", "engine.model: .ckpt files may hold programs, and are not opened; take the model's .safet"),
         (
             "{mask: nowhere.png}",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from sdstream.config.engine import DiffusionSettings
+from sdstream.config.model_names import BUNDLED
 from sdstream.controls import Controls, Guidance, Similarity, WeightedPrompt
-from sdstream.engine.weights.files import BUNDLED
 from tests.engine.pixel_engine import PixelEngine
 
 MINI = BUNDLED / "mini"

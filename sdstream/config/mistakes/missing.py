@@ -6,9 +6,9 @@ from pathlib import Path
 from sdstream.config.abilities import Obstacle
 from sdstream.config.engine import PassthroughSettings
 from sdstream.config.mistakes.explain import HERE, suggestion
+from sdstream.config.model_names import BUNDLED, PICKLES
 from sdstream.config.schema import Config
 
-_BUNDLED = Path(__file__).parents[2] / "models"
 _HUB = {"sd-turbo": "stabilityai/sd-turbo", "sdxl-turbo": "stabilityai/sdxl-turbo"}
 
 
@@ -49,9 +49,9 @@ def _is_there(name: str) -> bool:
 def _model(name: str) -> str:
     """Return why no model can have this name, or "". A hub id has an owner: owner/name."""
     place = Path(name).expanduser()
-    if (_BUNDLED / name).is_dir() or place.exists():
+    if (BUNDLED / name).is_dir() or place.exists():
         return ""
-    if place.suffix in (".ckpt", ".pt", ".pth", ".bin"):
+    if place.suffix in PICKLES:
         return f"{place.suffix} files may hold programs, and are not opened; take the model's .safetensors file"
     if "/" not in name and "\\" not in name and place.suffix != ".safetensors":
         guess = suggestion(name, ["mini"]) or (_HUB.get(name) and f'; did you mean "{_HUB[name]}"?') or ""

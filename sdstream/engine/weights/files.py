@@ -9,20 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sdstream.config.model_names import BUNDLED, PICKLES
 from sdstream.engine.weights.licence import licence
 from sdstream.errors import Unavailable, reason
 from sdstream.log import get_logger
 
 log = get_logger()
 
-BUNDLED = Path(__file__).parents[2] / "models"
-"""Folder of the models bundled with sdstream."""
-
 HEADER_LIMIT = 32 * 2**20
 """Largest safetensors header in bytes; the largest published headers have about 1 MiB."""
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
-PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 _SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2}
 _SIZES |= {"I32": 4, "U32": 4, "F32": 4, "F64": 8, "I64": 8, "U64": 8}
 

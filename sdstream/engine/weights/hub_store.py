@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdstream.engine.weights.files import BUNDLED, HUB_ID, MODEL, check_safetensors, locate
+from sdstream.config.model_names import BUNDLED
+from sdstream.engine.weights.files import HUB_ID, MODEL, check_safetensors, locate
 from sdstream.engine.weights.licence import licence
 from sdstream.errors import Unavailable
 

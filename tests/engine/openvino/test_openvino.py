@@ -16,6 +16,7 @@ import torch
 from structlog.testing import capture_logs
 
 from sdstream.config.engine import DiffusionSettings
+from sdstream.config.model_names import BUNDLED
 from sdstream.controls import Controls
 from sdstream.engine.acceleration import open_model
 from sdstream.engine.conditioning.condition import Condition
@@ -23,7 +24,6 @@ from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.openvino.backend import obstacle
 from sdstream.engine.openvino.runtime import Runtime
 from sdstream.engine.openvino.unet import GraphUNet
-from sdstream.engine.weights.files import BUNDLED
 from tests.engine.live_tensors import live_tensors
 from tests.engine.openvino.engine_pair import BUILDING, GPU, open_once, pair, psnr, scene, worst
 from tests.engine.pixel_engine import ALWAYS, PixelEngine, picture, settings

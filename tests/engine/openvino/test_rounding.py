@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from scripts.train.observer import Observer
 from sdstream.config.engine import DiffusionSettings
+from sdstream.config.model_names import BUNDLED
 from sdstream.controls import Controls
 from sdstream.engine.acceleration import choose, open_model
 from sdstream.engine.conditioning.condition import Condition, Embedding
@@ -19,7 +20,6 @@ from sdstream.engine.openvino.runtime import Runtime, choose_precision, computes
 from sdstream.engine.openvino.unet import GraphUNet
 from sdstream.engine.session import Session
 from sdstream.engine.weights.activation_ranges import FILE, ModelRanges
-from sdstream.engine.weights.files import BUNDLED
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame
 from tests.engine.adapters.lora_files import peft, saved
