@@ -33,5 +33,6 @@ model:
 	$(TRAIN) scripts.train export evaluate sheet $(PLACES) --machine "$(MACHINE)" $(ARGS)
 
 clean:
+	scripts/command unlink
 	rm -rf .venv .venv-media build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -24,12 +24,17 @@ def main() -> None:
         app(prog_name="sdstream")
     except SdstreamError as error:
         _end(str(error), _status(error))
+    except ModuleNotFoundError as error:
+        from sdstream.system.installation import absent
+
+        if (told := absent(error)) is None:
+            _end_with_bug(error)
+        else:
+            _end(str(told), told.exit_code)
     except KeyboardInterrupt:
         _end("interrupted", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last line: any error here is a bug of ours
-        if {"-v", "--verbose"} & set(sys.argv):
-            _tell(traceback.format_exc().rstrip())
-        _end(f"a bug in sdstream: {type(error).__name__}: {error}; run again with -v for the trace", Bug.exit_code)
+        _end_with_bug(error)
 
 
 def _open_missing_files() -> None:
@@ -53,6 +58,12 @@ def _status(error: SdstreamError) -> int:
 def _end(message: str, status: int) -> None:
     _tell(message)
     sys.exit(status)
+
+
+def _end_with_bug(error: Exception) -> None:
+    if {"-v", "--verbose"} & set(sys.argv):
+        _tell(traceback.format_exc().rstrip())
+    _end(f"a bug in sdstream: {type(error).__name__}: {error}; run again with -v for the trace", Bug.exit_code)
 
 
 def _tell(message: str) -> None:

@@ -48,6 +48,7 @@ def demo(
     from sdstream.clip.publisher import publisher
     from sdstream.log import LogChoice
     from sdstream.supervisor.pipeline import Pipeline
+    from sdstream.supervisor.requirements import require
     from sdstream.system.listening import free_port
 
     logs = LogChoice("debug" if verbose else "error" if quiet else "warning")
@@ -56,9 +57,11 @@ def demo(
     sheet = _sheet_beside(recording)
     key, port = secrets.token_urlsafe(16), str(free_port())
     environment = {"SDSTREAM_DEMO_KEY": key, "SDSTREAM_DEMO_PORT": port}
+    config = _config(recording, environment)
+    require(config)
     show = Show(seconds, quiet)
     with publisher(CLIP, f"rtmp://127.0.0.1:{port}/live/{key}", logs):
-        pipeline = Pipeline(_config(recording, environment), logs)
+        pipeline = Pipeline(config, logs)
         loaded = time.monotonic() - began
         report = pipeline.run(None, show.each_second)
     _check_restyled(report)

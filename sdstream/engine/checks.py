@@ -5,6 +5,7 @@ import subprocess
 
 from sdstream.system import fresh_python
 from sdstream.system.finding import Finding
+from sdstream.system.installation import extra_line
 
 
 def diffusion() -> Finding:
@@ -14,7 +15,7 @@ def diffusion() -> Finding:
         "report(torch=torch.__version__, diffusers=diffusers.__version__)"
     )
     if "error" in facts:
-        return Finding("diffusion", "note", facts["error"], "pip install 'sdstream[diffusion]'")
+        return Finding("diffusion", "note", facts["error"], extra_line("diffusion"))
     return Finding("diffusion", "ok", f"torch {facts['torch']}, diffusers {facts['diffusers']}")
 
 
@@ -26,7 +27,7 @@ def openvino() -> Finding:
         "can=openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'))"
     )
     if "error" in facts:
-        return Finding("openvino", "note", facts["error"], "pip install 'sdstream[openvino]'")
+        return Finding("openvino", "note", facts["error"], extra_line("openvino"))
     formats = {"BF16": "bf16", "INT8": "int8 or f32"}
     best = next((dtype for capability, dtype in formats.items() if capability in facts["can"]), "f32")
     return Finding("openvino", "ok", f"{facts['version']}, computes in {best}")
@@ -46,7 +47,7 @@ def gpu() -> Finding:
             "gpu", "note", "no NVIDIA driver: the engine runs on the CPU, far below live speed for big models"
         )
     if "error" in facts:
-        return Finding("gpu", "note", f"{driver}; no torch to use it", "pip install 'sdstream[diffusion]'")
+        return Finding("gpu", "note", f"{driver}; no torch to use it", extra_line("diffusion"))
     if not facts["built"]:
         return Finding("gpu", "missing", f"{driver}; torch is built for the CPU", "make setup TORCH=cuda")
     if not facts["works"]:

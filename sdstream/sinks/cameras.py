@@ -10,6 +10,7 @@ from pathlib import Path
 from sdstream.errors import Forbidden, Unavailable
 from sdstream.system.endpoint import Endpoint
 from sdstream.system.finding import Finding
+from sdstream.system.installation import extra_line
 
 
 def listing() -> list[Endpoint]:
@@ -36,7 +37,7 @@ def listing() -> list[Endpoint]:
 def check() -> Finding:
     """Look for pyvirtualcam, the module v4l2loopback, and a device that this user may open; for `sdstream doctor`."""
     if find_spec("pyvirtualcam") is None:
-        return Finding("virtualcam", "note", "pyvirtualcam is not installed", "pip install 'sdstream[virtualcam]'")
+        return Finding("virtualcam", "note", "pyvirtualcam is not installed", extra_line("virtualcam"))
     if not sys.platform.startswith("linux"):
         return Finding(
             "virtualcam", "ok", "uses the camera of OBS: start the camera once in OBS, to install the camera"

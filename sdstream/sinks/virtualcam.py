@@ -15,6 +15,7 @@ from sdstream.log import get_logger
 from sdstream.sinks import Due
 from sdstream.sinks.context import SinkContext
 from sdstream.sinks.yuv import Yuv420
+from sdstream.system.installation import extra_line
 
 
 class VirtualcamSink:
@@ -37,7 +38,7 @@ class VirtualcamSink:
         try:
             import pyvirtualcam
         except ImportError as error:
-            raise Unavailable(f"pyvirtualcam cannot be loaded ({error}); pip install 'sdstream[virtualcam]'") from error
+            raise Unavailable(f"pyvirtualcam cannot be loaded ({error}); {extra_line('virtualcam')}") from error
         size = self._canvas.width, self._canvas.height
         pixel_format = pyvirtualcam.PixelFormat.I420
         device = self._choose()

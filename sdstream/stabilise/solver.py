@@ -7,6 +7,7 @@ import numpy as np
 from sdstream.config.stabilise import Device
 from sdstream.errors import Unavailable
 from sdstream.relax.red_black import RedBlack, Sweeps
+from sdstream.system.installation import extra_line
 
 if TYPE_CHECKING:
     from sdstream.relax.red_black_torch import RedBlackTorch
@@ -39,7 +40,7 @@ def gpu_solver(height: int, width: int, count: int) -> "RedBlackTorch":
 
         from sdstream.relax.red_black_torch import RedBlackTorch
     except ImportError as error:
-        raise Unavailable("steadiness on a GPU needs torch: pip install 'sdstream[diffusion]'") from error
+        raise Unavailable(f"steadiness on a GPU needs torch; type: {extra_line('diffusion')}") from error
     if not torch.cuda.is_available():
         raise Unavailable("steadiness on a GPU needs CUDA, and torch finds no CUDA device; try: sdstream doctor")
     return RedBlackTorch(height, width, 3, count, "cuda")

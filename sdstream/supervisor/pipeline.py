@@ -19,6 +19,7 @@ from sdstream.sources.context import State
 from sdstream.supervisor import collect
 from sdstream.supervisor.failure import Failure
 from sdstream.supervisor.report import Report
+from sdstream.supervisor.requirements import require
 from sdstream.supervisor.restart_policy import Action, Facts, Role, decide
 from sdstream.supervisor.stage import Stage
 from sdstream.supervisor.wiring import Wiring
@@ -32,7 +33,8 @@ class Pipeline:
     """A run; `run` may be called once."""
 
     def __init__(self, config: Config, logs: LogChoice | None = None) -> None:
-        """Build the run. Raises Unavailable, Forbidden or ConfigError when a port cannot be opened."""
+        """Build the run. Raises Unavailable, Forbidden or ConfigError without a library or a port."""
+        require(config)
         self._began = time.monotonic()
         self._wiring = Wiring(config, logs or LogChoice(), self._began)
         self.desk = self._wiring.desk

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 
 from sdstream.config.base import Settings
 from sdstream.errors import Bug, Unavailable
+from sdstream.system import installation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,14 @@ class Kind:
             if not self.extra or (error.name or "").startswith("sdstream"):
                 raise
             raise Unavailable(
-                f"kind {self.name} needs {error.name}; install the library: pip install 'sdstream[{self.extra}]', "
+                f"kind {self.name} needs {error.name}; install the library: {installation.extra_line(self.extra)}, "
                 "or choose a different kind"
             ) from error
+
+    def require(self) -> None:
+        """Raise Unavailable when a library of `extra` is not installed; quick, because nothing is imported."""
+        if self.extra:
+            installation.require(self.extra, f"kind {self.name}")
 
 
 AnyKind = TypeVar("AnyKind", bound=Kind)

@@ -5,6 +5,7 @@ from typing import Any
 from sdstream.errors import Unavailable
 from sdstream.system import fresh_python
 from sdstream.system.finding import Finding
+from sdstream.system.installation import extra_line
 
 
 def load_ndi() -> Any:  # a binding without types
@@ -14,7 +15,7 @@ def load_ndi() -> Any:  # a binding without types
     except ImportError as error:
         raise Unavailable(
             f"the NDI runtime cannot be loaded ({error}); "
-            "expected the ndi extra: pip install 'sdstream[ndi]', and on Debian or Ubuntu: "
+            f"expected the ndi extra; type: {extra_line('ndi')}, and on Debian or Ubuntu: "
             "sudo apt install libavahi-client3"
         ) from error
     if not NDIlib.initialize():
@@ -30,4 +31,4 @@ def check() -> Finding:
     error = facts.get("error", "the runtime does not start on this CPU")
     if "avahi" in error:
         return Finding("ndi", "note", error, "sudo apt-get install libavahi-client3 libavahi-common3")
-    return Finding("ndi", "note", error, "pip install 'sdstream[ndi]'")
+    return Finding("ndi", "note", error, extra_line("ndi"))

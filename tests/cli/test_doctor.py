@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_doctor_ends_with_69_when_something_needed_is_missing_and_prints_its_fix(sdstream: Sdstream):
     answer = sdstream("doctor")
     assert answer.status == 69
-    assert "missing av            No module named 'x'\n                      → pip install" in answer.out
+    assert (
+        f"missing av            No module named 'x'\n                      → {sys.executable} -m pip install"
+        in answer.out
+    )
 
 
 def test_a_library_that_is_not_there_or_crashes_is_told_by_its_last_words():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sdstream.bench.engine.workbench import Row
 from sdstream.errors import Unavailable
+from sdstream.system.installation import pip_line
 
 _BARS = {
     "modes": ["ms"],
@@ -20,7 +21,7 @@ def draw_tables(tables: dict[str, list[Row]], file: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise Unavailable("--plot needs matplotlib; pip install matplotlib") from error
+        raise Unavailable(f"--plot needs matplotlib; type: {pip_line('matplotlib')}") from error
     figure = Figure(figsize=(8, 4 * len(tables)), layout="constrained")
     panels = figure.subplots(len(tables), squeeze=False)
     for panel, (name, rows) in zip(panels[:, 0], tables.items(), strict=True):

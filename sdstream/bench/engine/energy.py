@@ -9,6 +9,7 @@ import torch
 
 from sdstream.errors import Unavailable
 from sdstream.log import get_logger
+from sdstream.system.installation import pip_line
 
 log = get_logger()
 
@@ -43,7 +44,7 @@ def gpu_joules(device: torch.device) -> Callable[[], float]:
     try:
         import pynvml  # type: ignore[import-not-found]  # an optional package
     except ImportError as error:
-        raise Unavailable("energy of the GPU needs NVML; pip install nvidia-ml-py") from error
+        raise Unavailable(f"energy of the GPU needs NVML; type: {pip_line('nvidia-ml-py')}") from error
     try:
         pynvml.nvmlInit()
         # By UUID, not index: NVML counts all GPUs of the machine, torch the GPUs in CUDA_VISIBLE_DEVICES only.

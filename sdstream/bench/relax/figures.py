@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sdstream.bench.relax.experiments import Experiment
 from sdstream.errors import Unavailable
+from sdstream.system.installation import pip_line
 
 
 def draw_figures(experiments: list[Experiment], path: Path) -> None:
@@ -12,7 +13,7 @@ def draw_figures(experiments: list[Experiment], path: Path) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise Unavailable("figures need matplotlib: pip install matplotlib") from error
+        raise Unavailable(f"figures need matplotlib; type: {pip_line('matplotlib')}") from error
     figure = Figure(figsize=(6.0 * len(experiments), 5.5), layout="constrained")
     FigureCanvasAgg(figure)
     for k, experiment in enumerate(experiments):

@@ -18,6 +18,7 @@ from sdstream.engine.shared_module import float_copy
 from sdstream.engine.weights.activation_ranges import FILE, ModelRanges
 from sdstream.errors import Unavailable
 from sdstream.log import get_logger
+from sdstream.system.installation import extra_line
 
 log = get_logger()
 
@@ -31,7 +32,7 @@ def obstacle(settings: DiffusionSettings, device: torch.device) -> str | None:
     if device.type != "cpu":
         return f"needs a CPU, and the model runs on {device.type} (set engine.device: cpu)"
     if find_spec("openvino") is None:
-        return "is not installed (pip install 'sdstream[openvino]')"
+        return f"is not installed (type: {extra_line('openvino')})"
     adjustable = [name for name, lora in settings.loras.items() if not lora.fuse]
     if adjustable:
         return f"LoRA {adjustable[0]!r} is adjustable on air, and the weights of a graph are fixed (set fuse: true)"

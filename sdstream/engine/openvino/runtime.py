@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from sdstream.engine.weights.component import LoadErrors
 from sdstream.errors import Unavailable
+from sdstream.system.installation import extra_line
 
 
 def load_openvino() -> Any:
@@ -32,7 +33,7 @@ def load_openvino() -> Any:
         import openvino
     except ImportError as error:
         raise Unavailable(
-            f"OpenVINO cannot be loaded ({error}); pip install 'sdstream[openvino]', or use engine.acceleration: eager"
+            f"OpenVINO cannot be loaded ({error}); type: {extra_line('openvino')}, or use engine.acceleration: eager"
         ) from error
     return openvino
 
