@@ -50,7 +50,7 @@ def constants(
         if not as_json:
             say("\n".join(_lines(finding) for finding in found))
     if as_json:
-        say_json([asdict(finding) for finding in findings])
+        say_json({"findings": [asdict(finding) for finding in findings]})
 
 
 def _wanted(only: list[str] | None, clips: Path | None) -> list[str]:

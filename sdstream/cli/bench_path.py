@@ -1,12 +1,12 @@
 """`sdstream bench path`: the whole daemon at work, measured from the outside: rate, latency, CPU time, memory."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from sdstream.bench.path import Input, Output, PathResult, Restyling, measure
 from sdstream.cli.options import Overrides, sized
+from sdstream.cli.output import say, say_json
 from sdstream.cli.report_table import table
 
 _FIXED = ("source", "sinks", "canvas")
@@ -33,7 +33,10 @@ def path(
     restyling = Restyling(*sized(model)) if model else None
     result = measure(source, sink, _canvas(size), seconds, restyling, overrides or ())
     facts = {**vars(result), "report": result.report.as_dict()}
-    print(json.dumps(facts) if as_json else _lines(result))
+    if as_json:
+        say_json(facts)
+    else:
+        say(_lines(result))
 
 
 def _canvas(size: str) -> dict[str, float]:

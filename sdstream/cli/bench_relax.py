@@ -45,7 +45,7 @@ def relax(
 
         draw_figures(experiments, plot)
     if as_json:
-        say_json([_as_dict(experiment) for experiment in experiments])
+        say_json({"experiments": [_as_dict(experiment) for experiment in experiments]})
     else:
         print("\n\n".join(_lines(experiment) for experiment in experiments))
     missed = [bar.what for experiment in experiments for bar in experiment.bars if not bar.met]

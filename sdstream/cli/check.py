@@ -1,20 +1,110 @@
-"""`sdstream check`: lists every mistake of a configuration, or prints the configuration."""
+"""`sdstream check`: lists every mistake of a configuration, or says what the run will need."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from sdstream.cli.options import ConfigFile, Json, Overrides
-from sdstream.cli.output import say, say_json
-from sdstream.errors import Unavailable
+from sdstream.cli.output import rendered, say, say_json
+from sdstream.errors import ConfigError, Unavailable
+
+if TYPE_CHECKING:
+    from sdstream.cli.needs import Need
+    from sdstream.config.schema import Config
+    from sdstream.config.yaml_tree import Mistake
 
 
-def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -> None:
-    """List every mistake of a configuration (exit 78), or print the configuration with defaults, without secrets."""
-    from sdstream.config.document import effective, effective_yaml
+def check(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Print the configuration, with all defaults.")] = False,
+    json: Json = False,
+) -> None:
+    """List every mistake of a configuration (exit 78), or say what the run will need."""
+    from sdstream.config.document import effective_yaml
     from sdstream.config.load import load
     from sdstream.config.mistakes.missing import absent
 
+    if json:
+        _check_as_json(config, overrides or [])
+        return
     settings = load(config, overrides or ())
     if missing := absent(settings):
         raise Unavailable(missing)
-    if json:
-        say_json(effective(settings))
-    else:
-        say(effective_yaml(settings), end="")
+    say(effective_yaml(settings) if show_all else _summary(config, settings), end="" if show_all else "\n")
+
+
+def _check_as_json(config: Path, overrides: list[str]) -> None:
+    """Print the result as a single object; exit with the status of a check for people."""
+    from sdstream.config.load import load, read
+    from sdstream.config.mistakes.missing import absent
+    from sdstream.config.yaml_tree import YamlError
+
+    try:
+        reading = read(config, overrides)
+        if reading.config is None:
+            _refuse([_as_dict(mistake) for mistake in sorted(set(reading.mistakes))])
+        settings = load(config, overrides)
+    except ConfigError as error:
+        cause = error.__cause__
+        if isinstance(cause, YamlError):
+            _refuse([_as_dict(cause.mistake)])
+        _refuse([{"file": str(config), "line": None, "column": None, "path": "", "message": str(error)}])
+    missing = absent(settings)
+    say_json(_result(settings, missing))
+    if missing:
+        raise typer.Exit(Unavailable.exit_code)
+
+
+def _result(settings: "Config", missing: str) -> dict[str, object]:
+    from sdstream.cli.needs import needs
+    from sdstream.config.document import effective
+
+    return {
+        "ok": not missing,
+        "missing": missing,
+        "mistakes": [],
+        "needs": [asdict(need) for need in needs(settings)],
+        "configuration": effective(settings),
+    }
+
+
+def _refuse(mistakes: list[dict[str, object]]) -> None:
+    say_json({"ok": False, "missing": "", "mistakes": mistakes})
+    raise typer.Exit(ConfigError.exit_code)
+
+
+def _as_dict(mistake: "Mistake") -> dict[str, object]:
+    where = mistake.where
+    return {
+        "file": where.name,
+        "line": where.line or None,
+        "column": where.column or None,
+        "path": mistake.path,
+        "message": mistake.message,
+    }
+
+
+def _summary(path: Path, settings: "Config") -> str:
+    """Return the answer for people: ok, what each part needs, and the next commands."""
+    from sdstream.cli.needs import needs
+
+    found = list(needs(settings))
+    lines = [f"ok: {path}", _table(found)]
+    lines += [f"{need.part}: not installed yet; type: {need.install}" for need in found if need.install]
+    lines.append(f"next: sdstream doctor {path} looks for all this on this machine; sdstream run {path} goes on air")
+    return "\n".join(lines)
+
+
+def _table(found: "Iterable[Need]") -> str:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for need in found:
+        more = " (the run goes on without)" if need.optional else ""
+        table.add_row(f"  {need.part}", need.kind, Text((need.needs or "needs nothing") + more))
+    return rendered(table)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdstream.cli.options import Json
+from sdstream.cli.options import Json, Overrides
 from sdstream.cli.output import rendered, say, say_json
 
 if TYPE_CHECKING:
@@ -15,17 +16,23 @@ if TYPE_CHECKING:
 _STYLES = {"ok": "green", "note": "yellow", "missing": "red"}
 
 
-def doctor(json: Json = False) -> None:
+def doctor(
+    config: Annotated[
+        Path | None, typer.Argument(help="The YAML file of a show: ask for what this show needs.", show_default=False)
+    ] = None,
+    overrides: Overrides = None,
+    json: Json = False,
+) -> None:
     """Name each missing part, with the command to get the part; exit 69 when a necessary part is missing."""
     from sdstream.errors import Unavailable
 
     findings = []
-    for finding in _findings():
+    for finding in _findings() if config is None else _findings_for(config, overrides or []):
         findings.append(finding)
         if not json:
             say(_lines(finding))
     if json:
-        say_json([asdict(finding) for finding in findings])
+        say_json({"findings": [asdict(finding) for finding in findings]})
     if any(finding.state == "missing" for finding in findings):
         raise typer.Exit(Unavailable.exit_code)
 
@@ -41,6 +48,18 @@ def _findings() -> Iterator["Finding"]:
         yield resolve(check)()
     yield doctor_machine.shared_memory()
     yield doctor_machine.disk()
+
+
+def _findings_for(config: Path, overrides: list[str]) -> Iterator["Finding"]:
+    """Check what the show of a configuration needs. Raises ConfigError with every mistake."""
+    from sdstream.cli import doctor_machine
+    from sdstream.cli.doctor_show import show_findings
+    from sdstream.config.load import load
+
+    settings = load(config, overrides)
+    yield doctor_machine.python()
+    yield from show_findings(settings)
+    yield doctor_machine.shared_memory_for(settings)
 
 
 def _lines(finding: "Finding") -> str:

@@ -3,8 +3,12 @@
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sdstream.system.finding import Finding
+
+if TYPE_CHECKING:
+    from sdstream.config.schema import Config
 
 _GB = 1e9
 
@@ -29,6 +33,21 @@ def shared_memory() -> Finding:
         f"{free / 1e6:.0f} MB free in {MOUNT}; two outputs take {small / 1e6:.0f} MB at 720p, {large / 1e6:.0f} at 4K"
     )
     return Finding("shared memory", "note" if free >= small else "missing", found, enlarge(large))
+
+
+def shared_memory_for(config: "Config") -> Finding:
+    """Check the room for the pictures of a run of `config`."""
+    from sdstream.ipc.mailbox import Mailbox
+    from sdstream.ipc.shared_memory import MOUNT, enlarge, free_bytes
+
+    free, size, count = free_bytes(), config.canvas.width * config.canvas.height * 3, len(config.sinks)
+    needed = Mailbox.memory(size, count + 1) + Mailbox.memory(size, count)
+    if free is None:
+        return Finding("shared memory", "ok", "kept by the system")
+    found = f"{free / 1e6:.0f} MB free in {MOUNT}; this show takes {needed / 1e6:.0f} MB"
+    if free >= needed:
+        return Finding("shared memory", "ok", found)
+    return Finding("shared memory", "missing", found, enlarge(needed))
 
 
 def disk() -> Finding:

@@ -1,6 +1,6 @@
 """Lays out the endpoints for `sources` and `sinks`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from json import dumps
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,6 @@ def listed(endpoints: "Sequence[Endpoint]", before: str) -> str:
     return rendered(table)
 
 
-def in_yaml(settings: dict[str, str]) -> str:
+def in_yaml(settings: Mapping[str, object]) -> str:
     """Return settings as one line of YAML, to copy; the escapes of a terminal become escapes of YAML."""
     return "{" + ", ".join(f"{key}: {shown(dumps(value, ensure_ascii=False))}" for key, value in settings.items()) + "}"

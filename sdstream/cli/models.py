@@ -20,7 +20,7 @@ def list_(as_json: Json = False) -> None:
 
     found = stored()
     if as_json:
-        say_json([asdict(model) for model in found])
+        say_json({"models": [asdict(model) for model in found]})
         return
     for model in found:
         say(f"{model.name}  {model.origin}  {model.size / 1e6:.0f} MB  {model.path}")
@@ -45,7 +45,7 @@ def verify(name: Name, as_json: Json = False) -> None:
 
     files = check(name)
     if as_json:
-        say_json([asdict(file) for file in files])
+        say_json({"files": [asdict(file) for file in files]})
         return
     for file in files:
         say(f"{file.state:9} {file.size:>12} {file.sha256[:16]} {file.file}")

@@ -4,8 +4,11 @@ import errno
 import json
 import os
 import sys
+from collections.abc import Mapping
 from io import StringIO
 from typing import TYPE_CHECKING, TextIO
+
+from sdstream import __version__
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,9 +32,9 @@ def say(text: str, end: str = "\n") -> None:
         raise SystemExit(0) from error
 
 
-def say_json(value: object) -> None:
-    """Print `value` as JSON on standard output."""
-    say(json.dumps(value, indent=2, ensure_ascii=False))
+def say_json(facts: Mapping[str, object]) -> None:
+    """Print `facts` as a JSON object on standard output, with the version of sdstream first."""
+    say(json.dumps({"version": __version__, **facts}, indent=2, ensure_ascii=False))
 
 
 def rendered(content: "RenderableType", out: TextIO | None = None) -> str:

@@ -18,6 +18,6 @@ def sinks(json: Json = False) -> None:
 
     found: list[Endpoint] = [endpoint for kind in KINDS if kind.listing for endpoint in resolve(kind.listing)()]
     if json:
-        say_json([asdict(endpoint) for endpoint in found])
+        say_json({"sinks": [asdict(endpoint) for endpoint in found]})
     else:
         say(listed(found, "-"))

@@ -35,7 +35,7 @@ def sources(
         except Unavailable as error:
             print(f"{kind.name}: {error}", file=sys.stderr)
     if json:
-        say_json([asdict(endpoint) for endpoint in found])
+        say_json({"sources": [asdict(endpoint) for endpoint in found]})
     elif found:
         say(listed(found, "source:"))
     else:

@@ -1,8 +1,6 @@
 """Lists the virtual cameras of this machine, and checks the needs of a virtual camera."""
 
 import os
-import shutil
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,7 +29,7 @@ def listing() -> list[Endpoint]:
                 found.append(Endpoint(label, path, settings, state))
         except (Forbidden, Unavailable) as error:
             found.append(Endpoint(label, path, settings, str(error)))
-    return found or [Endpoint("no virtual camera", "", {"kind": "virtualcam"}, f"load the module: {loopback.MODPROBE}")]
+    return found or [Endpoint("no virtual camera", "", {"kind": "virtualcam"}, f"type: {loopback.whole_way()}")]
 
 
 def check() -> Finding:
@@ -46,21 +44,19 @@ def check() -> Finding:
 
 
 def _v4l2loopback(system: Path, devices: Path) -> Finding:
-    from sdstream.sinks.loopback import MODPROBE
+    from sdstream.sinks.loopback import module_installed, whole_way
 
     module = system / "module" / "v4l2loopback"
     if not module.exists():
-        if _module_installed():
-            return Finding("virtualcam", "note", "the v4l2loopback module is not loaded", MODPROBE)
-        install = "sudo apt-get install v4l2loopback-dkms linux-headers-$(uname -r)"
-        return Finding("virtualcam", "note", "the v4l2loopback module is not installed", f"{install} && {MODPROBE}")
+        state = "loaded" if module_installed() else "installed"
+        return Finding("virtualcam", "note", f"the v4l2loopback module is not {state}", whole_way(system))
     names = sorted(system.glob("devices/virtual/video4linux/video*/name"))
     if not names:
         return Finding(
             "virtualcam",
             "note",
             "v4l2loopback is loaded and has no device",
-            f"sudo modprobe -r v4l2loopback && {MODPROBE}",
+            whole_way(system),
         )
     return _loopback_devices(module, names, devices)
 
@@ -79,10 +75,3 @@ def _loopback_devices(module: Path, names: list[Path], devices: Path) -> Finding
     version = version_file.read_text().strip() if version_file.exists() else "0.12 or older"
     listed = ", ".join(f'{device} "{label}"' for device, label in labels.items())
     return Finding("virtualcam", "ok", f"v4l2loopback {version}: {listed}")
-
-
-def _module_installed() -> bool:
-    modinfo = shutil.which("modinfo") or shutil.which("modinfo", path="/sbin:/usr/sbin")
-    if modinfo is None:
-        return False
-    return subprocess.run([modinfo, "v4l2loopback"], capture_output=True, timeout=10, check=False).returncode == 0

@@ -1,6 +1,9 @@
 """Chooses a free v4l2loopback device, and names the programs that hold a taken device. For Linux only."""
 
 import os
+import shutil
+import subprocess
+from pathlib import Path
 
 from sdstream.errors import Unavailable
 from sdstream.system import v4l2
@@ -10,7 +13,38 @@ MODPROBE = (
 )
 """Loads the module with two devices, so that sdstream and OBS never compete for a device."""
 
+_PACKAGES = {
+    "apt-get": "sudo apt-get install v4l2loopback-dkms linux-headers-$(uname -r)",
+    "pacman": "sudo pacman -S v4l2loopback-dkms linux-headers",
+    "zypper": "sudo zypper install v4l2loopback-kmp-default",
+    "apk": "sudo apk add v4l2loopback",
+}
+"""The line that installs the module, by the package manager on PATH."""
+
 _LOAD_TWO = "load the module with devices=2 and start sdstream first"
+
+
+def whole_way(system: Path = Path("/sys")) -> str:
+    """Return the line that leads to two virtual cameras: install the module if missing, then load the module.
+
+    A module loaded with other devices has to be unloaded first, else `modprobe` does nothing.
+    """
+    if (system / "module" / "v4l2loopback").exists():
+        return f"sudo modprobe -r v4l2loopback && {MODPROBE}"
+    if module_installed():
+        return MODPROBE
+    for program, line in _PACKAGES.items():
+        if shutil.which(program):
+            return f"{line} && {MODPROBE}"
+    return f"install v4l2loopback with the package manager of this system, then: {MODPROBE}"
+
+
+def module_installed() -> bool:
+    """Tell whether the module is there for the present kernel, loaded or not."""
+    modinfo = shutil.which("modinfo") or shutil.which("modinfo", path="/sbin:/usr/sbin")
+    if modinfo is None:
+        return False
+    return subprocess.run([modinfo, "v4l2loopback"], capture_output=True, timeout=10, check=False).returncode == 0
 
 
 def choose(wanted: str | None) -> str:
@@ -27,7 +61,7 @@ def choose(wanted: str | None) -> str:
         if label == wanted:
             return _check_free(path)
     present = ", ".join(f'"{label}" ({path})' for path, label in labels.items()) or "no video device at all"
-    raise Unavailable(f'no virtual camera is labelled "{wanted}": there is {present}; load the module: {MODPROBE}')
+    raise Unavailable(f'no virtual camera is labelled "{wanted}": there is {present}; type: {whole_way()}')
 
 
 def is_free(device: v4l2.Device) -> bool:
@@ -53,14 +87,18 @@ def _first_free(paths: list[str]) -> str:
             return path
         taken.append(f"{path} is held by {holder_names(path)}")
     if taken:
-        raise Unavailable(f"no virtual camera is free: {'; '.join(taken)}; {_LOAD_TWO}: {MODPROBE}")
-    raise Unavailable(f"there is no virtual camera; load the module: {MODPROBE}")
+        raise Unavailable(f"no virtual camera is free: {'; '.join(taken)}; {_LOAD_TWO}: {whole_way()}")
+    raise Unavailable(f"there is no virtual camera; type: {whole_way()}")
 
 
 def _check_free(path: str) -> str:
+    if not os.path.exists(path):
+        raise Unavailable(
+            f"there is no device {path}; `sdstream sinks` lists the virtual cameras; or type: {whole_way()}"
+        )
     device = v4l2.query(path)
     if not device.loopback:
         raise Unavailable(f'{path} ("{device.label}") is a real camera, not a virtual one; see `sdstream sinks`')
     if not is_free(device):
-        raise Unavailable(f"{path} is held by {holder_names(path)}; end that program, or {_LOAD_TWO}: {MODPROBE}")
+        raise Unavailable(f"{path} is held by {holder_names(path)}; end that program, or {_LOAD_TWO}: {whole_way()}")
     return path

@@ -186,7 +186,10 @@ def test_the_measurement_of_the_lag_says_something_of_each_constant() -> None:
 
 def test_the_command_prints_json_or_lines(folder: Path, capsys) -> None:
     bench_constants.constants(folder, ["shots"], 20, as_json=True)
-    assert [one["constant"] for one in json.loads(capsys.readouterr().out)] == ["cuts.CUT_TRUST", "cuts.CUT_DROP"]
+    assert [one["constant"] for one in json.loads(capsys.readouterr().out)["findings"]] == [
+        "cuts.CUT_TRUST",
+        "cuts.CUT_DROP",
+    ]
     bench_constants.constants(folder, ["shots"], 20, as_json=False)
     assert "cuts.CUT_DROP = 0.3: holds" in capsys.readouterr().out
 

@@ -104,7 +104,7 @@ def test_the_command_prints_json_that_machines_can_read(monkeypatch, capsys) -> 
 
     monkeypatch.setattr("sdstream.bench.relax.experiments.FULL", 10**9)
     bench_relax.relax(rounds=30, seeds=1, heat="4", plot=None, as_json=True)
-    low, high, heat = json.loads(capsys.readouterr().out)
+    low, high, heat = json.loads(capsys.readouterr().out)["experiments"]
     assert (low["rounds"], high["trials"], heat["title"]) == (30, 1, "heat equation, n_x = 4")
     assert low["rows"][0]["error"] is None
     bench_relax.relax(rounds=30, seeds=2, heat="", plot=None, as_json=False)

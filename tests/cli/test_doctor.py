@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from sdstream.engine import checks
 from sdstream.sinks import cameras
+from sdstream.sinks import loopback as loopback_module
 from sdstream.sources.rtmp_server import port_check
 from sdstream.system import fresh_python
 from tests.cli.command_line import Sdstream
@@ -20,7 +22,7 @@ THINGS = ["python", "av", "rtmp port", "ndi", "diffusion", "openvino", "gpu", "v
 @pytest.mark.slow  # loads torch, in a process of its own
 def test_doctor_tells_about_everything_as_json(sdstream: Sdstream):
     answer = sdstream("doctor", "--json")
-    findings = {finding["name"]: finding for finding in json.loads(answer.out)}
+    findings = {finding["name"]: finding for finding in json.loads(answer.out)["findings"]}
     assert list(findings) == THINGS
     missing = [finding for finding in findings.values() if finding["state"] == "missing"]
     assert answer.status == (69 if missing else 0)
@@ -121,7 +123,8 @@ def test_a_module_without_a_device_is_loaded_anew(loopback: Path):
 def test_a_module_that_is_not_loaded_is_loaded_or_installed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, installed: bool, fix: str
 ):
-    monkeypatch.setattr(cameras, "_module_installed", lambda: installed)
+    monkeypatch.setattr(loopback_module, "module_installed", lambda: installed)
+    monkeypatch.setattr(shutil, "which", lambda program: program if program == "apt-get" else None)
     assert look(tmp_path)[2].startswith(fix)
 
 

@@ -14,7 +14,7 @@ from tests.cli.command_line import Sdstream
 
 def test_sinks_names_every_kind_with_settings_that_can_be_copied(sdstream: Sdstream):
     answer = sdstream("sinks", "--json")
-    kinds = [sink["settings"]["kind"] for sink in json.loads(answer.out)]
+    kinds = [sink["settings"]["kind"] for sink in json.loads(answer.out)["sinks"]]
     assert answer.status == 0
     assert list(dict.fromkeys(kinds)) == ["virtualcam", "ndi", "ffmpeg", "preview", "discard"]
     assert "libx264: works" in sdstream("sinks").out

@@ -37,7 +37,7 @@ def test_an_ndi_sender_is_listed_with_settings_that_reach_it(tmp_path: Path):
 
 def look(place: network.Network) -> dict[str, dict[str, str]]:
     for _ in range(10):
-        if found := ask(place, "sources", "--ip", "127.0.0.1", "--for", "2", "--json"):
+        if found := ask(place, "sources", "--ip", "127.0.0.1", "--for", "2", "--json")["sources"]:
             return found[0]
     raise AssertionError("the sender did not appear")
 
@@ -53,4 +53,4 @@ def test_a_machine_without_ndi_says_so_and_lists_the_rest(sdstream: Sdstream, mo
     answer = sdstream("sources", "--json")
     assert answer.status == 0
     assert "[ndi]'" in answer.err
-    assert all(source["settings"]["kind"] == "ffmpeg" for source in json.loads(answer.out))
+    assert all(source["settings"]["kind"] == "ffmpeg" for source in json.loads(answer.out)["sources"])

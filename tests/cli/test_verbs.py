@@ -105,10 +105,10 @@ def test_a_command_that_cannot_be_understood_ends_with_2(sdstream: Sdstream, arg
 
 
 def test_check_prints_the_effective_configuration(sdstream: Sdstream, show: Path):
-    answer = sdstream("check", str(show), "--set", "canvas.fps=60")
+    answer = sdstream("check", str(show), "--all", "--set", "canvas.fps=60")
     assert (answer.status, answer.err) == (0, "")
     assert "fps: 60.0" in answer.out
-    as_json = json.loads(sdstream("check", str(show), "--json").out)
+    as_json = json.loads(sdstream("check", str(show), "--json").out)["configuration"]
     assert as_json["sinks"] == [{"optional": False, "kind": "discard"}]
 
 
@@ -118,24 +118,6 @@ def test_a_wrong_configuration_ends_with_78_and_one_line_for_each_mistake(sdstre
     answer = sdstream(verb, str(show))
     assert (answer.status, answer.out) == (ConfigError.exit_code, "")
     assert [line.split(": ")[0] for line in answer.err.splitlines()] == [f"{show}:5:15", f"{show}:5:18"]
-
-
-def test_init_writes_a_file_that_passes_check_and_is_not_overwritten_by_chance(sdstream: Sdstream, tmp_path: Path):
-    file = tmp_path / "new.yaml"
-    assert sdstream("init", str(file)).status == 0
-    assert sdstream("check", str(file)).status == 0
-    file.write_text("mine")
-    refused = sdstream("init", str(file))
-    assert (refused.status, file.read_text()) == (ConfigError.exit_code, "mine")
-    assert f"sdstream init --force {file}" in refused.err
-    assert sdstream("init", "--force", str(file)).status == 0
-    assert file.read_text() != "mine"
-
-
-def test_init_into_a_folder_that_is_not_there_says_so(sdstream: Sdstream, tmp_path: Path):
-    answer = sdstream("init", str(tmp_path / "none" / "new.yaml"))
-    assert answer.status == ConfigError.exit_code
-    assert "cannot be written" in answer.err
 
 
 def test_schema_prints_the_schema_and_the_reference_page(sdstream: Sdstream):

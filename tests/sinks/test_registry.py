@@ -1,7 +1,9 @@
 """The registry gives each kind of settings its sink, and loads a library late."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,15 +49,36 @@ def test_no_kind_s_library_is_loaded_before_it_is_asked_for():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback is Linux's")
-def test_a_machine_without_virtual_cameras_is_told_how_to_load_the_module(monkeypatch):
+@pytest.mark.parametrize("wanted", [None, "sdstream", "/dev/video99"])
+@pytest.mark.parametrize(
+    ("tools", "installed", "way"),
+    [
+        ((), True, "type: sudo modprobe v4l2loopback devices=2"),
+        (("apt-get",), False, "sudo apt-get install v4l2loopback-dkms linux-headers-$(uname -r) && sudo modprobe v4l2"),
+        (("pacman",), False, "sudo pacman -S v4l2loopback-dkms linux-headers && sudo modprobe v4l2loopback"),
+        ((), False, "install v4l2loopback with the package manager of this system, then: sudo modprobe v4l2loopback"),
+    ],
+)
+def test_a_machine_without_virtual_cameras_is_told_the_whole_way(
+    monkeypatch: pytest.MonkeyPatch, wanted: str | None, tools: tuple[str, ...], installed: bool, way: str
+):
     from sdstream.sinks import loopback
     from sdstream.system import v4l2
 
     monkeypatch.setattr(v4l2, "labels", dict)
-    with pytest.raises(Unavailable, match="there is no virtual camera; load the module: sudo modprobe v4l2loopback"):
-        loopback.choose(None)
-    with pytest.raises(Unavailable, match='no virtual camera is labelled "sdstream": there is no video device at all'):
-        loopback.choose("sdstream")
+    monkeypatch.setattr(loopback, "module_installed", lambda: installed)
+    monkeypatch.setattr(shutil, "which", lambda program: program if program in tools else None)
+    with pytest.raises(Unavailable) as told:
+        loopback.choose(wanted)
+    assert way in str(told.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback is Linux's")
+def test_a_module_loaded_with_other_devices_is_loaded_anew(tmp_path: Path):
+    from sdstream.sinks import loopback
+
+    (tmp_path / "module/v4l2loopback").mkdir(parents=True)
+    assert loopback.whole_way(tmp_path) == f"sudo modprobe -r v4l2loopback && {loopback.MODPROBE}"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback is Linux's")

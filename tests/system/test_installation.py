@@ -21,8 +21,8 @@ Requires-Dist: pyvirtualcam>=0.13; extra == 'virtualcam'
 """
 WHEEL = '{{"url": "file://{place}", "archive_info": {{}}}}'
 FOLDER = '{{"url": "file://{place}", "dir_info": {{}}}}'
-GIT = '{{"url": "https://forge.invalid/a.git", "vcs_info": {{"vcs": "git", "commit_id": "abc"}}}}'
-WEB = '{{"url": "https://forge.invalid/sdstream.whl", "archive_info": {{}}}}'
+GIT = '{{"url": "ssh://forge.invalid/a.git", "vcs_info": {{"vcs": "git", "commit_id": "abc"}}}}'
+WEB = '{{"url": "ftp://forge.invalid/sdstream.whl", "archive_info": {{}}}}'
 
 
 def installed(site: Path, direct_url: str, ask: str = ASK) -> list[str]:
@@ -52,8 +52,8 @@ def test_a_line_calls_the_pip_of_this_python():
     ("direct_url", "wanted"),
     [
         ("", "sdstream[ndi]"),
-        (GIT.format(), "sdstream[ndi] @ git+https://forge.invalid/a.git@abc"),
-        (WEB.format(), "sdstream[ndi] @ https://forge.invalid/sdstream.whl"),
+        (GIT.format(), "sdstream[ndi] @ git+ssh://forge.invalid/a.git@abc"),
+        (WEB.format(), "sdstream[ndi] @ ftp://forge.invalid/sdstream.whl"),
     ],
 )
 def test_an_index_or_a_server_is_asked_again(tmp_path: Path, direct_url: str, wanted: str):
