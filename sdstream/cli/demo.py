@@ -69,12 +69,13 @@ def demo(
 
 
 def _sheet_beside(recording: Path) -> Path:
-    """Return the path of the contact sheet. Raises Unavailable for an existing file."""
+    """Return the path of the contact sheet. Raises Unavailable when the sheet or the recording is there already."""
     from sdstream.errors import Unavailable
 
     sheet = recording.with_suffix(".png")
-    if sheet.exists():
-        raise Unavailable(f"{sheet} exists and is not overwritten; give the recording a new name: --output FILE.mkv")
+    for file in (recording, sheet):
+        if file.exists():
+            raise Unavailable(f"{file} exists and is not overwritten; give the recording a new name: --output FILE.mkv")
     return sheet
 
 

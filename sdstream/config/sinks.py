@@ -43,7 +43,11 @@ class FfmpegSinkSettings(SinkSettings):
     kind: Literal["ffmpeg"]
     """An RTMP server, or a file."""
     url: SecretStr = Field(min_length=1)
-    """rtmp:// or rtmps:// URL with the stream key, or a file name; a file is never overwritten."""
+    """rtmp:// or rtmps:// URL with the stream key, or a file name. A file is never overwritten: a name that is taken
+    gets a number (show-2.mkv). Dates are filled in: show-%Y-%m-%d_%H-%M-%S.mkv."""
+    record: str | None = Field(None, min_length=1, max_length=1024)
+    """File for a recording beside a stream, without a second encoding; named as `url` names files. The recording goes
+    on while the server is away, and a full disk ends the recording alone."""
     format: str | None = Field(None, max_length=64)
     """FFmpeg output format; by default flv for rtmp, else guessed from the file name."""
     encoder: Literal["auto", Encoder] = "auto"
@@ -60,6 +64,15 @@ class FfmpegSinkSettings(SinkSettings):
     """PEM file of certificate authorities for the check of an rtmps server; the system's authorities by default."""
     timeout: float = Field(5.0, gt=0, le=60)
     """Seconds to wait for the server; then the connection is made anew."""
+
+    @model_validator(mode="after")
+    def _records_beside_a_stream(self) -> Self:
+        url = self.url.get_secret_value()
+        if self.record is not None and ("://" not in url or url.startswith("file:")):
+            raise ValueError("`record` is for a file beside a stream, and `url` is a file already; remove `record`")
+        if self.record is not None and "://" in self.record:
+            raise ValueError("`record` is a file; a second server is a second sink")
+        return self
 
 
 class PreviewSinkSettings(SinkSettings):

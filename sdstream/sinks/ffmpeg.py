@@ -4,110 +4,140 @@ With PyAV 18, connecting to a silent server holds the interpreter lock and ignor
 the heartbeat and replaces the process. PyAV 19 stops after `timeout`.
 """
 
-import contextlib
-import math
-from collections import deque
+import time
 from pathlib import Path
 from typing import Self
 
-import av
-from av.container import OutputContainer
-
 from sdstream.config.sinks import FfmpegSinkSettings
-from sdstream.frame import SAMPLE_RATE, Frame, Samples
+from sdstream.errors import Forbidden, SdstreamError, Unavailable
+from sdstream.frame import Frame, Samples
 from sdstream.log import get_logger
 from sdstream.redact import mask_url
-from sdstream.sinks import STAMPED_EARLY, Due, encoders
+from sdstream.sinks import Due
 from sdstream.sinks.context import SinkContext
-from sdstream.sinks.output_container import add_streams, open_container
+from sdstream.sinks.encoded_show import EncodedShow, Packets
+from sdstream.sinks.outlet import Outlet
+from sdstream.sinks.output_container import open_container
 from sdstream.sinks.output_errors import output_errors
-from sdstream.sinks.recording_file import make_recording, remove_if_empty
-from sdstream.sinks.sound_track import SoundTrack
-from sdstream.sinks.yuv import Yuv420, as_av_frame
+from sdstream.sinks.recording.file_name import file_of
+from sdstream.sinks.recording.recording import Recording
+from sdstream.sinks.uplink import Uplink
 
-# Samples from the newest input of the AAC encoder back to the start of the newest packet: an AAC frame each for the
-# input buffer, the look-ahead, the priming and the packet.
-_AAC_DELAY = 4 * 1024
+_ROOM = 10.0
+"""Seconds of show for which a full disk must have room again, before a recording begins anew."""
 
 
 class FfmpegSink:
-    """A server or file. The sink never reopens: errors are raised, and the stage opens a new sink with a key frame."""
+    """A server or file, and a recording beside a server. Errors are raised, and the stage opens a new sink.
+
+    A lost server is an error, except beside a recording (see `Uplink`). A failed recording is an error, except beside a
+    server: the recording ends, and the log says why.
+    """
 
     def __init__(self, settings: FfmpegSinkSettings, context: SinkContext) -> None:
-        """With `context.reopened`, a file of this name may come from this run, so a free number is added."""
-        canvas, self._reopened = context.canvas, context.reopened
-        self._settings = settings
-        self._canvas = canvas
+        """With `context.reopened`, a disk may be full of what this run has written before."""
+        self._settings, self._canvas = settings, context.canvas
         self._url = settings.url.get_secret_value()
-        self._file: Path | None = None
-        self._convert = Yuv420(canvas.width, canvas.height, "i420")
-        self._planes = self._convert.empty()
-        self._first: int | None = None
-        self._early = STAMPED_EARLY
-        self._held: deque[list[av.Packet[av.VideoStream]]] = deque()
-        self._hold = math.ceil((self._early + _AAC_DELAY) / SAMPLE_RATE * canvas.rate - 1)
-        self._container: OutputContainer | None = None
+        self._name = mask_url(self._url)
+        self._reopened = context.reopened
+        self._room = round(settings.bitrate / 8 * _ROOM) if context.reopened else 0
+        self._show: EncodedShow | None = None
+        self._server: Outlet | None = None
+        self._uplink: Uplink | None = None
+        self._recording: Recording | None = None
 
     def __enter__(self) -> Self:
-        """Connect to the server, or make the file.
+        """Connect to the server, or make the file. Beside a recording, the connection may come later.
 
-        Raises Lost when the server is absent or refuses the connection, Unavailable when an encoder is missing or the
-        file exists, Forbidden when the file may not be written, ConfigError for a format unknown to FFmpeg.
+        Raises Lost when the server is absent or refuses the connection, Unavailable when an encoder is missing or a
+        file cannot be made, Forbidden when the file may not be written, ConfigError for a format unknown to FFmpeg.
         """
-        encoder = encoders.choose(self._settings.encoder)
-        if "://" not in self._url:
-            self._file = make_recording(Path(self._url), reopened=self._reopened)
-            self._url = str(self._file)
-        with contextlib.ExitStack() as undo:
-            undo.callback(self._remove_empty_file)
-            self._container = open_container(self._url, self._settings)
-            self._video, audio = add_streams(self._container, encoder, self._settings, self._canvas)
-            self._sound = SoundTrack(audio, self._canvas.rate, self._early, mask_url(self._url))
-            with output_errors(self._url, "cannot be opened"):
-                self._container.start_encoding()  # connects, so that a wrong key fails before the first picture
-            undo.pop_all()
-        get_logger().info("output open", url=mask_url(self._url), encoder=encoder)
+        self._show = EncodedShow(self._settings, self._canvas, self._name)
+        file, record = file_of(self._url), self._settings.record
+        if file is not None:
+            self._recording = Recording(file, self._show, self._settings.format, self._room)
+        elif record is not None:
+            self._recording = self._record_beside(Path(record).expanduser(), self._show)
+            self._uplink = Uplink(self._connect, self._url)
+        else:
+            self._server = self._connect()
+        get_logger().info("output open", url=self._name, encoder=self._show.encoder)
         return self
 
     def __exit__(self, *exc: object) -> None:
         """Write the packets left in the encoders, and close. After a failure, only close."""
-        container, self._container = self._container, None
-        if container is None:
+        show, self._show = self._show, None
+        if show is None:
             return
-        if not any(exc):
-            with output_errors(self._url, "failed at its end"):
-                container.mux(self._sound.flush())
-                for packets in (*self._held, self._video.encode(None)):
-                    container.mux(packets)
-                container.close()
-        else:
-            with contextlib.suppress(av.FFmpegError):  # an earlier error is being raised already
-                container.close()
-            self._remove_empty_file()
+        rest = [] if any(exc) else show.rest()
+        if self._uplink is not None:
+            self._uplink.close(rest)
+        if self._server is not None:
+            self._close_server(self._server, rest, whole=not any(exc))
+        if self._recording is not None:
+            self._close_recording(self._recording, rest, whole=not any(exc))
 
     def send(self, frame: Frame, sound: Samples, due: Due) -> None:
-        """Encode picture and sound, and send the packets of a slightly older picture.
-
-        FFmpeg holds a picture until later sound arrives, and then sends all held pictures in a burst; a receiver of
-        the newest picture only would drop most of the burst. So pictures wait here until the sound of the same time
-        is encoded, and every tick sends a single picture.
-        """
-        assert self._container is not None
-        self._convert.convert(frame.pixels, self._planes)
-        picture = as_av_frame(self._planes, self._canvas.height)
-        self._first = due.index if self._first is None else self._first
-        picture.pts = due.index - self._first
-        picture.time_base = 1 / self._canvas.rate
-        with output_errors(self._url, "was lost"):
-            self._container.mux(self._sound.encode(sound, picture.pts))
-            self._held.append(self._video.encode(picture))
-            if len(self._held) > self._hold:
-                self._container.mux(self._held.popleft())
+        """Encode picture and sound, and send the packets of a slightly older picture."""
+        assert self._show is not None
+        packets = self._show.encode(frame, sound, due)
+        if self._server is not None:
+            with output_errors(self._url, "was lost"):
+                self._server.put(packets)
+        if self._uplink is not None:
+            self._uplink.put(packets, time.monotonic())
+        if self._recording is not None:
+            self._record(self._recording, packets)
 
     def facts(self) -> dict[str, float]:
-        """Return no facts: an RTMP server does not report viewers."""
-        return {}
+        """Return whether the server is connected, how often it was reached, and whether a file is written."""
+        up = self._uplink
+        connected = up.connected if up is not None else self._server is not None
+        return {
+            "connected": float(connected),
+            "connects": float(up.connects if up is not None else connected),
+            "recording": float(self._recording is not None),
+        }
 
-    def _remove_empty_file(self) -> None:
-        if self._file is not None:
-            remove_if_empty(self._file)
+    def _record_beside(self, file: Path, show: EncodedShow) -> Recording | None:
+        """Return the recording; None if the disk is full and the stream has been on air, because the stream goes on."""
+        try:
+            return Recording(file, show, None, self._room)
+        except (Unavailable, Forbidden) as error:
+            if not self._reopened:
+                raise
+            get_logger().error("no recording; the stream goes on", file=str(file), reason=str(error))
+            return None
+
+    def _connect(self) -> Outlet:
+        assert self._show is not None
+        with output_errors(self._url, "cannot be opened"):
+            outlet = Outlet(open_container(self._url, self._settings), self._show)
+            outlet.open()
+        return outlet
+
+    def _record(self, recording: Recording, packets: Packets) -> None:
+        try:
+            recording.put(packets)
+        except SdstreamError as error:
+            if self._uplink is None:
+                raise
+            self._recording = None
+            recording.close(whole=False)
+            get_logger().error("recording ended; the stream goes on", file=str(recording.path), reason=str(error))
+
+    def _close_server(self, server: Outlet, rest: Packets, *, whole: bool) -> None:
+        try:
+            with output_errors(self._url, "failed at its end"):
+                server.put(rest)
+                server.close()
+        except SdstreamError:
+            if whole:  # else an earlier error is being raised already
+                raise
+
+    def _close_recording(self, recording: Recording, rest: Packets, *, whole: bool) -> None:
+        if whole:
+            self._record(recording, rest)
+        if self._recording is not None:
+            recording.close(whole=whole)
+        self._recording = None

@@ -7,7 +7,7 @@ import av
 
 from sdstream.errors import Forbidden, Lost, SdstreamError, Unavailable
 from sdstream.redact import mask_url, redact
-from sdstream.sinks.recording_file import ADVICE
+from sdstream.sinks.recording.file_name import ADVICE, file_of
 
 
 @contextlib.contextmanager
@@ -25,13 +25,13 @@ def output_errors(url: str, what: str) -> Iterator[None]:
 
 
 def _kind(error: av.FFmpegError, url: str) -> type[SdstreamError]:
-    if "://" in url:
+    if file_of(url) is None:
         return Lost
     return Forbidden if isinstance(error, PermissionError) else Unavailable
 
 
 def _advice(error: av.FFmpegError, url: str) -> str:
-    if "://" not in url:
+    if file_of(url) is not None:
         return ADVICE
     if isinstance(error, ConnectionRefusedError):
         return "expected a server listening at this address"

@@ -47,6 +47,7 @@ KINDS = (
         opener="sdstream.sinks.ffmpeg:FfmpegSink",
         listing="sdstream.sinks.encoders:listing",
         checks=("sdstream.system.av_library:check",),
+        facts=("connected", "connects", "recording"),
         early_samples=STAMPED_EARLY,
     ),
     SinkKind(

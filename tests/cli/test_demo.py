@@ -90,12 +90,13 @@ def test_a_show_has_the_sinks_that_the_machine_has(
     assert [sink.kind for sink in config.sinks] == kinds
 
 
-def test_a_sheet_is_not_overwritten(sdstream: Sdstream, tmp_path: Path):
-    (tmp_path / "show.png").write_text("precious")
+@pytest.mark.parametrize("taken", ["show.png", "show.mkv"])
+def test_neither_sheet_nor_recording_is_overwritten(sdstream: Sdstream, tmp_path: Path, taken: str):
+    (tmp_path / taken).write_text("precious")
     answer = sdstream("demo", "--output", str(tmp_path / "show.mkv"))
     assert answer.status == 69
-    assert "show.png exists and is not overwritten" in answer.err
-    assert (tmp_path / "show.png").read_text() == "precious"
+    assert f"{taken} exists and is not overwritten" in answer.err
+    assert (tmp_path / taken).read_text() == "precious"
 
 
 def test_a_contact_sheet_keeps_the_first_and_the_last_pair_of_each_look_and_so_many_looks(tmp_path: Path):

@@ -17,7 +17,6 @@ from sdstream.frame import SAMPLE_RATE, Frame
 from sdstream.sinks import STAMPED_EARLY, Due, encoders
 from sdstream.sinks.context import SinkContext
 from sdstream.sinks.ffmpeg import FfmpegSink
-from sdstream.sinks.recording_file import make_recording
 from tests.harness import bars
 from tests.harness.recording import Recording
 
@@ -128,9 +127,9 @@ def test_the_bit_rate_is_constant_even_for_a_still_picture(tmp_path):
 def test_an_existing_file_is_not_overwritten(tmp_path):
     path = tmp_path / "show.mp4"
     path.write_text("precious")
-    with pytest.raises(Unavailable, match="exists and is not overwritten"):
-        FfmpegSink(settings(path), SinkContext(CANVAS)).__enter__()
+    record(path, pictures=40)
     assert path.read_text() == "precious"
+    assert Recording.read(tmp_path / "show-2.mp4").pictures
 
 
 def test_a_folder_that_is_not_there_is_unavailable(tmp_path):
@@ -218,13 +217,6 @@ def test_after_a_restart_a_file_goes_on_under_the_next_number(tmp_path):
             send(sink, [0])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["show-2.mkv", "show-3.mkv", "show.mkv"]
     assert (tmp_path / "show.mkv").read_bytes() == b"what the first process wrote"
-
-
-def test_of_two_outputs_with_one_name_only_one_gets_the_file(tmp_path):
-    """Both start at the same moment, and neither has written anything yet."""
-    make_recording(tmp_path / "show.mkv", reopened=False)  # where a process may be when the other one begins
-    with pytest.raises(Unavailable, match="exists and is not overwritten"):
-        FfmpegSink(settings(tmp_path / "show.mkv"), SinkContext(CANVAS)).__enter__()
 
 
 def test_an_output_that_cannot_be_opened_leaves_no_empty_file(tmp_path):

@@ -53,6 +53,10 @@ def _outputs(config: Config) -> Iterator[Obstacle]:
         owners["url", _target(config.source.url.get_secret_value())] = "source"
     for index, sink in enumerate(config.sinks):
         key, value, advice = _output(sink)
+        if sink.kind == "ffmpeg" and sink.record:
+            first = owners.setdefault(("url", _target(sink.record)), f"sinks.{index}")
+            if first != f"sinks.{index}":
+                yield Obstacle(("sinks", str(index), "record"), f"a recording needs a file of its own; {first} has it")
         if not value:
             continue
         first = owners.setdefault((key, value), f"sinks.{index}")
