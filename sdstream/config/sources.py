@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, FilePath, SecretStr, model_validator
+from pydantic import Field, FilePath, SecretStr, StringConstraints, model_validator
 
 from sdstream.config.base import Address, Settings, is_loopback
 
@@ -16,7 +16,30 @@ class SourceSettings(Settings):
     """Take the source's sound along, with the same delay as the picture."""
 
 
-class RtmpSourceSettings(SourceSettings):
+class PictureSettings(SourceSettings):
+    """How pictures of a camera, a publisher or a file are read: colour, brightness, transparency, fields."""
+
+    deinterlace: Literal["auto", "on", "off"] = "auto"
+    """Interlaced pictures (1080i, 576i) become whole pictures, without combs at moving edges: `auto` for pictures that
+    say so, `on` for all, because some senders do not say so, `off` never. The picture comes one picture later, and
+    progressive pictures cost nothing. A canvas of 50 or 60 fps gets a picture for each field."""
+    matrix: Literal["auto", "as_tagged", "bt601", "bt709", "bt2020"] = "auto"
+    """Colour matrix of the incoming picture. `auto` obeys the sender's tag; without a tag, or with a rare tag that the
+    other tags contradict, `auto` takes BT.709 from 720 lines on and BT.601 below. `as_tagged` obeys rare tags always
+    (YCgCo, ICtCp, SMPTE 2085, constant luminance). Name the matrix if greens and reds look wrong."""
+    hdr: Literal["tone_map", "as_is"] = "tone_map"
+    """HDR pictures (PQ, HLG) are brought to the brightness and colours of the canvas; `as_is` shows the values
+    unchanged, which looks grey and flat."""
+    hdr_white: float = Field(203.0, ge=50, le=2000)
+    """Brightness in nits of the white of an HDR picture; higher is darker. Brighter highlights are rolled off."""
+    alpha: Literal["straight", "premultiplied", "ignore"] = "straight"
+    """Transparent pictures are laid over `background`. `premultiplied` is for senders whose colours are already
+    darkened by the transparency; `ignore` shows the colours below the transparency."""
+    background: Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")] = "#000000"
+    """Colour behind a transparent picture, e.g. "#00ff00" for a key in OBS."""
+
+
+class RtmpSourceSettings(PictureSettings):
     """RTMP: either wait for a publisher such as OBS (`listen`), or fetch from a server (`url`)."""
 
     kind: Literal["rtmp"]
@@ -60,7 +83,7 @@ class RtmpSourceSettings(SourceSettings):
         return self
 
 
-class NdiSourceSettings(SourceSettings):
+class NdiSourceSettings(PictureSettings):
     """NDI: either by `name` through discovery, or by `url` without discovery."""
 
     kind: Literal["ndi"]
@@ -81,7 +104,7 @@ class NdiSourceSettings(SourceSettings):
         return self
 
 
-class FfmpegSourceSettings(SourceSettings):
+class FfmpegSourceSettings(PictureSettings):
     """All that FFmpeg reads: a file, a camera, an HTTP, UDP or RTSP URL."""
 
     kind: Literal["ffmpeg"]

@@ -12,14 +12,15 @@ from urllib.parse import urlsplit
 import av
 from av.error import FFmpegError
 
-from sdstream.config.sources import FfmpegSourceSettings
+from sdstream.config.sources import FfmpegSourceSettings, PictureSettings
 from sdstream.errors import Forbidden, Lost, SdstreamError, Unavailable
 from sdstream.frame import Frame
 from sdstream.redact import mask_url, redact
 from sdstream.sources.context import Ended, SourceContext
-from sdstream.sources.decoding.convert import Converter, Shape
+from sdstream.sources.decoding.convert import Converter
 from sdstream.sources.decoding.decode import DecodedPicture, Decoder
 from sdstream.sources.decoding.reader import Reader
+from sdstream.sources.decoding.shape import Shape
 from sdstream.system.certificates import default_ca_file
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Input:
     loop: bool = False
     read_timeout: float | None = 10.0
     """Seconds of silence after which the input is lost; None: never."""
+    picture: PictureSettings = field(default_factory=PictureSettings)
+    """How the pictures are read."""
 
     @classmethod
     def of(cls, settings: FfmpegSourceSettings) -> "Input":
@@ -66,9 +69,8 @@ class Input:
         options = {**({} if path and not live_file else LIVE_OPTIONS), **_web_options(url), **settings.options}
         finite = not live_file and (path is not None or settings.format == "lavfi")
         format_ = settings.format or ("v4l2" if url.startswith("/dev/video") else None)
-        return cls(
-            url, mask_url(url), format_, options, finite, settings.realtime, settings.loop, settings.read_timeout
-        )
+        timeout, loop, realtime = settings.read_timeout, settings.loop, settings.realtime
+        return cls(url, mask_url(url), format_, options, finite, realtime, loop, timeout, settings)
 
 
 def open_ffmpeg(settings: FfmpegSourceSettings, context: SourceContext) -> "FfmpegSource":
@@ -82,7 +84,7 @@ class FfmpegSource:
     def __init__(self, source: Input, context: SourceContext) -> None:
         self._input = source
         self._context = context
-        self._converter = Converter(context.canvas)
+        self._converter = Converter(context.canvas, source.picture)
         self._reader: Reader | None = None
         self._decoder: Decoder | None = None
         self._queue: deque[DecodedPicture] = deque()
@@ -132,7 +134,7 @@ class FfmpegSource:
             "size": f"{shape.width}x{shape.height}",
             "aspect": f"{shape.aspect.numerator}:{shape.aspect.denominator}",
             "rotation": f"{shape.turns * 90}",
-            "colour": shape.colour,
+            "colour": shape.colour(self._input.picture),
         }
         if sound is not None:
             codec = sound.codec_context

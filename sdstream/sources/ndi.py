@@ -19,7 +19,8 @@ from sdstream.errors import Bug, Lost
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.log import get_logger
 from sdstream.sources.context import SourceContext
-from sdstream.sources.decoding.convert import Converter, Shape
+from sdstream.sources.decoding.convert import Converter
+from sdstream.sources.decoding.shape import Shape
 from sdstream.sources.decoding.sound import Joiner, Resampler
 from sdstream.sources.decoding.timeline import Timeline
 from sdstream.system.endpoint import Endpoint, Search
@@ -77,7 +78,7 @@ class NdiSource:
 
     def __enter__(self) -> Self:
         self._ndi = load_ndi()
-        self._converter = Converter(self._context.canvas)
+        self._converter = Converter(self._context.canvas, self._settings)
         self._timeline, self._joiner, self._resampler = Timeline(), Joiner(), Resampler()
         if self._settings.url:
             self._connect(self._settings.url)
@@ -170,11 +171,13 @@ class NdiSource:
         height, width = video.yres, video.xres
         picture = av.VideoFrame(width, height, "uyvy422" if code == _UYVY else "bgra")
         _fill(picture, np.asarray(data, np.uint8).reshape(height, -1))
-        picture.colorspace, picture.color_range = _BT709, _LIMITED
+        if code == _UYVY:
+            picture.colorspace, picture.color_range = _BT709, _LIMITED
         # NDI gives the aspect ratio of the picture, and 0 for square samples
         aspect = Fraction(ratio * height / width).limit_denominator(1000) if ratio > 0 else None
         shape = Shape.of(picture, aspect)
-        self._facts = {"codec": "ndi", "format": shape.format, "size": f"{width}x{height}", "colour": shape.colour}
+        colour = shape.colour(self._settings)
+        self._facts = {"codec": "ndi", "format": shape.format, "size": f"{width}x{height}", "colour": colour}
         pixels = self._converter.convert(picture, shape)
         self._context.counters.set("width", width)
         self._context.counters.set("height", height)

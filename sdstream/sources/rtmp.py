@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import Self
 
-from sdstream.config.sources import RtmpSourceSettings
+from sdstream.config.sources import PictureSettings, RtmpSourceSettings
 from sdstream.errors import Bug, Lost
 from sdstream.frame import Frame
 from sdstream.log import get_logger
@@ -33,7 +33,7 @@ def open_rtmp(settings: RtmpSourceSettings, context: SourceContext) -> Source:
         return FfmpegSource(pull(settings), context)
     if context.rtmp_server is None:
         raise Bug("an RTMP source with `listen` needs the address of the RTMP server, and got None")
-    return PublisherSource(context.rtmp_server, context)
+    return PublisherSource(context.rtmp_server, context, settings)
 
 
 def pull(settings: RtmpSourceSettings) -> Input:
@@ -49,14 +49,15 @@ def pull(settings: RtmpSourceSettings) -> Input:
         options["tls_verify"] = "1"
         if authorities:
             options["ca_file"] = str(authorities)
-    return Input(url, mask_url(url), "flv", options, read_timeout=settings.silence)
+    return Input(url, mask_url(url), "flv", options, read_timeout=settings.silence, picture=settings)
 
 
 class PublisherSource:
     """Waits at our RTMP server for a publication, and reads to the end; then raises Lost, and is to be opened again."""
 
-    def __init__(self, server: RtmpServerAddress, context: SourceContext) -> None:
+    def __init__(self, server: RtmpServerAddress, context: SourceContext, settings: PictureSettings) -> None:
         self._server = server
+        self._settings = settings
         self._context = context
         self._socket: socket.socket | None = None
         self._publication: FfmpegSource | None = None
@@ -102,7 +103,7 @@ class PublisherSource:
                 return None
             # 1 µs probes a single packet: any longer, libav waits for a second track in spite of the header
             options = LIVE_OPTIONS if tracks == _BOTH else {**LIVE_OPTIONS, "analyzeduration": "1"}
-            source = Input(file, "the publisher", "flv", options, read_timeout=None)
+            source = Input(file, "the publisher", "flv", options, read_timeout=None, picture=self._settings)
             self._file = file
             self._publication = FfmpegSource(source, self._context)
             self._publication.__enter__()

@@ -138,7 +138,7 @@ class _Resizer:
     def resize(self, pixels: Pixels) -> Pixels:
         import av
 
-        from sdstream.sources.decoding.convert import Shape
+        from sdstream.sources.decoding.shape import Shape
 
         frame = av.VideoFrame.from_numpy_buffer(pixels, "rgb24")
         return self._converter.convert(frame, Shape.of(frame))

@@ -1,141 +1,86 @@
-"""Turns any decoded picture into RGB of canvas size, in a single pass of libswscale, with every colour tag decided.
+"""Turns any decoded picture into RGB of canvas size, with every colour tag decided; nearly always libswscale alone.
 
-Missing tags are decided here: no matrix means BT.709 from 720 lines on and BT.601 below, no range means
-limited (full for the yuvj formats and for grey).
+Missing tags are decided in `shape`: no matrix means BT.709 from 720 lines on and BT.601 below, no range means
+limited (full for the yuvj formats, for grey and for RGB).
 """
-
-from dataclasses import dataclass
-from fractions import Fraction
 
 import av
 import numpy as np
 from av.filter import Graph
 
 from sdstream.config.schema import Canvas
+from sdstream.config.sources import PictureSettings
 from sdstream.frame import Pixels
+from sdstream.log import get_logger
+from sdstream.sources.decoding.colour.coding import SCALER_MATRICES
+from sdstream.sources.decoding.conversion import conversion
 from sdstream.sources.decoding.geometry import Layout, lay_out
+from sdstream.sources.decoding.shape import Shape
 
-# AVColorSpace (ITU-T H.273 MatrixCoefficients) -> the scale filter's names; the filter lacks YCgCo and ICtCp.
-_MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
-_LIMITED, _FULL = 1, 2  # AVColorRange
-# Without full_chroma_int a scaled picture comes out 2 levels dark (worst 4); with it, exact to 2 for 0.6 ms more at
-# 1280x720 to 640x360. An unscaled picture takes the fast path with or without (0.3 ms, worst 3; accurate_rnd: 3.6 ms).
-_SCALER = "bilinear+full_chroma_int"
-_HD_LINES = 720
-_STRETCH = "clip((val-16)*255/219,0,255)"
-_TURNS = {1: ("transpose=clock",), 2: ("vflip", "hflip"), 3: ("transpose=cclock",)}
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Everything that decides a conversion; a new shape needs a new filter graph."""
-
-    width: int
-    height: int
-    format: str
-    matrix: int
-    """AVColorSpace as tagged; 2 is unspecified."""
-    range: int
-    """AVColorRange as tagged; 0 is unspecified."""
-    aspect: Fraction
-    """Sample aspect ratio: width / height of a pixel."""
-    turns: int
-    """Quarter turns clockwise until the picture is upright."""
-
-    @classmethod
-    def of(cls, frame: av.VideoFrame, aspect: Fraction | None = None) -> "Shape":
-        """Read a frame's shape; `aspect` comes from the container or the codec (None or 0: square)."""
-        turns = round(-frame.rotation / 90) % 4  # the display matrix counts counter-clockwise
-        ratio = aspect if aspect else Fraction(1)
-        range_ = int(frame.color_range)
-        return cls(frame.width, frame.height, frame.format.name, int(frame.colorspace), range_, ratio, turns)
-
-    @property
-    def matrix_name(self) -> str:
-        """Name of the matrix to decode with."""
-        return _MATRICES.get(self.matrix, "bt709" if self.height >= _HD_LINES else "bt601")
-
-    @property
-    def full_range(self) -> bool:
-        """Whether 0-255 is used for luma, and not 16-235."""
-        if self.range:
-            return self.range == _FULL
-        return self.grey or self.format.startswith("yuvj")
-
-    @property
-    def colour(self) -> str:
-        """Return the matrix and range used, with "(assumed)" where a tag is missing."""
-        tagged = self.matrix in _MATRICES and self.range != 0
-        text = f"{self.matrix_name} {'full' if self.full_range else 'limited'}"
-        return text if tagged else f"{text} (assumed)"
-
-    @property
-    def grey(self) -> bool:
-        """Whether the format has luma only."""
-        return self.format.startswith(("gray", "ya"))
+_UNSPECIFIED = 2
 
 
 class Converter:
     """Converts decoded frames to a canvas; keeps the filter graph until the shape changes."""
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Canvas, settings: PictureSettings | None = None) -> None:
         self._canvas = canvas
+        self._settings = settings or PictureSettings()
         self._shape: Shape | None = None
         self._graph: Graph | None = None
         self._shown: av.VideoFrame | None = None  # owns the memory of the pixels handed out last
+        self._told: dict[str, str] = {}
+        colour = int(self._settings.background[1:], 16)
+        background = np.array([colour >> 16, colour >> 8 & 255, colour & 255])
+        self._behind = np.rint((255 - np.arange(256))[:, None] * background / 255).astype(np.uint8)[None]  # by alpha
 
     def convert(self, frame: av.VideoFrame, shape: Shape) -> Pixels:
         """Return `frame` at canvas size; valid until the next call. Raises ValueError for an unusable shape."""
         if shape != self._shape or self._graph is None:
-            self._graph = _graph(shape, self._canvas)
+            self._graph = conversion(shape, self._canvas, self.layout(shape), self._settings)
             self._shape = shape
+            self._tell(shape)
         frame.pts = 0  # the graph needs no time, and must not see time run backwards
+        if shape.matrix not in SCALER_MATRICES:
+            frame.colorspace = _UNSPECIFIED  # the scale filter refuses a matrix that it does not know
         self._graph.vpush(frame)
         self._shown = self._graph.vpull()
-        return rgb_view(self._shown)
+        pixels = rgb_view(self._shown)
+        return pixels if pixels.shape[2] == 3 else self._on_background(pixels)
 
     def layout(self, shape: Shape) -> Layout:
         """Return how pictures of this shape lie on the canvas."""
         size = (self._canvas.width, self._canvas.height)
         return lay_out((shape.width, shape.height), size, self._canvas.fit, shape.aspect, shape.turns)
 
+    def _on_background(self, pixels: Pixels) -> Pixels:
+        """Add the background to (height, width, 4) with colours multiplied by alpha."""
+        import cv2
+
+        behind = cv2.LUT(cv2.cvtColor(pixels[:, :, 3], cv2.COLOR_GRAY2RGB), self._behind)
+        shown: Pixels = cv2.add(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), behind)
+        return shown
+
+    def _tell(self, shape: Shape) -> None:
+        """Log once what a viewer would wonder about."""
+        doubts = shape.doubts(self._settings)
+        if doubts and doubts != self._told:
+            get_logger().warning("the source's colour tags are unusual; `source.matrix` overrides them", **doubts)
+            self._told = doubts
+        coding = shape.coding(self._settings)
+        if coding.hdr and self._told.get("hdr") != coding.notes:
+            shown = "tone-mapped" if coding.tone_map else "as it is"
+            get_logger().warning(
+                "the source is HDR, the canvas is not", hdr=coding.notes, shown=shown, white_nits=coding.white
+            )
+            self._told = {**self._told, "hdr": coding.notes}
+
 
 def rgb_view(frame: av.VideoFrame) -> Pixels:
-    """Return an rgb24 frame's pixels: a view if the lines have no padding (the usual case), else a copy."""
+    """Return the pixels of an rgb24 or rgba frame: a view if no line is padded (the usual case), else a copy."""
     plane = frame.planes[0]
     lines = np.frombuffer(memoryview(plane), np.uint8, plane.line_size * frame.height).reshape(
         frame.height, plane.line_size
     )
-    return np.ascontiguousarray(lines[:, : frame.width * 3]).reshape(frame.height, frame.width, 3)
-
-
-def _graph(shape: Shape, canvas: Canvas) -> Graph:
-    layout = lay_out((shape.width, shape.height), (canvas.width, canvas.height), canvas.fit, shape.aspect, shape.turns)
-    crop, place, (width, height) = layout.crop, layout.place, layout.scaled
-    steps = []
-    if (crop.width, crop.height) != (shape.width, shape.height):
-        steps.append(f"crop={crop.width}:{crop.height}:{crop.x}:{crop.y}:exact=1")
-    range_in = "full" if shape.full_range else "limited"
-    steps.append(
-        f"scale={width}:{height}:flags={_SCALER}:in_color_matrix={shape.matrix_name}:in_range={range_in}:out_range=full"
-    )
-    steps.append("format=rgb24")
-    if shape.grey and not shape.full_range:
-        steps.append(f"lutrgb=r={_STRETCH}:g={_STRETCH}:b={_STRETCH}")  # swscale reads every grey format as full range
-    steps += _TURNS.get(layout.turns, ())
-    if (place.width, place.height) != (canvas.width, canvas.height):
-        steps.append(f"pad={canvas.width}:{canvas.height}:{place.x}:{place.y}:black")
-    graph = Graph()
-    graph.threads = 1  # two threads gain nothing at these sizes, and cost wake-ups
-    source = graph.add("buffer", _buffer_arguments(shape))
-    nodes = [source, *(graph.add(*step.split("=", 1)) for step in steps), graph.add("buffersink")]
-    graph.link_nodes(*nodes).configure()
-    return graph
-
-
-def _buffer_arguments(shape: Shape) -> str:
-    """Describe the graph's input exactly: the graph configures again when a frame differs from the description."""
-    return (
-        f"video_size={shape.width}x{shape.height}:pix_fmt={shape.format}:time_base=1/1:pixel_aspect=1/1"
-        f":colorspace={shape.matrix}:range={shape.range}"
-    )
+    channels = len(frame.format.components)
+    return np.ascontiguousarray(lines[:, : frame.width * channels]).reshape(frame.height, frame.width, channels)

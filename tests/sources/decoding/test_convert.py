@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sdstream.config.schema import Canvas
-from sdstream.sources.decoding.convert import Converter, Shape
+from sdstream.sources.decoding.convert import Converter
+from sdstream.sources.decoding.shape import Shape
 
 ROSE = (200, 50, 80)
 WEIGHTS = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114)}
