@@ -19,6 +19,7 @@ from sdstream.redact import mask_url, redact
 from sdstream.sources.context import Ended, SourceContext
 from sdstream.sources.decoding.convert import Converter
 from sdstream.sources.decoding.decode import DecodedPicture, Decoder
+from sdstream.sources.decoding.deinterlace import Deinterlacer
 from sdstream.sources.decoding.reader import Reader
 from sdstream.sources.decoding.shape import Shape
 from sdstream.system.certificates import default_ca_file
@@ -96,7 +97,8 @@ class FfmpegSource:
         self._reader = Reader(lambda: _open(self._input), self._context.check_running)
         self._finite = self._input.finite or _is_download(self._input, self._reader.container)
         self._paced = self._finite and self._input.realtime
-        self._decoder = Decoder(self._reader, self._context, _LEAD if self._paced else 0.0)
+        deinterlacer = Deinterlacer(self._input.picture.deinterlace, self._context.canvas.fps)
+        self._decoder = Decoder(self._reader, self._context, _LEAD if self._paced else 0.0, deinterlacer)
         self._queue.clear()
         self._shown_at = time.monotonic()
         return self

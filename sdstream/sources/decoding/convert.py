@@ -1,7 +1,7 @@
 """Turns any decoded picture into RGB of canvas size, with every colour tag decided; nearly always libswscale alone.
 
-Missing tags are decided in `shape`: no matrix means BT.709 from 720 lines on and BT.601 below, no range means
-limited (full for the yuvj formats, for grey and for RGB).
+Missing tags are decided in `shape`: no matrix means the matrix of the primaries, or BT.709 from 720
+lines on and BT.601 below, no range means limited (full for the yuvj formats, for grey and for RGB).
 """
 
 import av

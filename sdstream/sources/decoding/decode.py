@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from sdstream.errors import Lost
 from sdstream.frame import Samples
 from sdstream.sources.context import SourceContext
+from sdstream.sources.decoding.deinterlace import Deinterlacer
 from sdstream.sources.decoding.reader import Reader
 from sdstream.sources.decoding.sound import Joiner, Resampler
 from sdstream.sources.decoding.timeline import BACK, Presentation, Timeline
@@ -48,8 +49,11 @@ class DecodedPicture:
 class Decoder:
     """Picture and sound of an open container; times go on when a loop starts again."""
 
-    def __init__(self, reader: Reader, context: SourceContext, lead: float = 0.0) -> None:
+    def __init__(
+        self, reader: Reader, context: SourceContext, lead: float = 0.0, deinterlacer: Deinterlacer | None = None
+    ) -> None:
         """`lead` is the time from decoding to showing (seconds). Raises Lost without a video track."""
+        self._deinterlacer = deinterlacer or Deinterlacer("off", context.canvas.fps)
         self._reader = reader
         self._context = context
         self._timeline = Timeline()
@@ -107,6 +111,7 @@ class Decoder:
         start = (self._reader.container.start_time or 0) / av.time_base
         self._base = end - start
         self._last, self._sound_last = end - self._step, end
+        self._deinterlacer.drain()
         try:
             self._reader.rewind()
         except FFmpegError as error:
@@ -126,7 +131,11 @@ class Decoder:
         except FFmpegError:
             self._context.counters.add("corrupt_packets")
             return []
-        return [self._picture(frame, received) for frame in frames if self._is_shown(frame, received)]
+        shown = (frame for frame in frames if self._is_shown(frame, received))
+        whole = [picture for frame in shown for picture in self._deinterlacer.take(frame)]
+        if not packet.size:  # the end of the input
+            whole += self._deinterlacer.drain()
+        return [self._picture(frame, received) for frame in whole]
 
     def _is_shown(self, frame: VideoFrame, now: float) -> bool:
         """Tell whether to show `frame`: a damaged picture only after half a second without a clean picture."""

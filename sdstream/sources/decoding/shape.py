@@ -69,7 +69,8 @@ class Shape:
             self.matrix, self.transfer, self.primaries, whole_chroma=self._whole_chroma
         )
         no_use = self.rgb or self.grey or (self.alpha and self.matrix in CUBE_MATRICES)
-        return coding.known_matrix(self.matrix if believed and not no_use else _UNSPECIFIED, self.height)
+        tag = self.matrix if believed and not no_use else _UNSPECIFIED
+        return coding.known_matrix(tag, self.height, self.primaries)
 
     @property
     def _whole_chroma(self) -> bool:

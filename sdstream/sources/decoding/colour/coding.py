@@ -32,6 +32,7 @@ _TRANSFERS = {
     HLG: "HLG",
 }
 _AS_CANVAS = {0, 1, _UNSPECIFIED, 6, 7, 11, 12, 13, 14, 15}  # shown as they are, as in OBS; sRGB differs by 8 levels
+_MATRIX_OF_PRIMARIES = {1: 1, 5: 5, 6: 6, 7: 6, 9: 9}
 _PRIMARIES = {4: "BT.470M", 8: "film", 9: "BT.2020", 10: "XYZ", 11: "DCI-P3", 12: "Display P3"}
 
 
@@ -95,11 +96,11 @@ def plausible(matrix: int, transfer: int, primaries: int, *, whole_chroma: bool)
             return True
 
 
-def known_matrix(tag: int, lines: int) -> int:
-    """Return the matrix to decode with: `tag`, or by size where the tag is missing, reserved or impossible."""
+def known_matrix(tag: int, lines: int, primaries: int) -> int:
+    """Return the matrix to decode with: `tag`; if missing or reserved, by primaries, or by size without primaries."""
     if tag in SCALER_MATRICES or tag in CUBE_MATRICES:
         return tag
-    return 1 if lines >= 720 else 6
+    return _MATRIX_OF_PRIMARIES.get(primaries) or (1 if lines >= 720 else 6)
 
 
 def matrix_name(matrix: int) -> str:
