@@ -22,8 +22,10 @@ from typing import Protocol, TextIO
 
 import structlog
 
-from sdstream.redact import shown_value
+from sdstream.redact import one_line, shown_value
 
+_OF_MANY_LINES = {"exception", "stack", "mistakes"}
+"""Facts of several lines, written by us."""
 QUEUE_BYTES = 256 * 1024
 """Bytes of lines that wait for a reader; later lines are dropped until half of the bytes are read."""
 _OURS = {"level", "timestamp"}
@@ -93,7 +95,13 @@ def flush(within: float = FLUSH_WITHIN) -> None:
 
 def _without_secrets(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Hide secrets and terminal escapes in the phrase, the facts and the trace of a line."""
-    return {key: value if key in _OURS else shown_value(value) for key, value in event.items()}
+    return {key: value if key in _OURS else _safe(key, value) for key, value in event.items()}
+
+
+def _safe(key: str, value: object) -> object:
+    """Return a fact without secrets; a name of a stranger's begins no line of its own."""
+    safe = shown_value(value)
+    return one_line(safe) if isinstance(safe, str) and key not in _OF_MANY_LINES else safe
 
 
 class Writer(Protocol):

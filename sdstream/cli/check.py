@@ -24,10 +24,12 @@ def check(
     json: Json = False,
 ) -> None:
     """List every mistake of a configuration (exit 78), or say what the run will need."""
+    from sdstream import log
     from sdstream.config.document import effective_yaml
     from sdstream.config.load import load
     from sdstream.config.mistakes.missing import absent
 
+    log.configure("warning")
     if json:
         _check_as_json(config, overrides or [])
         return

@@ -7,16 +7,21 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sdstream.config.load import Reading, apart_from_controls, lines, read, schema_paths
+from sdstream.config.file_text import read_text
+from sdstream.config.load import MAX_SHOWN, Reading, apart_from_controls, lines, read, schema_paths, understand
 from sdstream.config.mistakes.explain import explain
 from sdstream.config.patch import names, path_of, related
 from sdstream.config.schema import Config
 from sdstream.config.yaml_tree import Mistake, Plain
-from sdstream.errors import ConfigError
+from sdstream.errors import ConfigError, SdstreamError
 from sdstream.log import get_logger
 from sdstream.supervisor.control_desk import Desk, Refusal
 
 BY = "file"
+WHOLE = "configuration"
+"""The name, among the refused controls of the status, of a file that cannot be taken over as a whole."""
+MAX_NAMES = 1_000
+"""Controls in a file at most; a run has fewer than a hundred."""
 _SECTION = "controls"
 
 
@@ -31,9 +36,12 @@ class ConfigWatcher:
         """
         self._path = path
         self._overrides = [override for override in overrides if not _of_controls(override)]
-        self._seen = self._noticed = (0, 0)
+        self._seen = self._noticed = (0, 0, 0)
         self._seen = self._noticed = self._stamp()
-        reading = read(path, self._overrides)
+        text = read_text(path)  # once: a pipe can be read only once
+        self.first = understand(text, str(path), overrides)
+        """The file as the run begins, with all overrides."""
+        reading = understand(text, str(path), self._overrides)
         self._written = _controls(reading)
         self._accepted = set(self._written)
         self._mistakes = _by_name(reading.mistakes)
@@ -53,15 +61,21 @@ class ConfigWatcher:
         try:
             reading = read(self._path, self._overrides)
             fixed = _fixed_settings(reading)
-        except ConfigError as error:
-            get_logger().error("configuration not taken over", mistakes=str(error))
+        except SdstreamError as error:
+            self.refuse_whole(desk, str(error))
             return
+        desk.withdraw([WHOLE], BY)
         self._warn_of_fixed_settings(fixed)
         before, self._written = self._written, _controls(reading)
         changes = _difference(before, self._written, self._accepted)
         self._tell_of_unchanged(desk, changes, reading)
         if changes:
             self._patch(desk, changes, reading)
+
+    def refuse_whole(self, desk: Desk, mistakes: str) -> None:
+        """Tell in the log and in the status that the saved file changes nothing."""
+        get_logger().error("configuration not taken over", mistakes=mistakes)
+        desk.refuse([Refusal(WHOLE, mistakes.partition("\n")[0], BY)])
 
     def _saved(self) -> bool:
         """Tell whether there is a save that two polls in a row have seen."""
@@ -114,13 +128,13 @@ class ConfigWatcher:
                 "only controls change while on air: the rest waits for the next start", file=str(self._path)
             )
 
-    def _stamp(self) -> tuple[int, int]:
-        """Return time and size of the file, or the last stamp while the file is away: editors replace a file."""
+    def _stamp(self) -> tuple[int, int, int]:
+        """Return time, size and inode of the file, or the last stamp while the file is away: editors replace a file."""
         try:
             found = self._path.stat()
         except OSError:
             return self._seen
-        return found.st_mtime_ns, found.st_size
+        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _of_controls(override: str) -> bool:
@@ -140,6 +154,10 @@ def _fixed_settings(reading: Reading) -> Config:
     mapping = isinstance(reading.tree.along((_SECTION,))[-1].value, dict)
     outside = [mistake for mistake in reading.mistakes if not (mapping and related(mistake.path, _SECTION))]
     outside += [mistake for mistake in reading.duplicates if mistake.path == _SECTION]
+    if len(reading.mistakes) > MAX_SHOWN:
+        raise ConfigError(lines(reading.mistakes))
+    if len(_controls(reading)) > MAX_NAMES:
+        raise ConfigError(f"{_SECTION}: more than {MAX_NAMES} names; a run has fewer than a hundred controls")
     if outside or not isinstance(data, dict):
         raise ConfigError(lines(outside))
     try:

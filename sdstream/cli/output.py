@@ -33,8 +33,12 @@ def say(text: str, end: str = "\n") -> None:
 
 
 def say_json(facts: Mapping[str, object]) -> None:
-    """Print `facts` as a JSON object on standard output, with the version of sdstream first."""
-    say(json.dumps({"version": __version__, **facts}, indent=2, ensure_ascii=False))
+    """Print `facts` as a JSON object on standard output, with the version of sdstream first.
+
+    Characters that move a terminal are escaped.
+    """
+    text = json.dumps({"version": __version__, **facts}, indent=2, ensure_ascii=False)
+    say("".join(letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in text))
 
 
 def rendered(content: "RenderableType", out: TextIO | None = None) -> str:

@@ -29,22 +29,25 @@ def run(
 ) -> None:
     """Put a configuration on air, until Ctrl-C (a second Ctrl-C leaves at once) or for --for SECONDS."""
     from sdstream import log
+    from sdstream.cli.config_follower import following
     from sdstream.cli.config_watcher import ConfigWatcher
-    from sdstream.config.load import load
+    from sdstream.config.load import accepted
     from sdstream.log import LogChoice
     from sdstream.supervisor.pipeline import Pipeline
 
     logs = LogChoice("debug" if verbose else "error" if quiet else "info", log_json)
     log.configure(logs.level, json=logs.json)
     watcher = ConfigWatcher(config, overrides or ())
-    pipeline = Pipeline(with_state_folder(load(config, overrides or ())), logs)
+    pipeline = Pipeline(with_state_folder(accepted(watcher.first)), logs)
     print_status = None if quiet else status_printer(in_log=log_json)
 
     def each_second(pipeline: Pipeline) -> None:
         if print_status:
             print_status(pipeline.report())
 
-    finish(pipeline.run(seconds, each_second, lambda: watcher.poll(pipeline.desk)), json)
+    with following(watcher, pipeline.desk):
+        report = pipeline.run(seconds, each_second)
+    finish(report, json)
 
 
 def with_state_folder(config: "Config") -> "Config":

@@ -15,6 +15,8 @@ class Obstacle:
     path: tuple[str, ...]
     """Names from the root of the controls, as ("region", "mode")."""
     reason: str
+    forbidden: bool = False
+    """Whether a permission is all that is missing."""
 
 
 def obstacles(engine: AnyEngine, controls: Controls) -> list[Obstacle]:

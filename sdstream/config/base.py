@@ -3,8 +3,9 @@
 import re
 from ipaddress import ip_address
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
 
 class Settings(BaseModel):
@@ -24,10 +25,27 @@ def _port(address: str) -> str:
 
 Address = Annotated[
     str,
-    StringConstraints(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$", max_length=262),
+    StringConstraints(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s:/@\x00-\x1f]+):[0-9]{1,5}$", max_length=262),
     AfterValidator(_port),
 ]
 """`host:port`; an IPv6 host stands in brackets."""
+
+
+def _readable(url: SecretStr) -> SecretStr:
+    """Refuse a URL with a host or a port that cannot be read; the message quotes nothing, for a part may be a key."""
+    text = url.get_secret_value()
+    try:
+        _ = urlsplit(text).port if "://" in text else None
+    except ValueError:
+        raise ValueError(
+            "cannot be read as a URL; in a name or a password write %23 for #, %2F for /, %3F for ?, %40 for @, "
+            "%5B for [ and %5D for ]"
+        ) from None
+    return url
+
+
+Url = Annotated[SecretStr, AfterValidator(_readable)]
+"""A URL, a file or a device; the text is never shown whole."""
 
 
 def is_loopback(address: str) -> bool:
@@ -55,7 +73,7 @@ def _more_than_kilobits(least: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-_BITRATE = r"^(\d+(?:\.\d+)?)\s*([kKmM]?)(?:bps|bits?|bits?/s)?$"
+_BITRATE = r"^([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([kKmM]?)(?:bps|bits?|bits?/s)?$"
 _Suffixed = Annotated[str, StringConstraints(pattern=_BITRATE)]
 
 _Bitrate = Annotated[int, BeforeValidator(_bits, json_schema_input_type=int | _Suffixed), Field(gt=0, le=200_000_000)]

@@ -9,7 +9,8 @@ from pydantic import BaseModel, SecretStr
 from ruamel.yaml import YAML
 
 from sdstream.config.schema import Config
-from sdstream.redact import STARS, mask_url, shown
+from sdstream.config.secrets import PUBLIC_OPTIONS
+from sdstream.redact import STARS, escaped, mask_url, shown
 
 _NULL = "tag:yaml.org,2002:null"
 
@@ -28,7 +29,7 @@ def effective_yaml(config: Config) -> str:
     yaml.representer.add_representer(type(None), lambda dumper, _: dumper.represent_scalar(_NULL, "null"))
     out = StringIO()
     yaml.dump(effective(config), out)
-    return out.getvalue()
+    return escaped(out.getvalue())
 
 
 def schema() -> dict[str, Any]:
@@ -43,7 +44,8 @@ def schema_text() -> str:
 
 def _plain(value: object, name: str) -> object:
     if isinstance(value, SecretStr):
-        return shown(mask_url(value.get_secret_value())) if name == "url" else STARS
+        public = name == "url" or name in PUBLIC_OPTIONS
+        return shown(mask_url(value.get_secret_value())) if public else STARS
     if isinstance(value, BaseModel):
         return {key: _plain(inner, key) for key, inner in value}
     if isinstance(value, dict):

@@ -82,7 +82,7 @@ class DiffusionSettings(Settings):
     ControlNets, and with LoRAs that are not fused); the log names the choice."""
     threads: int | None = Field(None, ge=1, le=256)
     """CPU threads for the model; a thread for each core by default."""
-    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:[0-9]{1,3})?)$")] = "auto"
     """`cuda`, `cuda:1`, `mps`, `cpu`, or `auto` for the best device of the machine."""
     dtype: Literal["auto", NumberFormat] = "auto"
     """Number format (dtype) of the model; `auto` is float16 on a GPU and float32 on a CPU. In OpenVINO, `auto` is

@@ -1,7 +1,6 @@
 """Reads a file and the command line's overrides into settings; reports all mistakes at once, as file:line:column."""
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,22 +9,24 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sdstream.config.abilities import Obstacle, obstacles
+from sdstream.config.file_text import read_text
 from sdstream.config.mistakes.clashes import clashes
 from sdstream.config.mistakes.explain import dotted, explain
 from sdstream.config.mistakes.missing import missing_files
 from sdstream.config.mistakes.suspects import suspects
 from sdstream.config.schema import Config
 from sdstream.config.schema_paths import SchemaPaths
-from sdstream.config.secrets import hide_secrets
+from sdstream.config.secrets import VARIABLE, exposed, hide_secrets, secrets
 from sdstream.config.short_forms import lengthen
-from sdstream.config.yaml_tree import MAX_BYTES, Mistake, Node, Plain, Where, YamlError, parse
-from sdstream.errors import ConfigError
+from sdstream.config.yaml_tree import Mistake, Node, Plain, Where, YamlError, parse
+from sdstream.errors import ConfigError, Forbidden
+from sdstream.log import get_logger
 from sdstream.redact import hide
 
 MAX_SHOWN = 100
 """Most mistakes printed; a file with more needs a rewrite, and a longer list would not help."""
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_EXPOSED = "write ${NAME} in the file, and put the secret into the environment: export NAME=…"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Reading:
     """The values with overrides and secrets."""
     config: Config | None
     """The settings; None when there are mistakes."""
+    exposed: tuple[str, ...]
+    """The secrets that `--set` gave, by dotted name: the list of processes shows them."""
     mistakes: tuple[Mistake, ...]
     duplicates: tuple[Mistake, ...]
     """The keys given twice; `mistakes` holds these as well."""
@@ -48,27 +51,33 @@ def load(path: Path, overrides: Sequence[str] = (), environment: Mapping[str, st
 
     Raise ConfigError with every mistake, each on a line.
     """
-    return _config(read(path, overrides, environment))
+    return accepted(read(path, overrides, environment))
 
 
 def loads(text: str, name: str, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Config:
     """Read a configuration from text, as `load` does from a file; `name` stands for the file in the mistakes."""
-    return _config(_read(text, name, overrides, environment))
+    return accepted(understand(text, name, overrides, environment))
 
 
 def read(path: Path, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Reading:
     """Read the configuration at `path`, and collect the mistakes. Raise ConfigError for a file without a mapping."""
-    return _read(_text(path), str(path), overrides, environment)
+    return understand(read_text(path), str(path), overrides, environment)
 
 
-def _config(reading: Reading) -> Config:
+def accepted(reading: Reading) -> Config:
+    """Return the settings. Raise ConfigError for mistakes, or Forbidden where permissions are all that is missing."""
     if reading.config is None:
-        raise ConfigError(lines(reading.mistakes))
-    hide_secrets(reading.config)
+        forbidden = all(mistake.forbidden for mistake in reading.mistakes)
+        raise (Forbidden if forbidden else ConfigError)(lines(reading.mistakes))
+    for name in reading.exposed:
+        get_logger().warning("a secret in --set is seen in the list of processes", name=name, advice=_EXPOSED)
     return reading.config
 
 
-def _read(text: str, name: str, overrides: Sequence[str], environment: Mapping[str, str] | None) -> Reading:
+def understand(
+    text: str, name: str, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Reading:
+    """Read a configuration from text, and collect the mistakes. Raise ConfigError for a text without a mapping."""
     try:
         tree, mistakes = parse(text, name)
     except YamlError as error:
@@ -82,9 +91,12 @@ def _read(text: str, name: str, overrides: Sequence[str], environment: Mapping[s
     for override in overrides:
         mistakes += _override(tree, override)
         lengthen(tree)
+    found = secrets(tree, schema_paths())
+    on_command_line = exposed(found)
     suspicious = suspects(tree, schema_paths())
     mistakes += suspicious
     mistakes += _expand(tree, os.environ if environment is None else environment)
+    hide_secrets(found)
     config = None
     try:
         config = Config.model_validate(tree.plain())
@@ -92,7 +104,7 @@ def _read(text: str, name: str, overrides: Sequence[str], environment: Mapping[s
     except ValidationError as error:
         told = {mistake.path for mistake in suspicious}
         mistakes += [mistake for mistake in explain(error, tree, schema_paths()) if mistake.path not in told]
-    return Reading(written, tree, None if mistakes else config, tuple(mistakes), duplicates)
+    return Reading(written, tree, None if mistakes else config, on_command_line, tuple(mistakes), duplicates)
 
 
 def _obstacles(config: Config, tree: Node) -> list[Mistake]:
@@ -109,7 +121,7 @@ def apart_from_controls(config: Config, tree: Node) -> list[Mistake]:
 
 
 def _mistake(tree: Node, obstacle: Obstacle) -> Mistake:
-    return Mistake(tree.along(obstacle.path)[-1].key, dotted(obstacle.path), obstacle.reason)
+    return Mistake(tree.along(obstacle.path)[-1].key, dotted(obstacle.path), obstacle.reason, obstacle.forbidden)
 
 
 @cache
@@ -123,26 +135,6 @@ def lines(mistakes: Iterable[Mistake]) -> str:
     found = [str(mistake) for mistake in sorted(set(mistakes))]
     more = len(found) - MAX_SHOWN
     return "\n".join([*found[:MAX_SHOWN], *([f"and {more} more"] if more > 0 else [])])
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; write a new file with: sdstream init {path}") from error
-    except IsADirectoryError as error:
-        raise ConfigError(f"{path}: is a directory; name a YAML file inside") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(data) > MAX_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} kB; a configuration is smaller: name another file")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start]
-        where = Where(str(path), before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
-        raise ConfigError(f"{where}: not UTF-8 (byte {data[error.start]:#04x}); save the file as UTF-8") from error
 
 
 def _override(tree: Node, override: str) -> list[Mistake]:
@@ -160,6 +152,15 @@ def _override(tree: Node, override: str) -> list[Mistake]:
     return [*mistakes, Mistake(where, "", refusal)] if refusal else mistakes
 
 
+def _unusable(value: str | None, name: str) -> str:
+    """Return why the value of an environment variable is no secret, or ""; a secret of many lines is no key."""
+    if not value:
+        return f"the environment variable {name} is not set; set it: export {name}=…"
+    if not value.isprintable():
+        return f"the environment variable {name} holds a line break or bytes that are no text; set it to the key alone"
+    return ""
+
+
 def _expand(tree: Node, environment: Mapping[str, str]) -> list[Mistake]:
     """Replace ${NAME} in secrets by the environment's value, hidden in logs; ${NAME} anywhere else is a mistake."""
     data = tree.plain()
@@ -172,17 +173,16 @@ def _expand(tree: Node, environment: Mapping[str, str]) -> list[Mistake]:
         elif isinstance(node.value, list):
             for index, child in enumerate(node.value):
                 visit(child, (*path, index))
-        elif isinstance(node.value, str) and (names := _VARIABLE.findall(node.value)):
+        elif isinstance(node.value, str) and (names := VARIABLE.findall(node.value)):
             if not schema_paths().is_secret(path, data):
                 message = f"${{{names[0]}}}: the environment is read for secrets only; write the value here"
                 mistakes.append(Mistake(node.where, dotted(path), message))
                 return
             for name in dict.fromkeys(names):
                 hide(environment.get(name, ""))
-                if not environment.get(name):
-                    message = f"the environment variable {name} is not set; set it: export {name}=…"
+                if message := _unusable(environment.get(name), name):
                     mistakes.append(Mistake(node.where, dotted(path), message))
-            node.value = _VARIABLE.sub(lambda found: environment.get(found[1]) or found[0], node.value)
+            node.value = VARIABLE.sub(lambda found: environment.get(found[1]) or found[0], node.value)
 
     visit(tree, ())
     return mistakes

@@ -7,31 +7,32 @@ import re
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, FilePath, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from sdstream.config.base import Settings
 from sdstream.config.engine import AnyEngine, DiffusionSettings
+from sdstream.config.existing_file import ExistingFile
 from sdstream.config.sinks import AnySink
 from sdstream.config.sources import AnySource
 from sdstream.config.stabilise import StabiliseSettings
 from sdstream.controls import Controls
 
-_SIZE = r"^\d{1,5}\s?[xX]\s?\d{1,5}(\s?@\s?\d{1,3}(\.\d+)?)?$"
+_SIZE = r"^[0-9]{1,5}\s?[xX]\s?[0-9]{1,5}(\s?@\s?[0-9]{1,3}(\.[0-9]{1,9})?)?$"
 _Size = Annotated[str, StringConstraints(pattern=_SIZE)]
-_Ratio = Annotated[str, StringConstraints(pattern=r"^\d{1,7}\s?/\s?\d{1,5}$")]
+_Ratio = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}\s?/\s?[0-9]{1,5}$")]
 
 
 def canvas_in_full(value: object) -> object:
     """Return width, height and fps of `1280x720` or `1280x720@30`; any other value comes back unchanged."""
     if not isinstance(value, str) or not re.fullmatch(_SIZE, value):
         return value
-    width, height, *fps = re.findall(r"[\d.]+", value)
+    width, height, *fps = re.findall(r"[0-9.]+", value)
     return {"width": int(width), "height": int(height)} | ({"fps": float(fps[0])} if fps else {})
 
 
 def _rate(value: object) -> object:
     """Return the number of a ratio such as `30000/1001`; any other value comes back unchanged."""
-    match = re.fullmatch(r"(\d{1,7})\s?/\s?(\d{1,5})", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"([0-9]{1,7})\s?/\s?([0-9]{1,5})", value) if isinstance(value, str) else None
     return int(match[1]) / int(match[2]) if match and int(match[2]) else value
 
 
@@ -67,7 +68,7 @@ class Air(Settings):
     """Seconds for which the last live picture (or the last camera picture) is held before the next rung."""
     fade: float = Field(0.25, ge=0, le=5)
     """Seconds of the crossfade between rungs; 0 cuts."""
-    slate: FilePath | None = None
+    slate: ExistingFile | None = None
     """Picture for the last rung, without a restyled or a camera picture; a built-in picture by default."""
 
 

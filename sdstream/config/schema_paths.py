@@ -1,5 +1,6 @@
 """Reads from the JSON schema which names a path of the configuration may hold, and which values are secrets."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ class SchemaPaths:
 
     def __init__(self, schema: Schema) -> None:
         self.root = schema
+        self._secret_names = set(_secret_names(schema))
 
     def names(self, path: Path, data: Plain) -> list[str]:
         """Return the known keys of the mapping at `path`, sorted."""
@@ -32,6 +34,8 @@ class SchemaPaths:
 
     def is_secret(self, path: Path, data: Plain) -> bool:
         """Tell whether the value at `path` is a secret: never shown, and free to come from the environment."""
+        if not self._secret_names & {*path[-2:]}:  # quick: a file may have 60,000 places
+            return False
         return any(schema.get("format") == "password" for schema in self._at(path, data))
 
     def sections_with(self, name: str) -> list[str]:
@@ -60,6 +64,15 @@ class SchemaPaths:
         found = [variant for branch in branches for variant in self._variants(branch, data)]
         fitting = [variant for variant in found if _fits(variant, data)]
         yield from fitting or found
+
+
+def _secret_names(schema: object) -> Iterator[str]:
+    """Yield the name of each setting that is a secret, or a mapping with secrets."""
+    if isinstance(schema, dict):
+        for name, inner in schema.items():
+            if name == "properties":
+                yield from (key for key, value in inner.items() if '"password"' in json.dumps(value))
+            yield from _secret_names(inner)
 
 
 def _fits(schema: Schema, data: Plain) -> bool:

@@ -1,22 +1,55 @@
-"""The secrets of the settings, for the logs to hide."""
+"""The secrets in a file's tree, for the logs to hide."""
 
-from pydantic import BaseModel, SecretStr
+import re
+from collections.abc import Iterator
 
-from sdstream.config.schema import Config
+from sdstream.config.schema_paths import SchemaPaths
+from sdstream.config.yaml_tree import Node
 from sdstream.redact import hide, hide_url
 
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""`${NAME}`, the value of the environment variable NAME."""
 
-def hide_secrets(config: Config) -> None:
-    """Make the logs of this process hide each secret of `config`, and of a URL the parts that may be secret."""
-    _hide(config, "")
+PUBLIC_OPTIONS = (
+    "analyzeduration", "channel", "channels", "fflags", "framerate", "input_format", "pixel_format", "probesize",
+    "rtsp_transport", "sample_rate", "standard", "thread_queue_size", "timeout", "video_size",
+)  # fmt: skip
+"""Options of FFmpeg without secrets; every other option of a source may hold a password, and is hidden."""
+
+Path = tuple[str | int, ...]
 
 
-def _hide(value: object, name: str) -> None:
-    if isinstance(value, SecretStr):
-        (hide_url if name == "url" else hide)(value.get_secret_value())
-    elif isinstance(value, BaseModel):
-        for key, inner in value:
-            _hide(inner, key)
-    elif isinstance(value, tuple | list):
-        for inner in value:
-            _hide(inner, name)
+def secrets(tree: Node, schema: SchemaPaths) -> list[tuple[Path, Node]]:
+    """Return the texts at the places of secrets, with their paths; `data` of a broken file too."""
+    data = tree.plain()
+    return [(path, node) for path, node in _texts(tree, ()) if schema.is_secret(path, data)]
+
+
+def hide_secrets(found: list[tuple[Path, Node]]) -> None:
+    """Make the logs of this process hide secrets, and of a URL the parts that may be secret."""
+    for path, node in found:
+        if path[-1] == "url":
+            hide_url(str(node.value))
+        elif path[-2:-1] != ("options",) or path[-1] not in PUBLIC_OPTIONS:
+            hide(str(node.value))
+
+
+def exposed(found: list[tuple[Path, Node]]) -> tuple[str, ...]:
+    """Return the dotted names of secrets in plain text on the command line; call before the environment is read."""
+    return tuple(
+        ".".join(map(str, path))
+        for path, node in found
+        if node.where.name.startswith("--set ") and not node.where.line and not VARIABLE.search(str(node.value))
+        if path[-1] != "url" or "://" in str(node.value)
+    )
+
+
+def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+    if isinstance(node.value, dict):
+        for key, child in node.value.items():
+            yield from _texts(child, (*path, key))
+    elif isinstance(node.value, list):
+        for index, child in enumerate(node.value):
+            yield from _texts(child, (*path, index))
+    elif node.value is not None and path:
+        yield path, node

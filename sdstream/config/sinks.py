@@ -3,9 +3,10 @@
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, FilePath, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from sdstream.config.base import Address, AudioBitrate, Settings, VideoBitrate, is_loopback
+from sdstream.config.base import Address, AudioBitrate, Settings, Url, VideoBitrate, is_loopback
+from sdstream.config.existing_file import ExistingFile
 
 Encoder = Literal["h264_nvenc", "libx264"]
 """H.264 encoders, in the order in which `auto` tries them."""
@@ -42,7 +43,7 @@ class FfmpegSinkSettings(SinkSettings):
 
     kind: Literal["ffmpeg"]
     """An RTMP server, or a file."""
-    url: SecretStr = Field(min_length=1)
+    url: Url = Field(min_length=1)
     """rtmp:// or rtmps:// URL with the stream key, or a file name. A file is never overwritten: a name that is taken
     gets a number (show-2.mkv). Dates are filled in: show-%Y-%m-%d_%H-%M-%S.mkv."""
     record: str | None = Field(None, min_length=1, max_length=1024)
@@ -60,7 +61,7 @@ class FfmpegSinkSettings(SinkSettings):
     """AAC bit rate, bits a second."""
     keyframe_interval: float = Field(2.0, gt=0, le=20)
     """Seconds between key frames; Twitch asks for 2."""
-    ca_file: FilePath | None = None
+    ca_file: ExistingFile | None = None
     """PEM file of certificate authorities for the check of an rtmps server; the system's authorities by default."""
     timeout: float = Field(5.0, gt=0, le=60)
     """Seconds to wait for the server; then the connection is made anew."""

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, FilePath, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
-from sdstream.config.base import Address, Settings, is_loopback
+from sdstream.config.base import Address, Settings, Url, is_loopback
+from sdstream.config.existing_file import ExistingFile
 
 
 class SourceSettings(Settings):
@@ -61,9 +62,9 @@ class RtmpSourceSettings(PictureSettings):
     """Seconds for a peer from connecting to publishing."""
     max_pending: int = Field(16, ge=1, le=1024)
     """Peers in the handshake at once; a newer peer replaces the oldest."""
-    url: SecretStr | None = None
+    url: Url | None = None
     """rtmp:// or rtmps:// URL to fetch from a server; the URL may hold a key."""
-    ca_file: FilePath | None = None
+    ca_file: ExistingFile | None = None
     """PEM file of certificate authorities for the check of an rtmps server; the system's authorities by default."""
     read_timeout: float | None = Field(None, gt=0, le=600)
     """Seconds of silence until the connection is given up and made anew; by default 10 for `url`, and 60 for `listen`,
@@ -109,12 +110,12 @@ class FfmpegSourceSettings(PictureSettings):
 
     kind: Literal["ffmpeg"]
     """A file, camera or URL, read by FFmpeg."""
-    url: SecretStr = Field(min_length=1)
+    url: Url = Field(min_length=1)
     """File name or URL; a URL may hold a password."""
     format: str | None = Field(None, max_length=64)
     """FFmpeg input format, e.g. v4l2, mpegts; guessed by default."""
-    options: dict[str, str] = Field({}, max_length=64)
-    """Further FFmpeg options for the input, e.g. {video_size: 1280x720}."""
+    options: dict[str, SecretStr] = Field({}, max_length=64)
+    """Further FFmpeg options for the input, e.g. {video_size: 1280x720}; an option may hold a password."""
     loop: bool = False
     """Start a file again at its end."""
     realtime: bool = True

@@ -6,7 +6,7 @@ meaning of the settings.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
@@ -23,9 +23,13 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from sdstream.config.mistakes.yaml_hints import hint
+from sdstream.redact import mask_url, one_line
 
 MAX_BYTES = 256 * 1024
 """Largest file. A few hundred bytes describe a run; a file of a thousand times the size is an attack or a mix-up."""
+
+MAX_VALUES = 60_000
+"""Keys and values in a file. A thousand cues with sixteen prompts each, as many as a run takes, are fewer."""
 
 MAX_DEPTH = 32
 """Levels of nesting; the settings have five."""
@@ -53,9 +57,12 @@ class Mistake:
     where: Where
     path: str
     message: str
+    forbidden: bool = field(default=False, compare=False)
+    """Whether a permission is all that is missing."""
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (str(self.where), self.path, self.message) if part)
+        parts = (str(self.where), mask_url(self.path), self.message)
+        return ": ".join(one_line(part) for part in parts if part)
 
 
 @dataclass(slots=True)
@@ -167,6 +174,7 @@ class _Reader:
         self.name = name
         self.option = option
         self.mistakes: list[Mistake] = []
+        self.values = 0
 
     def where(self, line: int, column: int) -> Where:
         return Where(self.name) if self.option else Where(self.name, line + 1, column + 1)
@@ -188,6 +196,9 @@ class _Reader:
             raise self.refuse(event, dotted, f"tags are not read here; remove {str(tag)[:60]!r}")
         if len(path) > MAX_DEPTH:
             raise self.refuse(event, "", f"nested deeper than {MAX_DEPTH} levels")
+        self.values += 1
+        if self.values > MAX_VALUES:
+            raise self.refuse(event, "", f"more than {MAX_VALUES} keys and values; a configuration is smaller")
         where = self.at(event)
         if isinstance(event, ScalarEvent):
             plain_style = event.implicit[0]

@@ -67,11 +67,15 @@ class Input:
         url = settings.url.get_secret_value()
         path = _local(url)
         live_file = path is not None and not stat.S_ISREG(_mode(path))
-        options = {**({} if path and not live_file else LIVE_OPTIONS), **_web_options(url), **settings.options}
+        options = {**({} if path and not live_file else LIVE_OPTIONS), **_web_options(url), **_given(settings)}
         finite = not live_file and (path is not None or settings.format == "lavfi")
         format_ = settings.format or ("v4l2" if url.startswith("/dev/video") else None)
         timeout, loop, realtime = settings.read_timeout, settings.loop, settings.realtime
         return cls(url, mask_url(url), format_, options, finite, realtime, loop, timeout, settings)
+
+
+def _given(settings: FfmpegSourceSettings) -> dict[str, str]:
+    return {name: value.get_secret_value() for name, value in settings.options.items()}
 
 
 def open_ffmpeg(settings: FfmpegSourceSettings, context: SourceContext) -> "FfmpegSource":

@@ -53,17 +53,16 @@ class Pipeline:
         self,
         seconds: float | None = None,
         each_second: Callable[["Pipeline"], None] | None = None,
-        each_turn: Callable[[], None] | None = None,
     ) -> Report:
         """Run until `seconds` are over, a signal comes, `stop` is called, or a stage cannot go on.
 
-        `each_second` is called about once a second, `each_turn` about ten times a second. Failures on air raise
+        `each_second` is called about once a second. Failures on air raise
         nothing: see `Report.reason`.
         """
         with self._capture_signals():
             try:
                 self._startup()
-                self._watch(seconds, each_second, each_turn)
+                self._watch(seconds, each_second)
             finally:
                 self._shutdown()
         return self.report()
@@ -85,7 +84,6 @@ class Pipeline:
         self,
         seconds: float | None,
         each_second: Callable[["Pipeline"], None] | None,
-        each_turn: Callable[[], None] | None,
     ) -> None:
         until = float("inf") if seconds is None else self._began + seconds
         next_call = self._began + 1.0
@@ -94,8 +92,6 @@ class Pipeline:
             if now >= until:
                 return
             self._on_tick(now)
-            if each_turn is not None:
-                each_turn()
             if each_second is not None and now >= next_call:
                 each_second(self)
                 next_call = now + 1.0

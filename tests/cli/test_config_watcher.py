@@ -97,10 +97,10 @@ def test_a_file_that_is_broken_as_a_whole_changes_nothing_and_a_mended_one_does(
 ) -> None:
     run = Run(file)
     run.save(text)
-    assert (run.desk.version, run.desk.refused) == (1, ())
+    assert (run.desk.version, list(run.refused)) == (1, ["configuration"])
     assert "configuration not taken over" in "".join(capsys.readouterr())
     run.save(TEXT.replace("oil", "ink, and more"))
-    assert run.desk.controls.prompt == "ink, and more"
+    assert (run.desk.controls.prompt, run.refused) == ("ink, and more", {})
 
 
 def test_a_setting_that_is_fixed_for_a_run_stays_and_is_told(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,4 +75,4 @@ def test_the_schema_is_json_of_a_fixed_order():
 def test_a_value_from_the_environment_is_stars_in_any_part_of_a_url():
     text = 'version: 1\nsource: {kind: ffmpeg, url: "http://h/live/${KEY}/x.ts"}\nsinks: [{kind: discard}]\n'
     config = loads(text, "show.yaml", environment={"KEY": "canary-4711"})
-    assert effective(config)["source"]["url"] == "http://h/live/***/x.ts"
+    assert effective(config)["source"]["url"] == "http://h/***"

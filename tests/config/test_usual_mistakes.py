@@ -62,7 +62,7 @@ def test_a_mistake_in_the_frame_of_the_file(old: str, new: str, said: str):
         (LISTEN, '"127.0.0.1"', "f:3:30: source.listen: should be: `host:port` on which to wait"),
         (LISTEN, '"127.0.0.1:70000"', "f:3:30: source.listen: port 70000 should be 65535 or less"),
         (LISTEN, "1935", 'f:3:30: source.listen: should be `host:port`; write "127.0.0.1:1935"'),
-        (LISTEN, "rtmp://127.0.0.1:1935/live", "not 'rtmp://127.0.0.1:1935/live'; write \"127.0.0.1:1935\""),
+        (LISTEN, "rtmp://127.0.0.1:1935/live", "not 'rtmp://127.0.0.1:1935/***'; write \"127.0.0.1:1935\""),
         (LISTEN, '"0.0.0.0:1935"', "f:3:9: source: needs a `key`, because other machines can reach 0.0.0.0:1935"),
         (LISTEN, "“127.0.0.1:1935”", "f:3:30: source.listen: curly quotes are part of the text; write straight quotes"),
         (LISTEN, '"127.0.0.1:1935", url: "rtmp://a/b"', "f:3:9: source: needs either `listen`"),

@@ -1,10 +1,10 @@
 """Finds the parts of a run that get in each other's way, from the settings alone: no device or file is opened."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from sdstream.config.abilities import Obstacle
 from sdstream.config.base import is_loopback
+from sdstream.config.existing_file import expanded
 from sdstream.config.schema import Config
 from sdstream.config.sinks import AnySink
 
@@ -77,4 +77,4 @@ def _output(sink: AnySink) -> tuple[str, str, str]:
 
 def _target(url: str) -> str:
     """Return the absolute path of a file, or the URL."""
-    return url if "://" in url else str(Path(url).expanduser().absolute())
+    return url if "://" in url else str(expanded(url).absolute())

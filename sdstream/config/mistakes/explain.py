@@ -7,13 +7,18 @@ from difflib import get_close_matches
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from sdstream.config.existing_file import NO_PERMISSION
 from sdstream.config.schema_paths import SchemaPaths
 from sdstream.config.yaml_tree import Mistake, Node, Plain
+from sdstream.redact import mask_url, without_secrets
 
 Path = tuple[str | int, ...]
 
 HERE = "; a relative name starts at the folder in which the command runs"
 """The advice for a missing file."""
+
+MOST = 1_000
+"""Most errors that are put into words: nobody reads more, and each takes a fraction of a millisecond."""
 
 _STRUCTURES = ("model_type", "model_attributes_type", "dict_type", "tuple_type", "list_type", "too_short")
 _EXAMPLES: dict[str | int, str] = {
@@ -66,7 +71,7 @@ _OTHER_KINDS = {
 def explain(error: ValidationError, tree: Node, schema: SchemaPaths) -> list[Mistake]:
     """Return a mistake for each path in `error`; the messages of a union's members about the same path are joined."""
     data = tree.plain()
-    found = [(*_locate(tree, details), details) for details in error.errors(include_url=False)]
+    found = [(*_locate(tree, details), details) for details in error.errors(include_url=False)[:MOST]]
     reached = {path[:length] for path, _, _ in found for length in range(len(path))}
     mistakes: dict[Path, Mistake] = {}
     for path, node, details in found:
@@ -81,7 +86,8 @@ def explain(error: ValidationError, tree: Node, schema: SchemaPaths) -> list[Mis
         elif before:
             continue
         at_key = details["type"] in ("extra_forbidden", "missing")
-        mistakes[path] = Mistake(node.key if at_key else node.where, dotted(path), message)
+        forbidden = details["type"] == NO_PERMISSION
+        mistakes[path] = Mistake(node.key if at_key else node.where, dotted(path), message, forbidden)
     return list(mistakes.values())
 
 
@@ -169,7 +175,7 @@ def _text_wanted(node: Node, secret: bool, *, address: bool) -> str:
         return f'should be `host:port`; write "127.0.0.1:{value}"'
     if isinstance(value, dict | list) and node.where.line:
         return "should be text"
-    shown = "…" if secret or isinstance(value, dict | list) else _written(value)
+    shown = "…" if secret or isinstance(value, dict | list) else written(value)
     if node.where.line or not node.where.name.startswith("--set "):
         return f'should be text; write it in quotes: "{shown}"'
     return f"should be text; write quotes inside quotes: --set '{node.where.name.removeprefix('--set ')}=\"{shown}\"'"
@@ -198,12 +204,12 @@ def _listed(names: Sequence[str]) -> str:
 def _shown(value: object, secret: bool) -> str:
     if secret or isinstance(value, dict | list):
         return ""
-    return f", not {_written(value)}"
+    return f", not {written(value)}"
 
 
-def _written(value: object) -> str:
-    """Return a scalar as in YAML, shortened, with control characters escaped for the terminal."""
+def written(value: object) -> str:
+    """Return a scalar as in YAML, shortened, without secrets, with control characters escaped for the terminal."""
     if value is None or isinstance(value, bool):
         return {None: "empty", True: "true", False: "false"}[value]
-    text = str(value) if isinstance(value, int | float) else repr(value)
+    text = str(value) if isinstance(value, int | float) else repr(without_secrets(mask_url(str(value))))
     return text if len(text) <= 60 else text[:60] + "…"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from sdstream.config.abilities import Obstacle
 from sdstream.config.engine import PassthroughSettings
-from sdstream.config.mistakes.explain import HERE, suggestion
+from sdstream.config.existing_file import FORBIDDEN, exists, expanded, is_file
+from sdstream.config.mistakes.explain import HERE, suggestion, written
 from sdstream.config.model_names import BUNDLED, PICKLES
 from sdstream.config.schema import Config
 
@@ -18,20 +19,28 @@ def missing_files(config: Config) -> list[Obstacle]:
     if isinstance(engine, PassthroughSettings):
         return []
     found = []
-    if engine.mask is not None and not engine.mask.is_file():
-        found.append(Obstacle(("engine", "mask"), f"should be a file that exists, not {str(engine.mask)!r}{HERE}"))
+    if engine.mask is not None and (obstacle := _no_file(engine.mask, ("engine", "mask"))):
+        found.append(obstacle)
     if reason := _model(engine.model):
         found.append(Obstacle(("engine", "model"), reason))
     return found
+
+
+def _no_file(file: Path, path: tuple[str, ...]) -> Obstacle | None:
+    name = written(str(file))
+    try:
+        return None if is_file(file) else Obstacle(path, f"should be a file that exists, not {name}{HERE}")
+    except PermissionError:
+        return Obstacle(path, f"{FORBIDDEN}, not {name}", forbidden=True)
 
 
 def absent(config: Config) -> str:
     """Return which source file or model is not on this machine now, but may come before the run; or ""."""
     source, engine = config.source, config.engine
     if source.kind == "ffmpeg" and source.format is None and not _is_there(source.url.get_secret_value()):
-        return f"source.url: no such file: {source.url.get_secret_value()!r}{HERE}"
+        return f"source.url: no such file: {written(source.url.get_secret_value())}{HERE}"
     if engine.kind == "diffusion" and _is_path(engine.model) and not _is_there(engine.model):
-        return f"engine.model: no such folder or file: {engine.model!r}{HERE}"
+        return f"engine.model: no such folder or file: {written(engine.model)}{HERE}"
     return ""
 
 
@@ -43,17 +52,17 @@ def _is_path(model: str) -> bool:
 
 def _is_there(name: str) -> bool:
     """Tell whether a file or a folder is there; a URL and FFmpeg's protocols (`pipe:0`) count as there."""
-    return bool(re.match(r"\w{2,}:|-$", name)) or Path(name).expanduser().exists()
+    return bool(re.match(r"\w{2,}:|-$", name)) or exists(expanded(name))
 
 
 def _model(name: str) -> str:
     """Return why no model can have this name, or "". A hub id has an owner: owner/name."""
-    place = Path(name).expanduser()
-    if (BUNDLED / name).is_dir() or place.exists():
+    place = expanded(name)
+    if exists(BUNDLED / name) or exists(place):
         return ""
     if place.suffix in PICKLES:
         return f"{place.suffix} files may hold programs, and are not opened; take the model's .safetensors file"
     if "/" not in name and "\\" not in name and place.suffix != ".safetensors":
         guess = suggestion(name, ["mini"]) or (_HUB.get(name) and f'; did you mean "{_HUB[name]}"?') or ""
-        return f"no model has the name {name!r}; write mini, a folder, a file, or a hub id (owner/name){guess}"
+        return f"no model has the name {written(name)}; write mini, a folder, a file, or a hub id (owner/name){guess}"
     return ""

@@ -25,7 +25,9 @@ def suspects(tree: Node, schema: SchemaPaths) -> list[Mistake]:
     data = tree.plain()
     found = []
     for path, node, text in _texts(tree, ()):
-        if path[0] == "controls":
+        if message := _no_character(text):
+            found.append(Mistake(node.where, dotted(path), message))
+        if message or path[0] == "controls":
             continue  # a prompt may be any text
         secret = schema.is_secret(path, data)
         if message := _quotes(text) or _backslashes(text) or (_placeholder(text, path) if secret else ""):
@@ -42,6 +44,14 @@ def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node, str]]:
             yield from _texts(child, (*path, index))
     elif isinstance(node.value, str) and path:
         yield path, node, node.value
+
+
+def _no_character(text: str) -> str:
+    if "\0" in text and not _backslashes(text):
+        return r"\0 ends a text for the system, and cannot stand in a setting; remove \0"
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        return r"half a character (\ud800 to \udfff) stands in the text; write the whole character itself"
+    return ""
 
 
 def _quotes(text: str) -> str:
