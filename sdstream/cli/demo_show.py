@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from sdstream.cli.contact_sheet import ContactSheet
+from sdstream.cli.output import tell_line
 from sdstream.cli.run import status_printer
-from sdstream.log import tell
 
 if TYPE_CHECKING:
     from sdstream.supervisor.pipeline import Pipeline
@@ -66,7 +66,7 @@ class Show:
     def _print_address(self, report: "Report") -> None:
         page = _page(report)
         if page and not self._address_printed and not self._quiet:
-            tell(f"\rWatch it at http://127.0.0.1:{page.facts['port']:.0f}/")
+            tell_line(f"Watch it at http://127.0.0.1:{page.facts['port']:.0f}/")
             self._address_printed = True
 
 

@@ -16,7 +16,13 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Log errors only.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Log as JSON, one object a line.")]
 Seconds = Annotated[
     float | None,
-    typer.Option("--for", metavar="SECONDS", min=0.1, help="End the run after so many seconds.", show_default=False),
+    typer.Option(
+        "--for",
+        metavar="SECONDS",
+        min=0.1,
+        help="End the run so many seconds after the start of the show: engine loaded, outputs open.",
+        show_default=False,
+    ),
 ]
 
 

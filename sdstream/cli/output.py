@@ -41,6 +41,13 @@ def say_json(facts: Mapping[str, object]) -> None:
     say("".join(letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in text))
 
 
+def tell_line(text: str) -> None:
+    """Print a line for people on standard error; on a terminal the status line makes room first."""
+    from sdstream.log import tell
+
+    tell(f"\r\x1b[K{text}" if sys.stderr.isatty() else text)
+
+
 def rendered(content: "RenderableType", out: TextIO | None = None) -> str:
     """Return `content` as laid out by rich for `out`, by default standard output.
 

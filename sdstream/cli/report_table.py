@@ -22,7 +22,10 @@ def status_line(report: "Report", width: int) -> str:
     from rich.text import Text
 
     line = Text(f"{report.seconds:7.0f} s  source ").append(report.source.state, _STYLES.get(report.source.state))
-    line.append(f"  engine {report.engine.fps:.1f} fps")
+    if report.engine.loading.over:
+        line.append(f"  engine {report.engine.fps:.1f} fps")
+    else:
+        line.append("  engine ").append(report.engine.loading.text, "yellow")
     for sink in report.sinks:
         line.append(f"  {sink.name} ").append(sink.showing, _STYLES.get(sink.showing)).append(f" {sink.share:.1%}")
     if report.controls.refused:
@@ -39,6 +42,7 @@ def table(report: "Report") -> str:
     from rich.console import Group
 
     ended = f"; ended because {report.reason}" if report.reason else ""
+    ended += "" if report.engine.loading.over else f"; the engine was still loading ({report.engine.loading.text})"
     head = f"ran {report.seconds:.1f} s{ended}"
     return rendered(Group(head, _named(_inputs(report)), _sinks(report), _named(_times(report))))
 

@@ -27,8 +27,9 @@ def run(
     quiet: Quiet = False,
     log_json: LogJson = False,
 ) -> None:
-    """Put a configuration on air, until Ctrl-C (a second Ctrl-C leaves at once) or for --for SECONDS."""
+    """Put a configuration on air, until Ctrl-C or for --for SECONDS."""
     from sdstream import log
+    from sdstream.cli.announcer import Announcer
     from sdstream.cli.config_follower import following
     from sdstream.cli.config_watcher import ConfigWatcher
     from sdstream.config.load import accepted
@@ -38,15 +39,23 @@ def run(
     logs = LogChoice("debug" if verbose else "error" if quiet else "info", log_json)
     log.configure(logs.level, json=logs.json)
     watcher = ConfigWatcher(config, overrides or ())
-    pipeline = Pipeline(with_state_folder(accepted(watcher.first)), logs)
+    settings = accepted(watcher.first)
+    pipeline = Pipeline(with_state_folder(settings), logs)
     print_status = None if quiet else status_printer(in_log=log_json)
+    announcer = None if quiet else Announcer(settings, in_log=log_json)
 
     def each_second(pipeline: Pipeline) -> None:
-        if print_status:
-            print_status(pipeline.report())
+        if print_status and announcer:
+            report = pipeline.report()
+            announcer.each_second(report)
+            print_status(report)
+
+    def each_turn() -> None:
+        if seconds is not None and pipeline.aired >= seconds:
+            pipeline.stop()
 
     with following(watcher, pipeline.desk):
-        report = pipeline.run(seconds, each_second)
+        report = pipeline.run(None, each_second, each_turn)
     finish(report, json)
 
 
@@ -85,7 +94,7 @@ def _line(name: str, value: object) -> str:
 
 def status_printer(*, in_log: bool = False) -> "Callable[[Report], None]":
     """Return a function to call each second: rewrites a line on a terminal, else logs a line now and then."""
-    return _status_line if sys.stderr.isatty() and not in_log else _status_log()
+    return _status_line if sys.stderr.isatty() and not in_log else _status_log(in_json=in_log)
 
 
 def _status_line(report: "Report") -> None:
@@ -96,7 +105,27 @@ def _status_line(report: "Report") -> None:
     tell(f"\r\x1b[K{status_line(report, width)}", end="")
 
 
-def _status_log() -> "Callable[[Report], None]":
+def _facts(report: "Report") -> dict[str, object]:
+    """Return the state of the run; the keys are the same in every run."""
+    return {
+        "source": report.source.state,
+        "engine": report.engine.loading.text,
+        "engine_fps": round(report.engine.fps, 1),
+        "sinks": [{"name": sink.name, "showing": sink.showing, "share": round(sink.share, 4)} for sink in report.sinks],
+        "prompt": report.on_air.prompt if report.on_air else None,
+        "refused": [refusal.name for refusal in report.controls.refused],
+    }
+
+
+def _short_facts(report: "Report") -> dict[str, object]:
+    """Return the state of the run for people: lists as text, and nothing empty."""
+    facts = _facts(report)
+    facts["sinks"] = ", ".join(f"{sink.name} {sink.showing} {sink.share:.2%}" for sink in report.sinks)
+    facts["refused"] = ", ".join(refusal.name for refusal in report.controls.refused)
+    return {key: value for key, value in facts.items() if value not in ("", None)}
+
+
+def _status_log(*, in_json: bool) -> "Callable[[Report], None]":
     calls = 0
 
     def log_status(report: "Report") -> None:
@@ -105,10 +134,6 @@ def _status_log() -> "Callable[[Report], None]":
         if calls % STATUS_EVERY == 0:
             from sdstream.log import get_logger
 
-            facts = {sink.name: f"{sink.showing} {sink.share:.2%}" for sink in report.sinks}
-            facts |= {"prompt": report.on_air.prompt} if report.on_air else {}
-            refused = [refusal.name for refusal in report.controls.refused]
-            facts |= {"refused": ", ".join(refused)} if refused else {}
-            get_logger().info("on air", source=report.source.state, engine_fps=round(report.engine.fps, 1), **facts)
+            get_logger().info("on air", **(_facts(report) if in_json else _short_facts(report)))
 
     return log_status

@@ -9,7 +9,7 @@ import torch
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
-from sdstream.engine import Restyled
+from sdstream.engine import Restyled, progress
 from sdstream.engine.acceleration import open_model
 from sdstream.engine.networks import CORES
 from sdstream.engine.session import Session
@@ -17,6 +17,7 @@ from sdstream.engine.size import Size
 from sdstream.engine.weights.component import LoadErrors
 from sdstream.errors import Bug, Unavailable
 from sdstream.frame import Frame
+from sdstream.ipc.loading import Phase
 
 
 class DiffusionEngine:
@@ -41,10 +42,12 @@ class DiffusionEngine:
 
     def __enter__(self) -> Self:
         torch.set_num_threads(self._settings.threads or CORES)
+        progress.begin(Phase.WEIGHTS)
         model = open_model(self._settings)
         self._session = Session(model, self._settings, self._clock, self._canvas, self._cache)
         torch.set_num_threads(self._session.torch_threads)
         try:
+            progress.begin(Phase.FIRST_PICTURE)
             with torch.inference_mode():
                 self._session.warm_up()
         except LoadErrors as error:

@@ -10,11 +10,14 @@ from sdstream.config.engine import AnyEngine
 from sdstream.config.schema import Canvas
 from sdstream.config.stabilise import StabiliseSettings
 from sdstream.engine import Outcome
+from sdstream.engine.progress import heard_by
 from sdstream.engine.registry import open_engine
 from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Counters, Histogram
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.live_text import LiveText
+from sdstream.ipc.loading import COUNTERS as LOADING
+from sdstream.ipc.loading import Phase, tell_loading
 from sdstream.ipc.mailbox import MailboxReader, MailboxWriter
 from sdstream.log import get_logger
 from sdstream.stages.finisher import Finisher
@@ -29,7 +32,10 @@ _AWAY = 3.0
 """Seconds without a camera frame after which the source counts as away, not slow: the engine's rate leaves the pause
 out."""
 
-COUNTERS = ("frames", *(outcome.value for outcome in Outcome), "dropped", "first_at", "steps", "working", "flicker")
+COUNTERS = (
+    *("frames", *(outcome.value for outcome in Outcome), "dropped", "first_at", "steps", "working", "flicker"),
+    *LOADING,
+)
 """`frames`: camera frames taken; then the same frames by outcome. `dropped`: camera frames replaced by a newer frame
 before the engine was free. `first_at`: monotonic seconds of the first new picture. `steps` and `working`: number and
 sum (seconds) of the intervals between new pictures. `flicker`: see `finisher.Finished`."""
@@ -54,8 +60,10 @@ def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: Eng
     cv2.setNumThreads(1)  # scaling is a millisecond of work; a pool of threads would take the model's cores
     dropped = 0
     on_air = OnAirText(ports.on_air)
+    tell_loading(context.counters, Phase.LIBRARIES)
+    heard = heard_by(lambda *now: tell_loading(context.counters, *now))
     opened = open_engine(settings, (canvas.width, canvas.height), cache_folder())  # first: names a missing extra
-    with Finisher(canvas, settings, ports.stabilise) as finisher, opened as engine:
+    with heard, Finisher(canvas, settings, ports.stabilise) as finisher, opened as engine:
         get_logger().info("engine loaded", kind=settings.kind)
         context.ready()
         oldest, rate = time.monotonic() - _STALE, _Rate(context.counters)

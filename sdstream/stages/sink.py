@@ -14,8 +14,9 @@ from sdstream.config.schema import Air, Canvas
 from sdstream.config.sinks import AnySink
 from sdstream.frame import SAMPLE_RATE, Samples
 from sdstream.ipc.context import Context
-from sdstream.ipc.counters import Histogram
+from sdstream.ipc.counters import Counters, Histogram
 from sdstream.ipc.live_controls import LiveControls
+from sdstream.ipc.loading import LOADED, loading
 from sdstream.ipc.mailbox import MailboxReader
 from sdstream.log import get_logger
 from sdstream.sinks import Due
@@ -56,6 +57,10 @@ class SinkPorts:
     """Start of the run (monotonic seconds): the clocks of all sinks count from the epoch."""
     controls: LiveControls
     """For the override `air`, and for the preview page."""
+    engine: Counters | None = None
+    """The engine's counters, for the preview page; None: the engine is loaded."""
+    restyles: bool = True
+    """Whether the engine changes the picture."""
 
 
 def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, ports: SinkPorts) -> None:
@@ -64,7 +69,13 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, port
     ladder = Ladder(make_slate(canvas.width, canvas.height, air.slate), air.hold, air.fade)
     dropped = context.counters.get("dropped")  # by earlier processes of this sink
     context.counters.add("opened")  # before `open_sink`: the sink may leave a file behind even if opening fails
-    info = PreviewInfo(lambda: ladder.camera, lambda: ladder.showing.value, ports.controls.get)
+    info = PreviewInfo(
+        lambda: ladder.camera,
+        lambda: ladder.showing.value,
+        ports.controls.get,
+        lambda: LOADED if ports.engine is None else loading(ports.engine),
+        ports.restyles,
+    )
     given = SinkContext(canvas, reopened=context.counters.get("opened") > 1, preview=info)
     with open_sink(settings, given) as sink:
         get_logger().info("sink opened", kind=settings.kind)

@@ -4,6 +4,7 @@ import math
 
 from sdstream.air.fallback_ladder import Rung
 from sdstream.air.pacer import CATCH_UP
+from sdstream.ipc.loading import loading
 from sdstream.sinks.registry import FACTS
 from sdstream.stages.on_air import on_air
 from sdstream.stages.source import DROPS, STATES
@@ -54,6 +55,7 @@ def _engine(wiring: Wiring) -> EngineReport:
         fps=counters.count("steps") / working if working > 0 else 0.0,
         first=first - wiring.epoch if first else None,
         flicker=flicker if shown and math.isfinite(flicker) else None,
+        loading=loading(counters),
     )
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 
 from sdstream.config.schema import Config
@@ -43,6 +44,7 @@ class Pipeline:
         self._stopping = threading.Event()
         self._tries: dict[str, int] = {}
         self._proven: set[str] = set()
+        self._aired: float | None = None
         self._exit_code, self._reason = 0, ""
 
     def stop(self) -> None:
@@ -53,16 +55,17 @@ class Pipeline:
         self,
         seconds: float | None = None,
         each_second: Callable[["Pipeline"], None] | None = None,
+        each_turn: Callable[[], None] | None = None,
     ) -> Report:
         """Run until `seconds` are over, a signal comes, `stop` is called, or a stage cannot go on.
 
-        `each_second` is called about once a second. Failures on air raise
+        `each_second` is called about once a second, `each_turn` about ten times a second. Failures on air raise
         nothing: see `Report.reason`.
         """
         with self._capture_signals():
             try:
                 self._startup()
-                self._watch(seconds, each_second)
+                self._watch(seconds, each_second, each_turn)
             finally:
                 self._shutdown()
         return self.report()
@@ -70,7 +73,14 @@ class Pipeline:
     def report(self) -> Report:
         """Return the numbers so far; the time for closing the stages is not part of the run."""
         until = time.monotonic() if self._ended is None else self._ended
-        return collect.take(self._wiring, until - self._began, self._exit_code, self._reason)
+        report = collect.take(self._wiring, until - self._began, self._exit_code, self._reason)
+        return replace(report, aired=self.aired)
+
+    @property
+    def aired(self) -> float:
+        """Seconds since the engine was loaded, and each sink had opened or failed to open; 0 before."""
+        until = time.monotonic() if self._ended is None else self._ended
+        return 0.0 if self._aired is None else until - self._aired
 
     def pids(self) -> dict[str, int]:
         """Return the process id of each stage with a process, by stage name."""
@@ -84,6 +94,7 @@ class Pipeline:
         self,
         seconds: float | None,
         each_second: Callable[["Pipeline"], None] | None,
+        each_turn: Callable[[], None] | None,
     ) -> None:
         until = float("inf") if seconds is None else self._began + seconds
         next_call = self._began + 1.0
@@ -92,6 +103,8 @@ class Pipeline:
             if now >= until:
                 return
             self._on_tick(now)
+            if each_turn is not None:
+                each_turn()
             if each_second is not None and now >= next_call:
                 each_second(self)
                 next_call = now + 1.0
@@ -103,6 +116,13 @@ class Pipeline:
             if stage.ready:
                 self._proven.add(stage.name)
             self._act_on(stage, stage.poll(now))
+        if self._aired is None and self._has_started():
+            self._aired = now
+
+    def _has_started(self) -> bool:
+        """Tell whether the engine is loaded, and no sink is still busy with the first opening."""
+        tried = self._proven | self._tries.keys()
+        return self._wiring.engine.name in self._proven and all(sink.stage.name in tried for sink in self._wiring.sinks)
 
     def _act_on(self, stage: Stage, failure: Failure | None) -> None:
         """Carry out the restart policy's decision about a failure; without an action, the stage restarts."""

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sdstream.air.fallback_ladder import Rung
+from sdstream.ipc.loading import LOADED, Loading
 from sdstream.stages.on_air import OnAir
 from sdstream.supervisor.control_desk import Refusal
 
@@ -34,6 +35,8 @@ class EngineReport:
     """Seconds from the start of the run to the engine's first picture; None before the first picture."""
     flicker: float | None
     """Flicker of the last picture: E_warp (see docs), RMS grey levels; None while the picture is not steadied."""
+    loading: Loading = LOADED
+    """How far the loading has come; phase `running` once the engine is loaded."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class Report:
     controls: ControlsReport
     on_air: OnAir | None = None
     """The prompt of the restyled picture on air; None while no sink shows a restyled picture."""
+    aired: float = 0.0
+    """Seconds since the engine was loaded and the sinks were open; 0 while the engine still loads."""
     exit_code: int = 0
     reason: str = ""
     """Why the run ended; empty when the run ended as requested."""

@@ -111,9 +111,10 @@ class Stage:
             return ""
         process.join(max(0.0, deadline - time.monotonic()))
         if process.exit_code is None:
+            # A body that still opens cannot look at the request to end: libraries load in one piece.
+            problem = "the process did not end in time and was killed" if self._signs.ready else ""
             process.kill()
             process.join(1.0)
-            problem = "the process did not end in time and was killed"
         else:
             problem, _ = process.reported_error()
         self._close()
@@ -128,6 +129,7 @@ class Stage:
     def _fail(self, now: float, ending: Ending, message: str, exit_code: int) -> Failure:
         failure = Failure(self.name, ending, message, exit_code, self.ready)
         self._close()
+        self.context.restarted()  # the signs of life are of a dead process
         self._delay.failed(now)
         return failure
 

@@ -59,6 +59,7 @@ class Wiring:
         self.source_latency, self.engine_latency = Histogram(), Histogram()
         self._camera = Mailbox(size, count + 1)
         self._live = Mailbox(size, count)
+        self._engine_counters = stage_counters(engine.COUNTERS)
         self._rtmp_server: RtmpServer | None = open_rtmp_server(config.source)
         self.sinks = [self._sink(index, settings) for index, settings in enumerate(config.sinks)]
         self.rtmp_server = self._rtmp_server_stage(self._rtmp_server) if self._rtmp_server else None
@@ -93,6 +94,8 @@ class Wiring:
             latency=latency,
             epoch=self.epoch,
             controls=self.desk.live,
+            engine=self._engine_counters,
+            restyles=not isinstance(self._config.engine, PassthroughSettings),
         )
         stage = Stage(
             Context(name, stage_counters(sink.COUNTERS)),
@@ -135,7 +138,7 @@ class Wiring:
         settings = self._config.engine
         deadline, niceness = (5.0, 0) if isinstance(settings, PassthroughSettings) else (settings.deadline, COMPUTING)
         return Stage(
-            Context("engine", stage_counters(engine.COUNTERS)),
+            Context("engine", self._engine_counters),
             Body(engine.run_engine, settings, self._config.canvas, ports),
             hang_after=deadline,
             open_deadline=LOADING,

@@ -1,13 +1,19 @@
 """`sdstream run` as a user starts it: a process of its own, with its report and its status."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from sdstream import __version__
+from sdstream.clip import CLIP
+from sdstream.clip.publisher import publisher
+from sdstream.log import LogChoice
 from tests.harness.full_pipe import full_pipe
+from tests.harness.pipeline_run import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -90,3 +96,56 @@ def test_a_log_that_nobody_reads_stops_nothing(tmp_path: Path):
     assert sink["restarts"] == 0
     assert sink["sent"] >= 0.95 * sink["due"] > 0
     assert sink["live"] > 0
+
+
+MODEL = "engine: {model: mini, width: 64, height: 64, acceleration: eager}, controls: {steps: [28]}, "
+
+
+def test_the_seconds_of_a_run_count_from_the_loaded_engine(tmp_path: Path):
+    file = tmp_path / "show.yaml"
+    file.write_text(SHOW.replace("engine: {kind: passthrough}, ", MODEL) + "sinks: [{kind: discard}]}")
+    answer = run(file, "--for", "1", "--json", "--log-json")
+    report = json.loads(answer.stdout)
+    assert answer.returncode == 0, answer.stderr
+    assert report["engine"]["loading"] == {"phase": "running", "step": 0, "steps": 0}
+    assert report["engine"]["frames"] > 0
+    assert report["seconds"] > report["aired"] >= 1
+    assert report["version"] == __version__
+
+
+def test_a_run_ended_while_libraries_load_ended_well(tmp_path: Path):
+    file = tmp_path / "show.yaml"
+    file.write_text(SHOW.replace("engine: {kind: passthrough}, ", MODEL) + "sinks: [{kind: discard}]}")
+    command = [sys.executable, "-m", "sdstream", "run", str(file), "--log-json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()  # the sink is open; libraries of the engine take seconds
+        process.send_signal(signal.SIGINT)
+        out, more = process.communicate(timeout=60)
+    assert process.returncode == 0, said + more
+    assert "did not end well" not in said + more
+    assert "still loading (" in out
+
+
+@pytest.mark.parametrize(("key", "typed"), [("", "any"), ("key: s3cret-key, ", "the value of source.key")])
+def test_a_run_says_what_to_type_into_obs_and_when_the_publisher_is_here(tmp_path: Path, key: str, typed: str):
+    file, port = tmp_path / "show.yaml", free_port()
+    source = f'{{kind: rtmp, {key}listen: "127.0.0.1:{port}", stall: 1}}'
+    file.write_text(SHOW.replace("{kind: testsrc}", source) + "sinks: [{kind: discard}]}")
+    with publisher(CLIP, f"rtmp://127.0.0.1:{port}/live/s3cret-key", LogChoice("error")):
+        answer = run(file, "--for", "6")
+    assert f"Service Custom, Server rtmp://127.0.0.1:{port}/live, Stream Key: {typed}; then Start" in answer.stderr
+    assert answer.stderr.index("Start Streaming") < answer.stderr.index("the publisher is here")
+    assert "s3cret-key" not in answer.stderr
+
+
+def test_the_keys_of_the_log_do_not_depend_on_names(tmp_path: Path):
+    file = tmp_path / "show.yaml"
+    file.write_text(SHOW + "sinks: [{kind: discard}, {kind: discard}]}")
+    answer = run(file, "--for", "12", "--log-json")
+    lines = [json.loads(line) for line in answer.stderr.splitlines()]
+    state = next(line for line in lines if line["event"] == "on air")
+    assert state.keys() == {
+        *("source", "engine", "engine_fps", "sinks", "prompt", "refused", "event", "level", "timestamp")
+    }
+    assert [sink["name"] for sink in state["sinks"]] == ["discard.1", "discard.2"]

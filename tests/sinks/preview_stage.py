@@ -11,6 +11,7 @@ from sdstream.config.schema import Canvas
 from sdstream.config.sinks import PreviewSinkSettings
 from sdstream.controls import Controls
 from sdstream.frame import Frame
+from sdstream.ipc.loading import LOADED
 from sdstream.sinks import Due
 from sdstream.sinks.context import SinkContext
 from sdstream.sinks.preview.info import PreviewInfo
@@ -32,11 +33,12 @@ class Stage:
     def __init__(self, lag: int = 0, controls: Controls | None = None) -> None:
         self.lag, self.tick = lag, 0
         self.camera: Frame | None = None
-        self.showing = "live"
+        self.showing, self.restyles, self.loading = "live", True, LOADED
         self.controls = controls or Controls()
 
     def info(self) -> PreviewInfo:
-        return PreviewInfo(lambda: self.camera, lambda: self.showing, lambda: self.controls)
+        calls = (lambda: self.camera, lambda: self.showing, lambda: self.controls, lambda: self.loading)
+        return PreviewInfo(*calls, self.restyles)
 
     def frame(self, tick: int, inverted: bool) -> Frame:
         level = tick % 250

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from sdstream import __version__
 from sdstream.config.schema import Canvas
 from sdstream.config.sinks import PreviewSinkSettings
 from sdstream.controls import Controls, WeightedPrompt
 from sdstream.errors import Unavailable
 from sdstream.frame import Frame
+from sdstream.ipc.loading import Loading
 from sdstream.sinks.context import SinkContext
 from sdstream.sinks.preview.info import PreviewInfo
 from sdstream.sinks.preview.pictures import Pictures
@@ -148,6 +150,43 @@ def test_without_the_key_there_is_nothing_and_with_it_all():
         inside = [browser.status_of(f"/k3y-of-the-show/{path}") for path in ("", "status", "show.jpg")]
         assert (outside, inside) == ([404] * 5, [200] * 3)
         assert browser.status_of("/k3y-of-the-show/", Host="studio.example") == 200
+
+
+def test_the_key_without_the_last_slash_leads_to_the_page():
+    with on_air(key="k3y-of-the-show") as (browser, _):
+        response, _ = browser.ask("/k3y-of-the-show?x=1")
+        assert (response.status, response.getheader("Location")) == (308, "/k3y-of-the-show/")
+        assert browser.status_of(response.getheader("Location")) == 200
+        assert [browser.status_of(path) for path in ("/k3y-of-the-sho", "/other-key", "//")] == [404] * 3
+
+
+def test_without_a_key_the_root_is_the_page_and_nothing_redirects():
+    with on_air() as (browser, _):
+        assert [browser.status_of(path) for path in ("/", "//", "/x/")] == [200, 404, 404]
+
+
+@pytest.mark.parametrize("showing", ["live", "held", "camera", "slate", "bypass", "frozen", "black"])
+@pytest.mark.parametrize("restyles", [True, False])
+def test_an_untouched_picture_is_never_called_restyled(showing: str, restyles: bool):
+    stage = Stage()
+    stage.showing, stage.restyles = showing, restyles
+    with on_air(stage) as (browser, _):
+        status = json.loads(browser.ask("/status")[1])
+    assert status["restyled"] == (restyles and showing in ("live", "held"))
+    assert (status["showing"], status["restyles"], status["version"]) == (showing, restyles, __version__)
+
+
+def test_the_page_names_what_it_shows_by_the_status_alone():
+    with on_air() as (browser, _):
+        page = browser.ask("/")[1].decode()
+    assert "restyled" not in re.sub(r"<script>.*</script>|<style>.*</style>", "", page, flags=re.DOTALL)
+
+
+def test_the_status_tells_how_far_the_loading_has_come():
+    stage = Stage()
+    stage.loading = Loading("compiling", 3, 6)
+    with on_air(stage) as (browser, _):
+        assert json.loads(browser.ask("/status")[1])["loading"] == {"phase": "compiling", "step": 3, "steps": 6}
 
 
 def test_the_key_is_in_no_log(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]):

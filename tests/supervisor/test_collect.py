@@ -8,6 +8,7 @@ from sdstream.air.fallback_ladder import Rung
 from sdstream.cli.report_table import status_line, table
 from sdstream.config.schema import Config
 from sdstream.controls import Controls
+from sdstream.ipc.loading import Phase, tell_loading
 from sdstream.log import LogChoice
 from sdstream.stages.on_air import OnAirText
 from sdstream.supervisor import collect
@@ -87,3 +88,17 @@ def test_a_refused_name_moves_no_cursor(wiring: Wiring) -> None:
     wiring.desk.patch({"\x1b[2J": 1, "prompt.\x9b2J": 1}, by="chat")
     report = collect.take(wiring, 1.0)
     assert not {"\x1b", "\x9b"} & set(status_line(report, 200) + table(report))
+
+
+def test_the_report_and_the_status_line_tell_how_far_the_loading_has_come(wiring: Wiring) -> None:
+    context = wiring.engine.context
+    assert "engine starting" in status_line(collect.take(wiring, 1.0), 200)
+    context.begun()
+    tell_loading(context.counters, Phase.COMPILING, 2, 6)
+    report = collect.take(wiring, 1.0)
+    assert report.as_dict()["engine"]["loading"] == {"phase": "compiling", "step": 2, "steps": 6}
+    assert "engine compiling 2 of 6" in status_line(report, 200)
+    assert "the engine was still loading (compiling 2 of 6)" in table(report)
+    context.ready()
+    assert "engine 0.0 fps" in status_line(collect.take(wiring, 1.0), 200)
+    assert "loading" not in table(collect.take(wiring, 1.0))

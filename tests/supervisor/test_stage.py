@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from sdstream.errors import Unavailable
-from sdstream.ipc.context import Context, stage_counters
+from sdstream.ipc.context import BEGUN, READY, Context, stage_counters
 from sdstream.supervisor.body import Body
 from sdstream.supervisor.failure import Ending, Failure
 from sdstream.supervisor.stage import Stage
@@ -35,6 +35,11 @@ def refuse(context: Context) -> None:
 
 def crash(context: Context) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def crash_when_ready(context: Context) -> None:
+    context.ready()
+    crash(context)
 
 
 def break_down(context: Context) -> None:
@@ -241,3 +246,27 @@ def test_a_machine_that_is_slow_to_load_the_libraries_is_given_time(started) -> 
 def test_a_body_that_opens_for_too_long_is_a_hang(started) -> None:
     failure = first_failure(started(open_for_ever, open_deadline=0.5))
     assert (failure.ending, failure.was_ready) == (Ending.HANG, False)
+
+
+def test_a_process_that_still_opens_at_the_end_is_no_problem():
+    watched = stage(open_for_ever)
+    watched.start(time.monotonic())
+    assert wait_for(lambda: watched.context.counters.get(BEGUN) > 0)
+    watched.stop()
+    assert watched.join(time.monotonic() + 0.1) == ""
+    assert watched.pid is None
+
+
+def test_a_process_that_hangs_at_the_end_is_a_problem():
+    watched = stage(hang)
+    watched.start(time.monotonic())
+    assert wait_for(lambda: watched.ready)
+    watched.stop()
+    assert "killed" in watched.join(time.monotonic() + 0.1)
+
+
+def test_a_dead_process_leaves_no_sign_of_life():
+    watched = stage(crash_when_ready)
+    watched.start(time.monotonic())
+    assert first_failure(watched).was_ready
+    assert watched.context.counters.get(READY) == 0

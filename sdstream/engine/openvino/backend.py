@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 
 from sdstream.config.engine import DiffusionSettings, NumberFormat
+from sdstream.engine import progress
 from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.models import Model
@@ -13,10 +14,11 @@ from sdstream.engine.networks import Job, Networks
 from sdstream.engine.openvino.autoencoder import GraphAutoencoder
 from sdstream.engine.openvino.key import make_key
 from sdstream.engine.openvino.runtime import Runtime, computes_in, precision_here
-from sdstream.engine.openvino.unet import GraphUNet
+from sdstream.engine.openvino.unet import PREPARED, GraphUNet
 from sdstream.engine.shared_module import float_copy
 from sdstream.engine.weights.activation_ranges import FILE, ModelRanges
 from sdstream.errors import Unavailable
+from sdstream.ipc.loading import Phase
 from sdstream.log import get_logger
 from sdstream.system.installation import extra_line
 
@@ -80,6 +82,7 @@ def make(job: Job) -> Networks:
         store = ArtefactStore.open(job.cache / "openvino", key)
     unet = GraphUNet(runtime, modules[0], shape, prompt, time_ids=time_ids, ranges=ranges.unet, store=store)
     autoencoder = GraphAutoencoder(runtime, Autoencoder(modules[1]), shape, ranges.autoencoder, store)
+    progress.begin(Phase.COMPILING, 2 + (PREPARED if small else 0))
     autoencoder.prepare()
     if small:
         unet.prepare()

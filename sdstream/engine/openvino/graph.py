@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sdstream.engine import progress
 from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.openvino.runtime import Compiled, Runtime
 from sdstream.log import get_logger
@@ -47,6 +48,7 @@ class Graph:
         """Return the graph for `rows` rows; the first call for a number of rows compiles."""
         compiled = self._compiled.get(rows)
         if compiled is None:
+            progress.step()
             compiled = self._compiled[rows] = self._restore(rows) or self._compile(rows)
         return compiled
 

@@ -58,6 +58,8 @@ class Answer:
     body: bytes = b""
     mjpeg: View | None = None
     """The view to send as MJPEG, in place of a body."""
+    location: str = ""
+    """The path to ask for instead, with a status of redirection."""
 
 
 class Client:
@@ -140,6 +142,8 @@ class Client:
         headers = [*_HEADERS.items(), ("Content-Type", kind)]
         if not answer.mjpeg:
             headers.append(("Content-Length", str(len(answer.body))))
+        if answer.location:
+            headers.append(("Location", answer.location))
         if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
             headers.append(("Allow", "GET, HEAD"))
         self._enqueue(h11.Response(status_code=answer.status, headers=headers, reason=answer.status.phrase.encode()))

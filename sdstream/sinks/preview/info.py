@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sdstream.controls import Controls
 from sdstream.frame import Frame
+from sdstream.ipc.loading import LOADED, Loading
 
 
 def _no_camera() -> Frame | None:
@@ -13,6 +14,10 @@ def _no_camera() -> Frame | None:
 
 def _slate() -> str:
     return "slate"
+
+
+def _loaded() -> Loading:
+    return LOADED
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +30,7 @@ class PreviewInfo:
     """The rung of the fallback ladder, or the override, of the present picture."""
     controls: Callable[[], Controls] = Controls
     """The present controls."""
+    loading: Callable[[], Loading] = _loaded
+    """How far the engine's loading has come."""
+    restyles: bool = True
+    """Whether the engine changes the picture; else even a live picture is the camera's."""

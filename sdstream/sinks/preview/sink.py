@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
+from sdstream import __version__
 from sdstream.config.sinks import PreviewSinkSettings
 from sdstream.controls import readable
 from sdstream.frame import Frame, Samples
@@ -23,6 +24,9 @@ from sdstream.system.listening import listen_at
 
 _KEEP_AFTER = 10.0
 """Seconds to keep camera pictures after the last client, so that a client with rare requests gets pairs as well."""
+
+_RESTYLED = ("live", "held")
+"""The rungs with a picture of the engine."""
 
 
 def listing() -> list[Endpoint]:
@@ -92,6 +96,9 @@ class PreviewSink:
                 HTTPStatus.FORBIDDEN,
                 "open the page by IP address, as in http://127.0.0.1:PORT/, or give the preview a `key`",
             )
+        if hmac.compare_digest(f"{request.path}/".encode("latin-1"), self._root.encode("latin-1")):
+            # Without the last slash a browser would ask for the pictures beside the key, not below.
+            return Answer(HTTPStatus.PERMANENT_REDIRECT, location=self._root)
         here = request.path[: len(self._root)].encode("latin-1")
         if not hmac.compare_digest(here, self._root.encode("latin-1")):
             return _text(HTTPStatus.NOT_FOUND, "no such page; check the key in the address")
@@ -117,9 +124,13 @@ class PreviewSink:
         return Answer(HTTPStatus.OK, "image/jpeg", jpeg)
 
     def _status(self) -> dict[str, object]:
-        controls = self._info.controls()
+        controls, loading, showing = self._info.controls(), self._info.loading(), self._info.showing()
         return {
-            "showing": self._info.showing(),
+            "version": __version__,
+            "showing": showing,
+            "restyled": showing in _RESTYLED and self._info.restyles,
+            "restyles": self._info.restyles,
+            "loading": {"phase": loading.phase, "step": loading.step, "steps": loading.steps},
             "fps": round(self._rate.fps, 2),
             "latency": None if (late := self._rate.latency) is None else round(late, 4),
             "prompt": readable(controls.prompt),
