@@ -2,7 +2,7 @@
 
 The rooms in the order of the flow: `cli` (verbs), `config` (YAML to settings), `supervisor` (wires, starts, watches),
 `stages` (the loops), `ipc` (mailboxes), `sources`, `engine`, `stabilise` on `relax`, `air` (the fallback ladder),
-`audio`, `sinks`; beside the flow `system` (the machine), `clip` (the demo's clip) and `bench`. See
+`audio`, `sinks`; beside the flow `control` (HTTP), `system` (the machine), `clip` (the demo's clip) and `bench`. See
 docs/architecture.md.
 """
 

@@ -17,7 +17,7 @@ TESTED = [file for file in PYTHON if file.is_relative_to(ROOT / "tests")]
 KEYS = {"SDSTREAM_KEY": "in", "TWITCH_KEY": "out"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "wrapper", "misc"}
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-HOSTS = {"json-schema.org", "www.apache.org", "huggingface.co", "www.w3.org"}
+HOSTS = {"deck.example", "evil.example", "json-schema.org", "www.apache.org", "huggingface.co", "www.w3.org"}
 """Hosts that a file here may name with http or https; whoever adds one has looked at it."""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sdstream import __version__
-from sdstream.cli import bench, check, demo, doctor, init, models, probe, run, schema, sinks, sources
+from sdstream.cli import bench, check, ctl, demo, doctor, init, models, probe, run, schema, sinks, sources
 
 app = typer.Typer(
     help="Restyle live video: NDI or RTMP in, StreamDiffusion, virtual camera, NDI or RTMP out.",
@@ -46,4 +46,5 @@ _VERBS: tuple[Callable[..., None], ...] = (
 for _verb in _VERBS:
     app.command()(_verb)
 app.add_typer(models.models, name="models")
+app.add_typer(ctl.ctl, name="ctl")
 app.command(context_settings=bench.PASS_ON)(bench.bench)

@@ -25,9 +25,9 @@ def check(
 ) -> None:
     """List every mistake of a configuration (exit 78), or say what the run will need."""
     from sdstream import log
-    from sdstream.config.document import effective_yaml
     from sdstream.config.load import load
     from sdstream.config.mistakes.missing import absent
+    from sdstream.config.printing.document import effective_yaml
 
     log.configure("warning")
     if json:
@@ -63,7 +63,7 @@ def _check_as_json(config: Path, overrides: list[str]) -> None:
 
 def _result(settings: "Config", missing: str) -> dict[str, object]:
     from sdstream.cli.needs import needs
-    from sdstream.config.document import effective
+    from sdstream.config.printing.document import effective
 
     return {
         "ok": not missing,

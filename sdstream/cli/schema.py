@@ -11,7 +11,7 @@ def schema(
     reference: Annotated[bool, typer.Option("--reference", help="Print the reference page in Markdown.")] = False,
 ) -> None:
     """Print the JSON schema of configuration files, for editors: sdstream schema > schema.json."""
-    from sdstream.config import document
-    from sdstream.config.reference import reference as page
+    from sdstream.config.printing import document
+    from sdstream.config.printing.reference import reference as page
 
     say(page() if reference else document.schema_text(), end="")

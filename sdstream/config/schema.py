@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from sdstream.config.base import Settings
+from sdstream.config.control import ControlSettings
 from sdstream.config.engine import AnyEngine, DiffusionSettings
 from sdstream.config.existing_file import ExistingFile
 from sdstream.config.sinks import AnySink
@@ -89,5 +90,7 @@ class Config(Settings):
     """Settings that may change on air, such as prompt, steps and guidance."""
     sinks: tuple[AnySink, ...] = Field(min_length=1, max_length=16)
     """Where the restyled picture goes."""
+    control: ControlSettings | None = None
+    """The control server: state, controls, presets, events and metrics over HTTP; none by default."""
     air: Air = Air()
     """What the sinks show when the picture stops coming."""

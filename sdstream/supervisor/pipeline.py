@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
+from typing import Any
 
 from sdstream.config.schema import Config
 from sdstream.ipc.lifeline import FOR_THE_SUPERVISOR
 from sdstream.log import LogChoice, get_logger
 from sdstream.sources.context import State
 from sdstream.supervisor import collect
+from sdstream.supervisor.control_port import ControlPort
 from sdstream.supervisor.failure import Failure
 from sdstream.supervisor.report import Report
 from sdstream.supervisor.requirements import require
@@ -40,6 +42,8 @@ class Pipeline:
         self._wiring = Wiring(config, logs or LogChoice(), self._began)
         self.desk = self._wiring.desk
         """Changes the controls while on air."""
+        ports = self._wiring.control_ports
+        self._control = ControlPort(ports, self.desk, lambda: self._wiring.media) if ports else None
         self._ended: float | None = None
         self._stopping = threading.Event()
         self._tries: dict[str, int] = {}
@@ -108,8 +112,19 @@ class Pipeline:
             if each_second is not None and now >= next_call:
                 each_second(self)
                 next_call = now + 1.0
-            sentinels = [stage.sentinel for stage in self._wiring.stages if stage.sentinel is not None]
-            multiprocessing.connection.wait(sentinels, min(_POLL_INTERVAL, max(0.0, until - now)))
+            self._wait(min(_POLL_INTERVAL, max(0.0, until - now)))
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for the end of a process, or answer requests: a panic must not wait for the next turn."""
+        sentinels: list[Any] = [stage.sentinel for stage in self._wiring.stages if stage.sentinel is not None]
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            ready: list[Any] = multiprocessing.connection.wait(
+                sentinels + ([self._control] if self._control else []), left
+            )
+            if self._control not in ready or self._control is None:
+                return
+            self._control.serve()
 
     def _on_tick(self, now: float) -> None:
         for stage in self._wiring.stages:
@@ -118,6 +133,8 @@ class Pipeline:
             self._act_on(stage, stage.poll(now))
         if self._aired is None and self._has_started():
             self._aired = now
+        if self._control is not None:
+            self._control.publish(now, self.report)
 
     def _has_started(self) -> bool:
         """Tell whether the engine is loaded, and no sink is still busy with the first opening."""
@@ -143,7 +160,12 @@ class Pipeline:
 
     def _facts(self, stage: Stage, failure: Failure) -> Facts:
         wiring = self._wiring
-        roles = {wiring.source: Role.SOURCE, wiring.engine: Role.ENGINE, wiring.rtmp_server: Role.RTMP_SERVER}
+        roles = {
+            wiring.source: Role.SOURCE,
+            wiring.engine: Role.ENGINE,
+            wiring.rtmp_server: Role.RTMP_SERVER,
+            wiring.control: Role.CONTROL,
+        }
         return Facts(
             failure,
             roles.get(stage, Role.SINK),

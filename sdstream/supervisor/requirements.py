@@ -15,6 +15,8 @@ def require(config: Config) -> None:
     kind_of(config.engine, ENGINES).require()
     if not isinstance(config.engine, PassthroughSettings) and config.engine.acceleration == "openvino":
         installation.require("openvino", "engine.acceleration: openvino")
+    if config.control is not None:
+        installation.require("control", "control:")
     for sink in config.sinks:
         if not sink.optional:
             kind_of(sink, SINKS).require()

@@ -29,6 +29,10 @@ class RestartDelay:
         self._due = now + RESTART_DELAYS[min(self._in_a_row, len(RESTART_DELAYS) - 1)]
         self._in_a_row += 1
 
+    def skip(self) -> None:
+        """Make the next process due now."""
+        self._due = 0.0
+
     def over(self, now: float) -> bool:
         """Whether the next process is due."""
         return now >= self._due

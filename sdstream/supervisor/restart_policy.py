@@ -22,6 +22,7 @@ class Role(enum.Enum):
     RTMP_SERVER = "rtmp_server"
     ENGINE = "engine"
     SINK = "sink"
+    CONTROL = "control"
 
 
 class Action(enum.Enum):
@@ -71,6 +72,8 @@ def decide(facts: Facts) -> Decision:
     tries = facts.tries + 1
     if failure.exit_code not in _FINAL and tries < TRIES:
         return Decision(Action.RESTART, tries)
+    if facts.role is Role.CONTROL and failure.exit_code not in _FINAL:
+        return Decision(Action.RESTART, tries)  # a show needs no control server
     if facts.role is Role.SINK and facts.optional and facts.other_sinks:
         return Decision(Action.LEAVE_OUT, tries)
     return Decision(Action.END, tries, failure.exit_code, failure.message)

@@ -97,6 +97,14 @@ class Stage:
         self._delay.alive(now)
         return None
 
+    def replace(self) -> None:
+        """Kill the present process; `poll` starts the next process at once. No failure is counted."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join(1.0)
+            self._close()
+        self._delay.skip()
+
     def stop(self) -> None:
         """Ask the process to end; `join` waits for the end."""
         self.context.stop()

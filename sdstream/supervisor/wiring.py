@@ -7,6 +7,8 @@ from sdstream.audio.ring import AudioRing
 from sdstream.config.engine import PassthroughSettings
 from sdstream.config.schema import Config
 from sdstream.config.sinks import AnySink
+from sdstream.control import run_control
+from sdstream.control.ports import ServerPorts
 from sdstream.ipc import shared_memory
 from sdstream.ipc.context import Context, stage_counters
 from sdstream.ipc.counters import Histogram
@@ -19,6 +21,7 @@ from sdstream.stages import engine, sink, source
 from sdstream.stages.on_air import CAPACITY as ON_AIR_CAPACITY
 from sdstream.supervisor.body import Body
 from sdstream.supervisor.control_desk import Desk
+from sdstream.supervisor.control_port import ControlPorts, open_control
 from sdstream.supervisor.stage import Stage
 
 CONNECTING = 20.0
@@ -26,6 +29,8 @@ CONNECTING = 20.0
 interpreter, so no code inside the process could give up the attempt."""
 REACHING = 15.0
 """Seconds for a source to reach the server again before the process counts as hung."""
+SERVING = 10
+"""Niceness of the control server, below every stage: no request may delay a picture."""
 COMPUTING = 5
 """Niceness of an engine with a model: on the CPU, the engine would otherwise starve the sinks, and sinks have due
 times."""
@@ -61,14 +66,22 @@ class Wiring:
         self._live = Mailbox(size, count)
         self._engine_counters = stage_counters(engine.COUNTERS)
         self._rtmp_server: RtmpServer | None = open_rtmp_server(config.source)
+        self.control_ports = open_control(config.control)
         self.sinks = [self._sink(index, settings) for index, settings in enumerate(config.sinks)]
         self.rtmp_server = self._rtmp_server_stage(self._rtmp_server) if self._rtmp_server else None
         self.source = self._source_stage()
         self.engine = self._engine_stage()
+        self.control = self._control_stage(self.control_ports) if self.control_ports else None
 
     @property
     def stages(self) -> list[Stage]:
         """Every stage in starting order: the sinks first, so the slate is on air at once."""
+        control = [self.control] if self.control else []
+        return [*self.media, *control]
+
+    @property
+    def media(self) -> list[Stage]:
+        """The stages on the way of pictures and sound: all but the control server."""
         rtmp_server = [self.rtmp_server] if self.rtmp_server else []
         return [*(sink.stage for sink in self.sinks), *rtmp_server, self.source, self.engine]
 
@@ -82,6 +95,8 @@ class Wiring:
         self._live.close()
         if self._rtmp_server is not None:
             self._rtmp_server.close()
+        if self.control_ports is not None:
+            self.control_ports.close()
 
     def _sink(self, index: int, settings: AnySink) -> SinkParts:
         kinds = [sink.kind for sink in self._config.sinks]
@@ -108,6 +123,15 @@ class Wiring:
     def _rtmp_server_stage(self, server: RtmpServer) -> Stage:
         return Stage(
             Context("rtmp_server", stage_counters(())), Body(run_rtmp_server, *server.arguments), logs=self._logs
+        )
+
+    def _control_stage(self, ports: ControlPorts) -> Stage:
+        assert self._config.control is not None  # the ports were opened for the settings
+        server = ServerPorts(
+            self._config.control, ports.listener, ports.requests, ports.state, self.desk.live, ports.token
+        )
+        return Stage(
+            Context("control", stage_counters(())), Body(run_control, server), niceness=SERVING, logs=self._logs
         )
 
     def _source_stage(self) -> Stage:

@@ -25,6 +25,7 @@ MODULES = {
     "openvino": ("openvino",),
     "ndi": ("NDIlib",),
     "virtualcam": ("pyvirtualcam",),
+    "control": ("fastapi", "uvicorn", "prometheus_client", "websockets"),
 }
 """The modules that each extra brings."""
 

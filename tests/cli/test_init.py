@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from sdstream.cli.start_sources import with_source
-from sdstream.config.document import schema_text
 from sdstream.config.load import load, loads
+from sdstream.config.printing.document import schema_text
 from sdstream.errors import ConfigError, Unavailable
 from tests.cli.command_line import Sdstream
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sdstream.config.document import effective, effective_yaml, schema, schema_text
 from sdstream.config.load import loads, schema_paths
-from sdstream.config.reference import reference
+from sdstream.config.printing.document import effective, effective_yaml, schema, schema_text
+from sdstream.config.printing.reference import reference
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = "is not current: run scripts/docs"

@@ -5,8 +5,8 @@ from operator import getitem
 
 import pytest
 
-from sdstream.config.document import effective_yaml
 from sdstream.config.load import loads
+from sdstream.config.printing.document import effective_yaml
 from tests.config.configuration_text import GOOD, mistakes
 
 KEYED = """\

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sdstream.config import file_text
-from sdstream.config.document import effective_yaml
 from sdstream.config.load import load, loads
+from sdstream.config.printing.document import effective_yaml
 from sdstream.config.yaml_tree import MAX_BYTES
 from sdstream.errors import ConfigError, Forbidden
 from tests.config.configuration_text import GOOD, mistakes

@@ -20,17 +20,17 @@ def _ports(config: Config) -> Iterator[Obstacle]:
     taken: list[tuple[str, str]] = []
     if config.source.kind == "rtmp" and config.source.listen:
         taken.append(("source", config.source.listen))
-    for index, sink in enumerate(config.sinks):
-        if sink.kind != "preview":
-            continue
+    listeners: list[tuple[tuple[str, ...], str]] = [(("control",), config.control.listen)] if config.control else []
+    listeners += [
+        (("sinks", str(index)), sink.listen) for index, sink in enumerate(config.sinks) if sink.kind == "preview"
+    ]
+    for path, own in listeners:
         for owner, address in taken:
-            if _same_port(address, sink.listen):
-                reason = (
-                    f"{sink.listen}: {owner} listens there already; take another port, such as {_other_port(taken)}"
-                )
-                yield Obstacle(("sinks", str(index), "listen"), reason)
+            if _same_port(address, own):
+                reason = f"{own}: {owner} listens there already; take another port, such as {_other_port(taken)}"
+                yield Obstacle((*path, "listen"), reason)
                 break
-        taken.append((f"sinks.{index}", sink.listen))
+        taken.append((".".join(path), own))
 
 
 def _same_port(left: str, right: str) -> bool:

@@ -191,8 +191,8 @@ def _known_key(given: str, parent: Path, schema: SchemaPaths, data: Plain) -> st
     known = schema.names(parent, data)
     if close := suggestion(given, known):
         return close
-    sections = [section for section in schema.sections_with(given) if section not in parent]
-    if sections:
+    sections = schema.sections_with(given)
+    if sections and not {*sections} & {*parent}:  # a further kind of the same section may have the key
         return f"; this key belongs under {' or '.join(sections)}"
     return f"; known here: {', '.join(known)}" if known else ""
 

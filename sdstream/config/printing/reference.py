@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sdstream.config.document import schema
+from sdstream.config.printing.document import schema
 
 Schema = Mapping[str, Any]  # JSON schema has no narrower type
 

@@ -1,0 +1,1 @@
+"""What is printed from the settings: the configuration with all defaults, and the reference page."""

@@ -1,0 +1,22 @@
+"""The connections of the control server's process to the rest of the run."""
+
+import socket
+from dataclasses import dataclass
+
+from sdstream.config.control import ControlSettings
+from sdstream.ipc.live_controls import LiveControls
+from sdstream.ipc.live_text import LiveText
+from sdstream.ipc.requests import Requests
+
+
+@dataclass(frozen=True)
+class ServerPorts:
+    """Sockets and shared memory of the control server; may be sent to a spawned process."""
+
+    settings: ControlSettings
+    listener: socket.socket
+    requests: Requests
+    state: LiveText
+    """The state of the run as JSON, renewed by the supervisor twice a second."""
+    controls: LiveControls
+    token: str

@@ -1,0 +1,80 @@
+"""Runs the control server's event loop in the stage's process."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sdstream.control.app import make_app
+from sdstream.control.desk import Desk
+from sdstream.control.ports import ServerPorts
+from sdstream.control.presets import Presets
+from sdstream.control.supervisor import Supervisor
+from sdstream.ipc.context import Context
+from sdstream.log import get_logger
+from sdstream.system.user_folders import state_folder
+
+REQUEST_WITHIN = 5.0
+"""Seconds from the connection to the end of the first request's headers."""
+KEEP_ALIVE = 15
+"""Seconds for which an idle connection is kept."""
+
+
+def serve(context: Context, ports: ServerPorts) -> None:
+    """Serve clients until the stage is stopped."""
+    asyncio.run(_serve(context, ports))
+
+
+async def _serve(context: Context, ports: ServerPorts) -> None:
+    presets = Presets(Path(ports.settings.presets) if ports.settings.presets else state_folder() / "presets.json")
+    supervisor = Supervisor(ports)
+    desk = Desk(supervisor, presets)
+    server = _Server(
+        uvicorn.Config(
+            make_app(ports, supervisor, desk),
+            http=_PunctualProtocol,
+            ws="websockets-sansio",
+            ws_max_size=4096,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=ports.settings.clients,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    host, port = ports.listener.getsockname()[:2]
+    get_logger().info("control server open", url=f"http://{host}:{port}/")
+    running = asyncio.create_task(server.serve([ports.listener]))
+    context.ready()
+    while context.running and not running.done():
+        await asyncio.wait([running], timeout=0.2)
+    await desk.stop()
+    server.should_exit = True
+    await running
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the supervisor."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _PunctualProtocol(H11Protocol):
+    """Closes a connection whose first request does not arrive in time; uvicorn itself waits for ever."""
+
+    def connection_made(self, transport: Any) -> None:  # uvicorn's own type
+        super().connection_made(transport)
+        asyncio.get_running_loop().call_later(REQUEST_WITHIN, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
