@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sdstream.stages.on_air import OnAir
-    from sdstream.supervisor.report import EngineReport, Percentiles, Report, SinkReport
+    from sdstream.supervisor.report import EngineReport, Percentiles, Report, SinkReport, SourceReport
 
 _STYLES = {"live": "green", "held": "yellow", "camera": "yellow", "slate": "red", "stalled": "yellow", "lost": "red"}
 """Colours of a source's states and of a sink's rungs; all other words are plain."""
@@ -22,6 +22,8 @@ def status_line(report: "Report", width: int) -> str:
     from rich.text import Text
 
     line = Text(f"{report.seconds:7.0f} s  source ").append(report.source.state, _STYLES.get(report.source.state))
+    if report.source.buffer:
+        line.append(f" {report.source.buffer:+.2f} s ({report.source.buffer_reason})")
     if report.engine.loading.over:
         line.append(f"  engine {report.engine.fps:.1f} fps")
     else:
@@ -51,7 +53,11 @@ def _inputs(report: "Report") -> list[tuple[str, str]]:
     source, engine = report.source, report.engine
     restyled = f"{engine.frames} frames, {engine.fps:.1f} fps, {engine.skipped} skipped as still"
     return [
-        ("source", f"{source.frames} frames, {source.dropped} dropped, {source.reopens} reopened, {source.state}"),
+        (
+            "source",
+            f"{source.frames} frames, {source.dropped} dropped, {source.reopens} reopened, {source.state}"
+            f"{_delayed(source)}",
+        ),
         ("engine", f"{restyled}, {engine.dropped} dropped, {engine.restarts} restarts{_flicker(engine)}"),
     ]
 
@@ -121,6 +127,10 @@ def _milliseconds(values: "Percentiles") -> str:
 
 def _ms(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.1f}"
+
+
+def _delayed(source: "SourceReport") -> str:
+    return f", delayed by {source.buffer:.2f} s: {source.buffer_reason}" if source.buffer else ""
 
 
 def _flicker(engine: "EngineReport") -> str:

@@ -40,7 +40,20 @@ class PictureSettings(SourceSettings):
     """Colour behind a transparent picture, e.g. "#00ff00" for a key in OBS."""
 
 
-class RtmpSourceSettings(PictureSettings):
+Buffer = Literal["auto"] | Annotated[float, Field(ge=0, le=30)]
+"""Delay of live pictures: `auto`, or seconds."""
+
+
+class BufferedSourceSettings(PictureSettings):
+    """Settings of every source read by FFmpeg."""
+
+    buffer: Buffer = "auto"
+    """Seconds by which live pictures are delayed, so that pictures out of a burst are shown one by one, and not only
+    the newest. `auto` delays nothing while pictures come evenly, learns the length of the bursts, and goes up to 1
+    second, or 12 seconds for HLS and DASH. A number is a constant delay; 0 always shows the newest picture."""
+
+
+class RtmpSourceSettings(BufferedSourceSettings):
     """RTMP: either wait for a publisher such as OBS (`listen`), or fetch from a server (`url`)."""
 
     kind: Literal["rtmp"]
@@ -105,7 +118,7 @@ class NdiSourceSettings(PictureSettings):
         return self
 
 
-class FfmpegSourceSettings(PictureSettings):
+class FfmpegSourceSettings(BufferedSourceSettings):
     """All that FFmpeg reads: a file, a camera, an HTTP, UDP or RTSP URL."""
 
     kind: Literal["ffmpeg"]

@@ -22,10 +22,14 @@ COUNTERS = (
     "corrupt_sounds",
     "reopens",
     "stalls",
+    "buffer",
+    "buffer_bound",
+    "buffer_reason",
     *DROPS,
 )
 """Names of a source stage's counters. `state` is a `State`; `width` and `height` are the size of the decoded picture;
-`fps` is measured over the last second or more."""
+`fps` is measured over the last second or more. `buffer` is the delay of live pictures (seconds), `buffer_bound` the
+longest delay, and `buffer_reason` a `decoding.jitter_buffer.Reason`."""
 
 
 class State(enum.IntEnum):

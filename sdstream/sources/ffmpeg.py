@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import av
 from av.error import FFmpegError
 
-from sdstream.config.sources import FfmpegSourceSettings, PictureSettings
+from sdstream.config.sources import BufferedSourceSettings, FfmpegSourceSettings
 from sdstream.errors import Forbidden, Lost, SdstreamError, Unavailable
 from sdstream.frame import Frame
 from sdstream.redact import mask_url, redact
@@ -20,6 +20,8 @@ from sdstream.sources.context import Ended, SourceContext
 from sdstream.sources.decoding.convert import Converter
 from sdstream.sources.decoding.decode import DecodedPicture, Decoder
 from sdstream.sources.decoding.deinterlace import Deinterlacer
+from sdstream.sources.decoding.jitter_buffer import JitterBuffer
+from sdstream.sources.decoding.playout import SHOW_EVERY, Playout
 from sdstream.sources.decoding.reader import Reader
 from sdstream.sources.decoding.shape import Shape
 from sdstream.system.certificates import default_ca_file
@@ -33,11 +35,14 @@ PATIENCE = 0.25
 """Longest `read` (seconds): the stage notices the end of the run only after the `read`."""
 _LEAD = 0.1  # a recording's first picture waits (seconds): the pictures after the first need time to be decoded
 _LATE = 0.1
-_SHOW_EVERY = 0.25  # seconds without a picture after which a late picture is shown after all
 _AHEAD = 0.25
 _MOST_AHEAD = 64
 LIVE_OPTIONS = {"fpsprobesize": "0", "analyzeduration": "3000000", "fflags": "+discardcorrupt"}
 _EXPECTED = "expected a file, a device or a URL such as rtsp://, udp:// or https://"
+_NEWEST_SEGMENT = {
+    "live_start_index": "-1"
+}  # FFmpeg's HLS starts three segments back: two segments of delay for nothing
+_SEGMENTED = frozenset({"hls", "dash"})
 _WEB = "http,https,tcp,tls,crypto,httpproxy,data"
 
 
@@ -58,8 +63,8 @@ class Input:
     loop: bool = False
     read_timeout: float | None = 10.0
     """Seconds of silence after which the input is lost; None: never."""
-    picture: PictureSettings = field(default_factory=PictureSettings)
-    """How the pictures are read."""
+    picture: BufferedSourceSettings = field(default_factory=BufferedSourceSettings)
+    """How the pictures are read, and when they are shown."""
 
     @classmethod
     def of(cls, settings: FfmpegSourceSettings) -> "Input":
@@ -92,6 +97,7 @@ class FfmpegSource:
         self._converter = Converter(context.canvas, source.picture)
         self._reader: Reader | None = None
         self._decoder: Decoder | None = None
+        self._playout: Playout | None = None
         self._queue: deque[DecodedPicture] = deque()
         self._seq = 0
         self._shown_at = 0.0
@@ -103,13 +109,16 @@ class FfmpegSource:
         self._paced = self._finite and self._input.realtime
         deinterlacer = Deinterlacer(self._input.picture.deinterlace, self._context.canvas.fps)
         self._decoder = Decoder(self._reader, self._context, _LEAD if self._paced else 0.0, deinterlacer)
+        self._playout = None if self._finite else self._live_playout(self._decoder)
         self._queue.clear()
         self._shown_at = time.monotonic()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._queue.clear()
-        self._decoder = None
+        self._decoder = self._playout = None
+        self._context.counters.set("buffer", 0)
+        self._context.counters.set("buffer_reason", 0)
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -117,6 +126,15 @@ class FfmpegSource:
     def read(self) -> Frame | None:
         """Return the next picture. Raises Lost when the input is gone, Ended when a recording is over."""
         deadline = time.monotonic() + PATIENCE
+        if self._playout is not None:
+            try:
+                picture = self._playout.next(deadline)
+            except EOFError as end:
+                raise Lost(f"{self._input.name}: the live input ended") from end
+            return None if picture is None else self._convert(picture)
+        return self._read_recording(deadline)
+
+    def _read_recording(self, deadline: float) -> Frame | None:
         while time.monotonic() < deadline:
             self._fill(deadline)
             if not self._queue:
@@ -128,6 +146,12 @@ class FfmpegSource:
             if frame := self._convert(picture):
                 return frame
         return None
+
+    def _live_playout(self, decoder: Decoder) -> Playout:
+        buffer = self._input.picture.buffer
+        container = self._reader.container.format.name.split(",") if self._reader else ()
+        policy = JitterBuffer(None if buffer == "auto" else buffer, segments=not _SEGMENTED.isdisjoint(container))
+        return Playout(decoder, policy, self._context.counters)
 
     def facts(self) -> dict[str, str]:
         """Return the known facts about picture and sound; nothing before the first picture."""
@@ -148,41 +172,24 @@ class FfmpegSource:
         return facts
 
     def _fill(self, deadline: float) -> None:
-        """Read until the queue holds enough pictures, or until `deadline`."""
+        """Read a recording until the queue holds enough pictures, or until `deadline`."""
         decoder = self._opened_decoder()
-        while self._wants_more(decoder):
+        while not self._queue or (self._paced and self._sound_lags(decoder)):
             try:
-                pictures = decoder.pump(max(0.0, deadline - time.monotonic()))
+                self._queue.extend(decoder.pump(max(0.0, deadline - time.monotonic())))
             except EOFError as end:
                 if not self._queue:
                     self._end(decoder, end)
                 return
-            self._queue.extend(pictures or ())
             if time.monotonic() > deadline:
                 return
 
-    def _wants_more(self, decoder: Decoder) -> bool:
-        """Tell whether to read on.
-
-        A live input is drained to the newest picture, but a picture is shown every quarter of a second. A recording is
-        read ahead until the sound of the next picture is there, because files interleave coarsely.
-        """
-        if not self._queue:
-            return True
-        if self._finite:
-            return self._paced and self._sound_lags(decoder)
-        while len(self._queue) > 1:
-            self._queue.popleft()
-            self._context.counters.add("queued_pictures")
-        return decoder.has_more and time.monotonic() - self._shown_at < _SHOW_EVERY
-
     def _sound_lags(self, decoder: Decoder) -> bool:
+        """Tell whether the sound of the next picture is not there yet: files interleave coarsely."""
         end = decoder.sound_end
         return end is not None and len(self._queue) < _MOST_AHEAD and end < self._queue[0].pts + _AHEAD
 
     def _end(self, decoder: Decoder, end: EOFError) -> None:
-        if not self._finite:
-            raise Lost(f"{self._input.name}: the live input ended") from end
         if not self._input.loop:
             raise Ended(self._input.name) from end
         if not self._seq:
@@ -200,7 +207,7 @@ class FfmpegSource:
     def _convert(self, picture: DecodedPicture) -> Frame | None:
         """Return the frame of a picture; None for a late picture. Raises Lost if the picture cannot be converted."""
         now = time.monotonic()
-        late = self._paced and now - picture.pts > _LATE and now - self._shown_at < _SHOW_EVERY
+        late = self._paced and now - picture.pts > _LATE and now - self._shown_at < SHOW_EVERY
         if late:
             self._context.counters.add("late_pictures")
             return None
@@ -269,7 +276,7 @@ def _mode(path: Path) -> int:
 
 def _web_options(url: str) -> dict[str, str]:
     scheme = urlsplit(url).scheme if "://" in url else ""
-    options = {"protocol_whitelist": _WEB} if scheme in {"http", "https"} else {}
+    options = {"protocol_whitelist": _WEB, **_NEWEST_SEGMENT} if scheme in {"http", "https"} else {}
     authorities = default_ca_file() if scheme == "https" else None
     return {**options, "ca_file": str(authorities)} if authorities else options
 

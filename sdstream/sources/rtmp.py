@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import Self
 
-from sdstream.config.sources import PictureSettings, RtmpSourceSettings
+from sdstream.config.sources import BufferedSourceSettings, RtmpSourceSettings
 from sdstream.errors import Bug, Lost
 from sdstream.frame import Frame
 from sdstream.log import get_logger
@@ -55,7 +55,7 @@ def pull(settings: RtmpSourceSettings) -> Input:
 class PublisherSource:
     """Waits at our RTMP server for a publication, and reads to the end; then raises Lost, and is to be opened again."""
 
-    def __init__(self, server: RtmpServerAddress, context: SourceContext, settings: PictureSettings) -> None:
+    def __init__(self, server: RtmpServerAddress, context: SourceContext, settings: BufferedSourceSettings) -> None:
         self._server = server
         self._settings = settings
         self._context = context
@@ -63,6 +63,7 @@ class PublisherSource:
         self._publication: FfmpegSource | None = None
         self._file: _SocketFile | None = None
         self._last: Frame | None = None
+        self._last_at = 0.0  # monotonic time when the last picture was shown
         self._still_told = False
 
     def __enter__(self) -> Self:
@@ -110,7 +111,7 @@ class PublisherSource:
         frame = self._publication.read()
         if frame is None:
             return self._still(time.monotonic())
-        self._last, self._still_told = frame, False
+        self._last, self._last_at, self._still_told = frame, time.monotonic(), False
         return frame
 
     def _still(self, now: float) -> Frame | None:
@@ -118,10 +119,10 @@ class PublisherSource:
         last = self._last
         if last is None or self._file is None or now - self._file.heard > _HEARD:
             return None
-        if now - last.captured > _TELL_STILL and not self._still_told:
+        if now - self._last_at > _TELL_STILL and not self._still_told:
             self._still_told = True
             get_logger().info("the publisher sends sound and no new picture; the last picture stays on air")
-        return replace(last, pts=last.pts + now - last.captured, captured=now)
+        return replace(last, pts=last.pts + now - self._last_at, captured=now)
 
     def facts(self) -> dict[str, str]:
         """Return the known facts about the publication."""

@@ -6,6 +6,7 @@ from sdstream.air.fallback_ladder import Rung
 from sdstream.air.pacer import CATCH_UP
 from sdstream.ipc.loading import loading
 from sdstream.sinks.registry import FACTS
+from sdstream.sources.decoding.jitter_buffer import REASONS
 from sdstream.stages.on_air import on_air
 from sdstream.stages.source import DROPS, STATES
 from sdstream.supervisor.report import ControlsReport, EngineReport, Report, SinkReport, SourceReport
@@ -29,6 +30,9 @@ def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -
             dropped=sum(source.count(name) for name in DROPS),
             reopens=source.count("reopens"),
             state=STATES[source.count("state")],
+            buffer=source.get("buffer"),
+            buffer_at_most=source.get("buffer_bound"),
+            buffer_reason=REASONS[source.count("buffer_reason")],
         ),
         engine=_engine(wiring),
         sinks=sinks,

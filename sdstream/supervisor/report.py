@@ -20,6 +20,12 @@ class SourceReport:
     dropped: int
     reopens: int
     state: str
+    buffer: float = 0.0
+    """Seconds by which live pictures are delayed now (see `source.buffer`)."""
+    buffer_at_most: float = 0.0
+    """Longest such delay."""
+    buffer_reason: str = ""
+    """Why pictures are delayed; empty while they are not."""
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,14 @@ def test_the_status_line_fits_the_terminal():
     assert status_line(REPORT, 20) == whole[:20].rstrip()
 
 
+def test_a_delay_of_the_pictures_is_told_with_its_reason():
+    source = replace(REPORT.source, buffer=0.37, buffer_at_most=1.0, buffer_reason="pictures come in bursts")
+    report = replace(REPORT, source=source)
+    assert "source live +0.37 s (pictures come in bursts)  engine" in status_line(report, 200)
+    assert table(report).splitlines()[1].endswith("live, delayed by 0.37 s: pictures come in bursts")
+    assert report.as_dict()["source"]["buffer_at_most"] == 1.0
+
+
 def test_the_status_line_colours_what_is_shown(terminal: Callable[..., None]):
     terminal()
     assert "\x1b[32mlive\x1b[0m" in status_line(REPORT, 200)

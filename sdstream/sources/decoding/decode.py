@@ -44,6 +44,8 @@ class DecodedPicture:
     """On the monotonic clock (seconds)."""
     received: float
     """Monotonic time of the packet's arrival (seconds)."""
+    time: float
+    """On the source's own timeline (seconds)."""
 
 
 class Decoder:
@@ -81,13 +83,18 @@ class Decoder:
 
     @property
     def has_more(self) -> bool:
-        """Whether `pump` would not have to wait."""
+        """Whether `receive` would not have to wait."""
         return self._reader.has_more
 
-    def pump(self, patience: float) -> list[DecodedPicture] | None:
-        """Decode a packet; wait up to `patience` seconds for the packet, and return None if no packet comes.
+    def pump(self, patience: float) -> list[DecodedPicture]:
+        """Decode a packet, after a wait of up to `patience` seconds for the packet; raises as `receive`."""
+        packet = self.receive(patience)
+        return self.decode(packet, time.monotonic()) if packet is not None else []
 
-        Raises EOFError at the end, Lost when reading fails.
+    def receive(self, patience: float) -> "Packet[Any] | None":
+        """Return the next packet; None if no packet came within `patience` seconds, or after a failed read.
+
+        Raises EOFError at the end, Lost when reading fails for good.
         """
         try:
             packet = self._reader.take(patience)
@@ -95,11 +102,13 @@ class Decoder:
             raise
         except FFmpegError as error:
             self._count_bad_read(error)
-            return []
-        if packet is None:
             return None
-        self._bad_reads = 0
-        received = time.monotonic()
+        if packet is not None:
+            self._bad_reads = 0
+        return packet
+
+    def decode(self, packet: "Packet[Any]", received: float) -> list[DecodedPicture]:
+        """Return the pictures of a packet that arrived at `received`; sound goes into the ring, and gives none."""
         if packet.stream is self.sound:
             self._on_audio(packet, received)
             return []
@@ -156,7 +165,7 @@ class Decoder:
         placed = self._timeline.place("picture", pts, received + self._lead)
         if first:
             self._write_early_sound(received)
-        return DecodedPicture(frame, placed, received)
+        return DecodedPicture(frame, placed, received, pts)
 
     def _on_audio(self, packet: "Packet[Any]", received: float) -> None:
         try:
