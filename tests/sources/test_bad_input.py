@@ -234,3 +234,48 @@ def test_times_that_jump_back_are_shown_as_of_now(tmp_path):
     assert len(played.frames) > 80
     assert min(played.spacing) >= 0
     assert played.frames[-1].pts - played.frames[0].pts < 3
+
+
+def beheaded(path, cut=20):
+    """Return a copy of a recording without the first `cut` pictures."""
+    copy = path.with_name("cut.mkv")
+    with av.open(str(path)) as whole, av.open(str(copy), "w") as out:
+        track = out.add_stream_from_template(whole.streams.video[0])
+        for number, packet in enumerate(whole.demux(video=0)):
+            if number >= cut and packet.size:
+                packet.stream = track
+                out.mux(packet)
+    return copy
+
+
+def test_gradual_refresh_without_a_key_frame_is_shown_from_the_recovery_on(tmp_path):
+    options = {"tune": "zerolatency", "x264-params": "intra-refresh=1:keyint=15"}
+    played = play(beheaded(make(tmp_path / "a.mkv", count=80, options=options, sounds=())), **FAST)
+    assert played.numbers[-20:] == list(range(60, 80))
+
+
+def test_an_input_that_never_has_a_key_frame_is_shown_after_two_seconds(tmp_path):
+    options = {"tune": "zerolatency", "x264-params": "keyint=infinite:scenecut=0"}
+    played = play(beheaded(make(tmp_path / "a.mkv", count=120, options=options, sounds=(), gop=9999)))
+    assert 20 < len(played.frames) < 60
+    assert played.counters.count("corrupt_pictures") == 100
+
+
+def late_sound(folder, kind):
+    """Return a recording whose sound begins after the opening has seen the tracks."""
+    silent = make(folder / f"silent.{kind}", count=200, sounds=())
+    loud = make(folder / f"loud.{kind}", count=60)
+    body = loud.read_bytes()[13 if kind == "flv" else 0 :]
+    return written(folder, f"both.{kind}", silent.read_bytes() + body)
+
+
+@pytest.mark.parametrize("kind", ["ts", "flv"])
+def test_a_recording_whose_sound_begins_late_ends(tmp_path, kind):
+    played = play(late_sound(tmp_path, kind), **FAST)
+    assert played.loss == "ended"
+    assert len(played.frames) > 200
+
+
+@pytest.mark.parametrize("kind", ["ts", "flv"])
+def test_a_recording_whose_sound_begins_late_loops(tmp_path, kind):
+    assert len(play(late_sound(tmp_path, kind), most=700, loop=True, **FAST).frames) == 700

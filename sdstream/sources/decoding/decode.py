@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from sdstream.errors import Lost
 from sdstream.frame import Samples
 from sdstream.sources.context import SourceContext
+from sdstream.sources.decoding.damage import DamageFilter
 from sdstream.sources.decoding.deinterlace import Deinterlacer
 from sdstream.sources.decoding.reader import Reader
 from sdstream.sources.decoding.sound import Joiner, Resampler
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _MAX_PIXELS = 8192 * 8192
 _BAD_READS = 200  # failed reads in a row before the input counts as lost
-_CORRUPT_FOR = 0.5  # seconds without a clean picture before damaged pictures are shown
 _EARLY_SOUND = 5.0  # seconds of sound kept from before the first picture
 _EARLY_BLOCKS = 512
 
@@ -62,7 +62,7 @@ class Decoder:
         self._lead = lead
         self.video = _video_track(reader.container)
         self.video.thread_type = "SLICE"  # each frame thread would hold back a picture
-        self.video.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
+        self.video.codec_context.options = {"max_pixels": str(_MAX_PIXELS), "flags": "+output_corrupt"}
         self.sound = _sound_track(reader.container) if context.ring else None
         reader.start([self.video] if self.sound is None else [self.video, self.sound])
         self._presentation = Presentation()
@@ -74,7 +74,7 @@ class Decoder:
         self._base = 0.0
         self._last = -self._step
         self._sound_last = 0.0
-        self._clean_at = 0.0
+        self._damage = DamageFilter()
 
     @property
     def sound_end(self) -> float | None:
@@ -147,12 +147,10 @@ class Decoder:
         return [self._picture(frame, received) for frame in whole]
 
     def _is_shown(self, frame: VideoFrame, now: float) -> bool:
-        """Tell whether to show `frame`: a damaged picture only after half a second without a clean picture."""
-        if not frame.is_corrupt:
-            self._clean_at = now
-            return True
-        self._context.counters.add("corrupt_pictures")
-        return now - self._clean_at > _CORRUPT_FOR
+        """Tell whether to show `frame`, and count a damaged picture."""
+        if frame.is_corrupt:
+            self._context.counters.add("corrupt_pictures")
+        return self._damage.shows(frame.is_corrupt, now, frame.time)
 
     def _picture(self, frame: VideoFrame, received: float) -> DecodedPicture:
         dts = None if frame.dts is None or frame.time_base is None else float(frame.dts * frame.time_base)

@@ -63,6 +63,8 @@ class Reader:
             packet = reading.result()
         except EOFError:
             raise
+        except IndexError:  # PyAV ends so when a track has begun on the way: PyAV knows the tracks of the opening only
+            raise EOFError from None
         except FFmpegError:
             self.start(self._tracks)
             raise

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from sdstream.sources.rtmp_server import amf0
 from sdstream.sources.rtmp_server.chunks import AUDIO, DATA, VIDEO
+from sdstream.sources.rtmp_server.nal_units import has_entrance
 from sdstream.sources.rtmp_server.protocol import Media
 
 HAS_AUDIO, HAS_VIDEO = 4, 1
@@ -40,10 +41,13 @@ def is_sequence_header(media: Media) -> bool:
 
 
 def is_key_frame(media: Media) -> bool:
-    """Tell whether `media` is a picture decodable without earlier pictures."""
+    """Tell whether a decoder can begin at `media`: a key frame by its flag, or by its content if the flag is missing.
+
+    Encoders with gradual refresh send a single key frame, and recovery points afterwards.
+    """
     if media.kind != VIDEO or len(media.payload) < 2 or is_sequence_header(media):
         return False
-    return media.payload[0] >> 4 & 7 == _KEY_FRAME
+    return media.payload[0] >> 4 & 7 == _KEY_FRAME or has_entrance(media.payload)
 
 
 def is_picture_or_sound(media: Media) -> bool:
