@@ -195,6 +195,22 @@ class Region(Control):
     """Width of the soft edge of `feather`, as a share of the picture's height."""
 
 
+class Sound(Control):
+    """The sound of every output; obeyed at once, and without clicks."""
+
+    gain: float = Field(0.0, ge=-60, le=30)
+    """Louder or quieter, in decibels: 6 doubles the level, -6 halves the level. What gets too loud is clipped."""
+    mute: bool = False
+    """Silence, until set to false."""
+    mono: bool = False
+    """Mix left and right into the same sound on both sides, as for a microphone that is on one side only."""
+    offset: float = Field(0.0, ge=-1, le=5)
+    """Seconds by which the sound comes later than the picture; negative: earlier, as far as the sound has arrived by
+    then. OBS shows the sync offset in milliseconds: 200 ms is 0.2."""
+    track: Annotated[int, Field(ge=0, le=63)] | None = None
+    """Audio track of a source with several, counted from 0; null is the default track. Not for NDI."""
+
+
 _Clock = Annotated[str, StringConstraints(pattern=r"^(\d{1,4}:)?\d{1,4}:[0-5]?\d(\.\d+)?$")]
 
 
@@ -266,6 +282,8 @@ class Controls(Control):
     """Scale of each ControlNet in `engine.controlnets`; a ControlNet not listed has scale 1."""
     region: Annotated[Region, BeforeValidator(_mode, json_schema_input_type=Region | RegionMode)] = Region()
     """The restyled part of the picture; a single word is the `mode`."""
+    sound: Sound = Sound()
+    """Loudness, mute, track and timing of the sound."""
     steadiness: Steadiness | Annotated[float, Field(ge=0, le=1)] = "off"
     """How firmly the restyled picture follows the camera's motion instead of flickering: a preset, or 0 to 1."""
 

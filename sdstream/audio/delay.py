@@ -49,6 +49,13 @@ class Delay:
         self._tail = np.zeros((_FADE, 2), np.float32)  # the samples from `_next` on, to fade out of after a jump
         self._span = (0, 0)  # of the ring, at the last tick
         self._slewing = False
+        self._jump = False  # whether the next block goes to the wanted place, however near
+
+    def shift(self, seconds: float) -> None:
+        """Let the sound come `seconds` later than the picture (negative: earlier); a change takes effect at once."""
+        if seconds != self._lag.shift:
+            self._lag.shift = seconds
+            self._jump = True
 
     def block(self, now: float, delay: float | None, count: int) -> Samples:
         """Return the (count, 2) samples to send with the picture of this tick.
@@ -92,11 +99,12 @@ class Delay:
         """Return (first sample, samples consumed), or (None, 0) for silence."""
         wanted = self._stamp - round(self._lag.wanted * SAMPLE_RATE)
         first = self._next
-        if first is None or abs(wanted - first) > _JUMP:
+        if first is None or self._jump or abs(wanted - first) > _JUMP:
             first = wanted
         consumed = count + self._correct(wanted - first, count)
         arrived = self._span[0] < first and first + consumed + _FADE + 2 <= self._span[1]
         if arrived and (self._next is not None or self._lag.settled):
+            self._jump = False
             return first, consumed
         if self._next is not None:
             self._lag.on_underrun()

@@ -51,6 +51,8 @@ class Lag:
     def __init__(self, early: float = 0.0) -> None:
         """`early`: the sink stamps sound this many seconds before the picture (see `Delay`)."""
         self._early = early
+        self.shift = 0.0
+        """Seconds by which the sound is wanted later than the picture."""
         self._extra = 0.0  # seconds added to the margin by holes
         self.restart()
 
@@ -124,10 +126,11 @@ class Lag:
     @property
     def wanted(self) -> float:
         """The lag that the sound should have; call after `on_picture`."""
+        in_step = self.pictures + self.shift
         if not self._sound_lags:
-            return self.pictures
+            return in_step
         lags = sorted(lag for _, lag in self._sound_lags)
-        return max(self.pictures, lags[int(LATEST * (len(lags) - 1))] + MARGIN + self._extra)
+        return max(in_step, lags[int(LATEST * (len(lags) - 1))] + MARGIN + self._extra)
 
 
 def _median(values: deque[tuple[float, float]]) -> float:

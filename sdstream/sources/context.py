@@ -69,3 +69,5 @@ class SourceContext:
     """A source calls this at least once a second while blocked; raises Lost when the source should stop."""
     rtmp_server: RtmpServerAddress | None = None
     """Private address of the RTMP server; None unless the settings have `listen`."""
+    sound_track: Callable[[], int | None] = lambda: None
+    """Returns the control `sound.track`; None is the default track."""

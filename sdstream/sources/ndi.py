@@ -21,7 +21,7 @@ from sdstream.log import get_logger
 from sdstream.sources.context import SourceContext
 from sdstream.sources.decoding.convert import Converter
 from sdstream.sources.decoding.shape import Shape
-from sdstream.sources.decoding.sound import Joiner, Resampler
+from sdstream.sources.decoding.sound import Joiner, Resampler, sound_of
 from sdstream.sources.decoding.timeline import Timeline
 from sdstream.system.endpoint import Endpoint, Search
 from sdstream.system.ndi_runtime import load_ndi
@@ -30,7 +30,7 @@ _PATIENCE = 0.25
 _TIME_OF_DAY = 10 / 1e-7  # ticks; a timecode within ten seconds of the sending time is a time of day
 _TICK = 1e-7  # NDI's timestamps count 100 ns
 _BT709, _LIMITED = 1, 1
-_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "4.1", 6: "5.1", 8: "7.1"}  # as OBS counts speakers
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +198,11 @@ class NdiSource:
     def _stereo(self, planes: np.ndarray[Any, np.dtype[np.float32]], rate: int) -> Samples:
         """Turn float planes (channels, n) into (m, 2) samples at 48 kHz."""
         if planes.shape[0] == 2 and rate == SAMPLE_RATE:
-            return np.ascontiguousarray(planes.T)
+            return sound_of(np.ascontiguousarray(planes.T))
         layout = _LAYOUTS.get(planes.shape[0], "stereo")
         kept = planes if planes.shape[0] in _LAYOUTS else planes[:2]
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(kept), "fltp", layout)
+        packed = np.ascontiguousarray(kept.T).reshape(1, -1)  # PyAV makes no planar frame of eight channels
+        frame = av.AudioFrame.from_ndarray(packed, "flt", layout)
         frame.sample_rate = rate
         return self._resampler.convert(frame)
 

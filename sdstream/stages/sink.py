@@ -12,6 +12,7 @@ from sdstream.air.phase import PhaseLock
 from sdstream.air.slate import make_slate
 from sdstream.config.schema import Air, Canvas
 from sdstream.config.sinks import AnySink
+from sdstream.controls import Sound as SoundControls
 from sdstream.frame import SAMPLE_RATE, Samples
 from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Counters, Histogram
@@ -35,11 +36,14 @@ newer picture before the tick. `audio_offset`: seconds by which sound leaves ahe
 
 
 class Sound(Protocol):
-    """The source's sound, delayed (see `audio.delay`)."""
+    """The source's sound, delayed and mixed (see `audio.mixer`)."""
 
-    offset: float
+    @property
+    def offset(self) -> float:
+        """Seconds by which the last sound sent is ahead of the picture."""
+        ...
 
-    def block(self, now: float, delay: float | None, count: int) -> Samples:
+    def block(self, now: float, delay: float | None, count: int, sound: SoundControls) -> Samples:
         """Return (count, 2) samples for a picture shown at `now`, with pts `now - delay` (None: shown before)."""
         ...
 
@@ -56,7 +60,7 @@ class SinkPorts:
     epoch: float
     """Start of the run (monotonic seconds): the clocks of all sinks count from the epoch."""
     controls: LiveControls
-    """For the override `air`, and for the preview page."""
+    """For the override `air`, the sound, and the preview page."""
     engine: Counters | None = None
     """The engine's counters, for the preview page; None: the engine is loaded."""
     restyles: bool = True
@@ -83,8 +87,11 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, port
         context.ready()
         while context.running:
             now, index, count = clock.wait()
-            choice = ladder.pick(now, ports.live.take(), ports.camera.take(), ports.controls.get().air)
-            sound = _sound_for(now, choice, count, ports.sound)
+            controls = ports.controls.get()
+            choice = ladder.pick(now, ports.live.take(), ports.camera.take(), controls.air)
+            # only a fresh picture has a delay: a held picture grows old on purpose
+            delay = now - choice.frame.pts if choice.fresh else None
+            sound = ports.sound.block(now, delay, count, controls.sound)
             sink.send(choice.frame, sound, Due(index, ports.sound.offset))
             clock.sent(choice)
             if choice.rung is Rung.LIVE:
@@ -93,11 +100,6 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, port
             context.counters.set("audio_offset", ports.sound.offset)
             for fact, value in sink.facts().items():
                 context.counters.set(fact, value)
-
-
-def _sound_for(now: float, choice: Choice, count: int, sound: Sound) -> Samples:
-    """Return the sound of a tick. Only a fresh picture has a delay: a held picture grows old on purpose."""
-    return sound.block(now, now - choice.frame.pts if choice.fresh else None, count)
 
 
 class _Clock:

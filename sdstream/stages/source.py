@@ -10,6 +10,7 @@ from sdstream.config.sources import AnySource
 from sdstream.errors import Lost, Unavailable
 from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Counters, Histogram
+from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.mailbox import MailboxWriter
 from sdstream.log import get_logger
 from sdstream.sources import Source
@@ -37,6 +38,8 @@ class SourcePorts:
     """Takes the seconds from receipt until the picture is in the mailbox."""
     rtmp_server: RtmpServerAddress | None = None
     """Where publications come from, for an RTMP source that listens."""
+    controls: LiveControls | None = None
+    """For the choice of the audio track; None: the default track."""
 
 
 def run_source(context: Context, settings: AnySource, canvas: Canvas, ports: SourcePorts) -> None:
@@ -47,6 +50,7 @@ def run_source(context: Context, settings: AnySource, canvas: Canvas, ports: Sou
         counters=context.counters,
         ring=ports.ring if settings.audio else None,
         check_running=_check_running(context, state),
+        sound_track=lambda: ports.controls.get().sound.track if ports.controls else None,
         rtmp_server=ports.rtmp_server,
     )
     failures = 0

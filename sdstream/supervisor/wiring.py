@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sdstream.audio.delay import Delay
+from sdstream.audio.mixer import Mixer
 from sdstream.audio.ring import AudioRing
 from sdstream.config.engine import PassthroughSettings
 from sdstream.config.schema import Config
@@ -105,7 +106,7 @@ class Wiring:
         ports = sink.SinkPorts(
             live=self._live.reader(index),
             camera=self._camera.reader(index),
-            sound=Delay(self.ring, early_samples(settings)),
+            sound=Mixer(Delay(self.ring, early_samples(settings))),
             latency=latency,
             epoch=self.epoch,
             controls=self.desk.live,
@@ -140,6 +141,7 @@ class Wiring:
             output=self._camera.writer(),
             ring=self.ring,
             latency=self.source_latency,
+            controls=self.desk.live,
             rtmp_server=self._rtmp_server.address if self._rtmp_server else None,
         )
         context = Context("source", stage_counters(source.COUNTERS))

@@ -259,23 +259,3 @@ def test_an_input_that_never_has_a_key_frame_is_shown_after_two_seconds(tmp_path
     played = play(beheaded(make(tmp_path / "a.mkv", count=120, options=options, sounds=(), gop=9999)))
     assert 20 < len(played.frames) < 60
     assert played.counters.count("corrupt_pictures") == 100
-
-
-def late_sound(folder, kind):
-    """Return a recording whose sound begins after the opening has seen the tracks."""
-    silent = make(folder / f"silent.{kind}", count=200, sounds=())
-    loud = make(folder / f"loud.{kind}", count=60)
-    body = loud.read_bytes()[13 if kind == "flv" else 0 :]
-    return written(folder, f"both.{kind}", silent.read_bytes() + body)
-
-
-@pytest.mark.parametrize("kind", ["ts", "flv"])
-def test_a_recording_whose_sound_begins_late_ends(tmp_path, kind):
-    played = play(late_sound(tmp_path, kind), **FAST)
-    assert played.loss == "ended"
-    assert len(played.frames) > 200
-
-
-@pytest.mark.parametrize("kind", ["ts", "flv"])
-def test_a_recording_whose_sound_begins_late_loops(tmp_path, kind):
-    assert len(play(late_sound(tmp_path, kind), most=700, loop=True, **FAST).frames) == 700

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from sdstream.audio.delay import Delay
+from sdstream.audio.mixer import Mixer
 from sdstream.audio.ring import AudioRing
 from sdstream.config.schema import Air, Canvas
 from sdstream.config.sinks import DiscardSinkSettings, FfmpegSinkSettings
@@ -31,7 +32,7 @@ def test_a_process_that_died_before_its_first_picture_left_a_file_of_ours(tmp_pa
         inputs = SinkPorts(
             live.reader(0),
             camera.reader(0),
-            Delay(AudioRing()),
+            Mixer(Delay(AudioRing())),
             Histogram(),
             time.monotonic(),
             LiveControls(Controls()),
@@ -76,7 +77,12 @@ def test_a_source_in_step_with_the_clock_is_soon_shown_picture_by_picture(monkey
         simulated.at(second, lambda: seen.append(context.counters.as_dict()))
     simulated.at(19, context.stop)
     inputs = SinkPorts(
-        live.reader(0), camera.reader(0), Delay(AudioRing()), Histogram(), simulated.began, LiveControls(Controls())
+        live.reader(0),
+        camera.reader(0),
+        Mixer(Delay(AudioRing())),
+        Histogram(),
+        simulated.began,
+        LiveControls(Controls()),
     )
     run_sink(context, DiscardSinkSettings(kind="discard"), CANVAS, Air(), inputs)
     live.close()
@@ -96,7 +102,7 @@ def test_an_override_is_obeyed_with_the_next_picture(monkeypatch):
     simulated.at(5, lambda: seen.append(context.counters.as_dict()))
     simulated.at(5, context.stop)
     ring = AudioRing()
-    inputs = SinkPorts(live.reader(0), camera.reader(0), Delay(ring), Histogram(), simulated.began, controls)
+    inputs = SinkPorts(live.reader(0), camera.reader(0), Mixer(Delay(ring)), Histogram(), simulated.began, controls)
     run_sink(context, DiscardSinkSettings(kind="discard"), CANVAS, Air(), inputs)
     live.close()
     camera.close()

@@ -21,6 +21,7 @@ from sdstream.sources.decoding.damage import DamageFilter
 from sdstream.sources.decoding.deinterlace import Deinterlacer
 from sdstream.sources.decoding.reader import Reader
 from sdstream.sources.decoding.sound import Joiner, Resampler
+from sdstream.sources.decoding.sound_tracks import SoundTracks
 from sdstream.sources.decoding.timeline import BACK, Presentation, Timeline
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ class Decoder:
         self.video = _video_track(reader.container)
         self.video.thread_type = "SLICE"  # each frame thread would hold back a picture
         self.video.codec_context.options = {"max_pixels": str(_MAX_PIXELS), "flags": "+output_corrupt"}
-        self.sound = _sound_track(reader.container) if context.ring else None
-        reader.start([self.video] if self.sound is None else [self.video, self.sound])
+        self._sounds = SoundTracks(reader.container, context.sound_track) if context.ring else None
+        reader.start([self.video, *(self._sounds.tracks if self._sounds else ())])
         self._presentation = Presentation()
         self._resampler = Resampler()
         self._joiner = Joiner()
@@ -75,6 +76,11 @@ class Decoder:
         self._last = -self._step
         self._sound_last = 0.0
         self._damage = DamageFilter()
+
+    @property
+    def sound(self) -> "AudioStream | None":
+        """The audio track that is heard; None without sound."""
+        return self._sounds.chosen() if self._sounds else None
 
     @property
     def sound_end(self) -> float | None:
@@ -109,10 +115,11 @@ class Decoder:
 
     def decode(self, packet: "Packet[Any]", received: float) -> list[DecodedPicture]:
         """Return the pictures of a packet that arrived at `received`; sound goes into the ring, and gives none."""
+        if packet.stream is self.video:
+            return self._on_video(packet, received)
         if packet.stream is self.sound:
             self._on_audio(packet, received)
-            return []
-        return self._on_video(packet, received)
+        return []
 
     def rewind(self) -> None:
         """Start again at the beginning; times go on from the present. Raises Lost if the input cannot seek."""
@@ -211,7 +218,3 @@ def _video_track(container: "InputContainer") -> "VideoStream":
 
 def _codec(track: Stream) -> str:
     return "unknown" if track.codec_context is None else track.codec_context.name
-
-
-def _sound_track(container: "InputContainer") -> "AudioStream | None":
-    return next((track for track in container.streams.audio if track.codec_context is not None), None)

@@ -17,19 +17,34 @@ class Resampler:
         self._kind: tuple[str, str, int] | None = None
 
     def convert(self, frame: av.AudioFrame) -> Samples:
-        """Return (n, 2) samples; n may be 0. Raises FFmpegError or ValueError for unusable sound."""
+        """Return (n, 2) samples; n may be 0. Raises FFmpegError or ValueError for unusable sound.
+
+        Mono keeps its level on both sides, as in OBS; FFmpeg would take 3 dB away. Surround is mixed down by FFmpeg:
+        centre and rear at -3 dB, no bass channel. Channels without names: the first two.
+        """
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        channels = min(2, frame.layout.nb_channels)
         if kind != self._kind or self._resampler is None:
-            self._resampler = av.AudioResampler(format="flt", layout="stereo", rate=SAMPLE_RATE)
+            layout = "mono" if channels == 1 else "stereo"
+            self._resampler = av.AudioResampler(format="flt", layout=layout, rate=SAMPLE_RATE)
             self._kind = kind
         frame.pts = None  # `Joiner` keeps the times; swresample would stretch the sound to fit the pts
         blocks = [
-            block.to_ndarray().reshape(-1, 2).astype(np.float32, copy=False)
+            block.to_ndarray().reshape(-1, channels).astype(np.float32, copy=False)
             for block in self._resampler.resample(frame)
         ]
         if not blocks:
             return np.zeros((0, 2), np.float32)
-        return np.clip(np.concatenate(blocks), -1, 1)  # six channels in two may be louder than full scale
+        return sound_of(np.concatenate(blocks))
+
+
+def sound_of(samples: Samples) -> Samples:
+    """Return (n, 2) samples, -1 to 1, of (n, 1) or (n, 2).
+
+    Six channels in two may be louder than full scale, and an encoder ends at a value that is no number.
+    """
+    both = np.repeat(samples, 2, axis=1) if samples.shape[1] == 1 else samples
+    return np.clip(np.nan_to_num(both, nan=0.0, posinf=1.0, neginf=-1.0), -1, 1)
 
 
 class Joiner:

@@ -114,3 +114,37 @@ def test_a_stretched_block_stays_bright():
     exact = tone(np.linspace(0, 1023, len(stretched)))
     assert len(stretched) > 1024
     assert np.abs(stretched[2:-2, 0] - exact[2:-2]).max() < 0.05  # straight lines: 0.13
+
+
+def constant(layout, levels, rate=SAMPLE_RATE):
+    """Return a block of sound with one level a channel."""
+    packed = np.tile(np.array(levels, np.float32), 4800)[None]  # PyAV makes no planar frame of eight channels
+    frame = av.AudioFrame.from_ndarray(packed, "flt", layout)
+    frame.sample_rate = rate
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("layout", "levels", "expected"),
+    [
+        ("mono", [0.5], (0.5, 0.5)),
+        ("1 channels", [0.5], (0.5, 0.5)),
+        ("stereo", [0.5, 0.0], (0.5, 0.0)),
+        ("2.1", [0.1, 0.2, 0.9], (0.1, 0.2)),
+        ("3 channels", [0.1, 0.2, 0.9], (0.1, 0.2)),
+        ("3.0", [0.1, 0.2, 0.4], (0.383, 0.483)),
+        ("5.1", [0.1, 0.2, 0.3, 0.9, 0.2, 0.1], (0.454, 0.483)),
+        ("5.1(side)", [0.1, 0.2, 0.3, 0.9, 0.2, 0.1], (0.454, 0.483)),
+        ("7.1", [0.1, 0.2, 0.3, 0.9, 0.0, 0.0, 0.2, 0.1], (0.454, 0.483)),
+        ("5.1", [0.9, 0.9, 0.9, 0.9, 0.9, 0.9], (1.0, 1.0)),
+    ],
+)
+@pytest.mark.parametrize("rate", [48000, 44100])
+def test_every_layout_keeps_its_level(layout, levels, expected, rate):
+    sound = Resampler().convert(constant(layout, levels, rate))
+    assert sound[2000] == pytest.approx(expected, abs=0.002)
+
+
+def test_sound_that_is_no_number_is_silence():
+    sound = Resampler().convert(constant("stereo", [np.nan, np.inf]))
+    assert sound[100].tolist() == [0.0, 1.0]
