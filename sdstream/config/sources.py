@@ -66,15 +66,17 @@ class RtmpSourceSettings(BufferedSourceSettings):
     """Stream key that the publisher must use. Needed when `listen` is not on this machine's loopback."""
     second_publisher: Literal["refuse", "takeover"] = "refuse"
     """Whether a second publisher with the right key is refused, or takes over. A publisher that has sent nothing for
-    `stall` seconds always gives way, after a second already if the second publisher has the same address."""
+    `stall` seconds always gives way, after a second already if the second publisher has the same address; a second
+    publisher that comes earlier waits for that long, unless the first publisher sends something."""
     video_track: int = Field(0, ge=0, le=255)
     """Video track of a publisher with several tracks (Enhanced RTMP); 0 is the default track. For `listen`."""
     audio_track: int = Field(0, ge=0, le=255)
     """Audio track of a publisher with several tracks (Enhanced RTMP); OBS's VOD track is 1. For `listen`."""
     handshake_timeout: float = Field(5.0, gt=0, le=60)
     """Seconds for a peer from connecting to publishing."""
-    max_pending: int = Field(16, ge=1, le=1024)
-    """Peers in the handshake at once; a newer peer replaces the oldest."""
+    max_pending: int = Field(128, ge=1, le=1024)
+    """Peers in the handshake at once. When one more comes, the address with the most peers gives up the peer that has
+    got least far."""
     url: Url | None = None
     """rtmp:// or rtmps:// URL to fetch from a server; the URL may hold a key."""
     ca_file: ExistingFile | None = None

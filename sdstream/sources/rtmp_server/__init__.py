@@ -1,8 +1,8 @@
 """Our RTMP server: lets a publisher in at a public port, checks the key, and hands the publication to the source.
 
 The room knows RTMP's handshake, chunks and commands, and FLV. Every length is checked, because the bytes come from
-strangers. Nothing is decoded here. `protocol` does no input or output and is the first file to read; `server` has
-the sockets.
+strangers. Nothing is decoded here. `protocol` does no input or output and is the first file to read; `door` has the
+public port, `relay` the private port.
 """
 
 import socket

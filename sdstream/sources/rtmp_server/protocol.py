@@ -20,9 +20,17 @@ LONGEST_COMMAND = 64 * 1024
 """Longest message (bytes) from a peer before `accept`."""
 LONGEST_MEDIA = 8 * 1024 * 1024
 """Longest message (bytes) from a peer after `accept`: a key frame of 4K."""
+MOST_BYTES = 32 * 1024
+MOST_MESSAGES = 128
+"""A peer asks to publish within so many bytes and messages; OBS and FFmpeg need 4 kB and 10 messages."""
 _OUR_CHUNK_SIZE = 4096
 _WINDOW = 2_500_000
 _MEDIA = {chunks.AUDIO, chunks.VIDEO, chunks.DATA}
+_NOT_RTMP = {
+    0x16: "the peer speaks TLS; expected rtmp:// and not rtmps://",
+    ord("G"): "the peer speaks HTTP; expected RTMP",
+    6: "the peer speaks encrypted RTMP; expected rtmp:// and not rtmpe://",
+}
 _CONFIRMED_ONLY = {"releaseStream", "FCPublish", "FCUnpublish", "_checkbw", "getStreamLength"}
 
 
@@ -74,6 +82,7 @@ class RtmpSession:
         self._out_chunk_size = 128
         self._app = ""
         self._received = self._acknowledged = 0
+        self._messages = 0
         self._peer_window = 0
         self._message_stream = 1
 
@@ -81,6 +90,11 @@ class RtmpSession:
     def held(self) -> int:
         """Bytes of the peer kept in memory."""
         return len(self._start) + self._reader.held
+
+    @property
+    def progress(self) -> int:
+        """Steps taken towards publishing."""
+        return self._phase.value
 
     @property
     def _over(self) -> bool:
@@ -105,8 +119,17 @@ class RtmpSession:
             return
         self._reader.feed(data)
         while not self._over and (message := self._reader.next_message()) is not None:
+            self._messages += 1
+            if self._messages > MOST_MESSAGES:
+                self._demand_request()
             yield from self._handle(message)
+        if self._received > MOST_BYTES:
+            self._demand_request()
         self._acknowledge()
+
+    def _demand_request(self) -> None:
+        if self._phase.value < _Phase.PUBLISH_ASKED.value:
+            raise ProtocolError(f"RTMP: no request to publish within {MOST_BYTES} bytes and {MOST_MESSAGES} messages")
 
     def accept(self) -> None:
         """Let the peer publish."""
@@ -124,7 +147,7 @@ class RtmpSession:
         start = self._start
         if self._phase is _Phase.AWAIT_C0_C1 and start:
             if start[0] != VERSION:
-                raise ProtocolError(f"RTMP: version {start[0]}; expected {VERSION}")
+                raise ProtocolError(_NOT_RTMP.get(start[0]) or f"RTMP: version {start[0]}; expected {VERSION}")
             if len(start) > HANDSHAKE:
                 peer_random = bytes(start[1 : 1 + HANDSHAKE])
                 our_random = bytes(8) + os.urandom(HANDSHAKE - 8)

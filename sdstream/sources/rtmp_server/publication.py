@@ -10,6 +10,8 @@ GRACE = 0.5
 NO_PICTURE = 3.0
 """Seconds of sound alone until the file starts with sound only; the source then reports the missing picture."""
 _MOST_HELD = 8 * 1024 * 1024
+_MOST_MESSAGES = 8192  # a minute of pictures and sound
+_MOST_HEADER = 64 * 1024  # bytes; the configuration of a decoder takes some hundred
 
 
 class Publication:
@@ -34,22 +36,20 @@ class Publication:
         """Messages left out because the messages belong to other tracks."""
 
     def restart(self) -> None:
-        """Start the file again at a key frame, for the next reader."""
-        if self._started:
-            self._clear_held()
+        """Start the file again for the next reader, with the messages since the last key frame."""
         self._started = self._skipping = False
-        self._began = None
-
-    def skip_to_key_frame(self) -> None:
-        """Leave everything out until the next key frame, because the reader is behind."""
-        self._skipping = True
+        self._began = self._keyed = None
 
     def outgrown(self) -> bool:
         """Tell whether a track has come that the file's header lacks: the reader has to start again."""
         return self._started and bool(self._seen & ~self._promised)
 
-    def feed(self, media: Media, now: float, *, wanted: bool) -> bytes:
-        """Take a message in; return the bytes to send. `wanted`: whether there is a reader."""
+    def feed(self, media: Media, now: float, *, wanted: bool, room: bool = True) -> bytes:
+        """Take a message in; return the bytes to send.
+
+        `wanted`: whether there is a reader. `room`: whether the reader keeps up; without room, everything is left out
+        until the next key frame with room.
+        """
         if media.kind == DATA:
             tracks = flv.announced_tracks(media)
             self._announced = self._announced if tracks is None else tracks
@@ -60,46 +60,57 @@ class Publication:
         if track is None:
             self.other_tracks += 1
             return b""
-        return self._feed_track(track, now, wanted)
+        self._skipping = self._started and (self._skipping or not room)
+        return self._feed_track(track, now, wanted, room)
 
-    def _feed_track(self, media: Media, now: float, wanted: bool) -> bytes:
+    def _feed_track(self, media: Media, now: float, wanted: bool, room: bool) -> bytes:
         self._seen |= flv.HAS_VIDEO if media.kind == VIDEO else flv.HAS_AUDIO
         if flv.is_sequence_header(media):
-            self._headers[media.kind] = media
-            return flv.tag(media) if self._started else b""
+            if len(media.payload) <= _MOST_HEADER:
+                self._headers[media.kind] = media
+            return flv.tag(media) if self._started and not self._skipping else b""
+        self._remember(media)
         if not self._started:
-            return self._hold(media, now, wanted)
+            return self._begin(media, now, wanted)
+        if not self._skipping:
+            return flv.tag(media)
+        self._skipping = not room or not self._is_entrance(media)
         if self._skipping:
-            self._skipping = not flv.is_key_frame(media)
-            if self._skipping:
-                self.skipped += 1
-                return b""
-            return b"".join(flv.tag(part) for part in (*self._headers.values(), media))
-        return flv.tag(media)
-
-    def _hold(self, media: Media, now: float, wanted: bool) -> bytes:
-        """Hold messages from a key frame on; once a reader is there and the tracks are known, return the start."""
-        self._began = now if self._began is None else self._began
-        if not self._seen & flv.HAS_VIDEO:
-            return self._start([media]) if wanted and now - self._began > NO_PICTURE else b""
-        if flv.is_key_frame(media):
-            self._keyed = now if self._keyed is None else self._keyed
-            if not wanted:
-                self._clear_held()
-        elif not self._held:
+            self.skipped += 1
             return b""
+        return b"".join(flv.tag(part) for part in (*self._headers.values(), media))
+
+    def _is_entrance(self, media: Media) -> bool:
+        """Tell whether a reader can begin at `media`: at a key frame, or anywhere in a file of sound only."""
+        return flv.is_key_frame(media) or not self._promised & flv.HAS_VIDEO
+
+    def _remember(self, media: Media) -> None:
+        """Hold the messages since the last key frame, unless there are too many."""
+        if flv.is_key_frame(media):
+            self._clear_held()
+        elif not self._held:
+            return
         self._held.append(media)
         self._held_bytes += len(media.payload)
-        if wanted and self._tracks_known(now):
-            return self._start(self._held)
-        if self._held_bytes > _MOST_HELD:
+        if self._held_bytes > _MOST_HELD or len(self._held) > _MOST_MESSAGES:
             self._clear_held()
-        return b""
+
+    def _begin(self, media: Media, now: float, wanted: bool) -> bytes:
+        """Return the start of the file, once a reader is there, a key frame has come, and the tracks are known."""
+        self._began = now if self._began is None else self._began
+        if not wanted:
+            return b""
+        if not self._seen & flv.HAS_VIDEO:
+            return self._start([media]) if now - self._began > NO_PICTURE else b""
+        if not self._held:
+            return b""
+        self._keyed = now if self._keyed is None else self._keyed
+        return self._start(self._held) if self._tracks_known(now) else b""
 
     def _tracks_known(self, now: float) -> bool:
         both = flv.HAS_AUDIO | flv.HAS_VIDEO
         expected = both if self._announced is None else self._announced
-        waited = (self._keyed is not None and now - self._keyed > GRACE) or self._held_bytes > _MOST_HELD
+        waited = self._keyed is not None and now - self._keyed > GRACE
         return waited or not expected & ~self._seen
 
     def _start(self, held: list[Media]) -> bytes:
@@ -107,9 +118,7 @@ class Publication:
         self._started = True
         first = held[0].timestamp
         headers = [Media(part.kind, first, part.payload) for part in self._headers.values()]
-        data = flv.header(self._promised) + b"".join(flv.tag(part) for part in (*headers, *held))
-        self._clear_held()
-        return data
+        return flv.header(self._promised) + b"".join(flv.tag(part) for part in (*headers, *held))
 
     def _clear_held(self) -> None:
         self._held, self._held_bytes = [], 0

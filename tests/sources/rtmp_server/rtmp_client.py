@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 
 from sdstream.sources.rtmp_server import amf0, chunks
 from sdstream.sources.rtmp_server.chunks import ChunkReader, Message
@@ -63,12 +64,32 @@ class Client:
 
     def publish(self, app, key):
         """Shake hands and ask to publish; return the code of the server's verdict."""
+        self.ask(app, key)
+        return self.verdict()
+
+    def ask(self, app, key):
+        """Shake hands and ask to publish."""
+        self.socket.sendall(self.shake_hands() + connect(app) + ask(key))
+
+    def shake_hands(self):
+        """Send C0 and C1; return C2."""
         self.socket.sendall(hello())
         start = b""
         while len(start) < 1 + 2 * HANDSHAKE:
             start += self.socket.recv(1 + 2 * HANDSHAKE - len(start))
-        self.socket.sendall(start[1 : 1 + HANDSHAKE] + connect(app) + ask(key))
-        return self.verdict()
+        return start[1 : 1 + HANDSHAKE]
+
+    def reset(self):
+        """Go without a word: the server hears of it by an error."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def told_or_closed(self):
+        """Return the verdict, or "closed" if the connection ends without."""
+        try:
+            return self.verdict()
+        except ConnectionError:
+            return "closed"
 
     def verdict(self):
         while True:

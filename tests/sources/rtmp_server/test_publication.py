@@ -1,6 +1,7 @@
 """A publication becomes an FLV file for every reader, in bounded memory."""
 
 import io
+import tracemalloc
 
 import av
 import pytest
@@ -93,21 +94,55 @@ def test_a_reader_that_comes_late_gets_the_newest_key_frame_and_what_followed():
     assert started.endswith(tags(key(80), delta(120), delta(160)))
 
 
-def test_a_slow_reader_is_spared_everything_until_the_next_key_frame():
+def test_a_slow_reader_is_spared_everything_until_the_next_key_frame_with_room():
     publication = Publication()
     feed(publication, about(videocodecid=7.0), AVC_HEADER, key())
-    publication.skip_to_key_frame()
-    assert feed(publication, delta(1), delta(2)) == b""
-    assert publication.skipped == 2
-    assert feed(publication, key(3)) == tags(AVC_HEADER, key(3))
-    assert feed(publication, delta(4)) == tags(delta(4))
+    behind = (delta(1), key(2), AVC_HEADER, delta(3))
+    assert [publication.feed(media, 0.0, wanted=True, room=False) for media in behind] == [b""] * 4
+    assert feed(publication, delta(4), AVC_HEADER) == b""
+    assert publication.skipped == 4
+    assert feed(publication, key(5)) == tags(AVC_HEADER, key(5))
+    assert feed(publication, delta(6)) == tags(delta(6))
 
 
-def test_memory_without_a_reader_is_bounded():
+def test_a_slow_reader_of_sound_goes_on_as_soon_as_there_is_room():
     publication = Publication()
-    big = Media(VIDEO, 0, b"\x27\1\0\0\0" + bytes(1 << 20))
-    feed(publication, about(videocodecid=7.0), AVC_HEADER, key(), *[big] * 30, wanted=False)
-    assert publication._held_bytes <= 9 << 20
+    feed(publication, about(audiocodecid=10.0), AAC_HEADER, sound())
+    assert feed(publication, sound(), now=NO_PICTURE + 0.01).startswith(b"FLV")
+    assert publication.feed(sound(1), 4.0, wanted=True, room=False) == b""
+    assert feed(publication, sound(2)) == tags(AAC_HEADER, sound(2))
+
+
+def test_the_next_reader_need_not_wait_for_another_key_frame():
+    publication = Publication()
+    feed(publication, about(videocodecid=7.0), AVC_HEADER, key(0), delta(40), key(80), delta(120))
+    publication.restart()
+    assert feed(publication, delta(160)).endswith(tags(key(80), delta(120), delta(160)))
+
+
+MEGABYTE = bytes(1 << 20)
+FLOODS = {
+    "pictures": (key(), VIDEO, b"\x27\1\0\0\0" + MEGABYTE, 60),
+    "key frames": (key(), VIDEO, b"\x17\1\0\0\0" + MEGABYTE, 60),
+    "headers": (key(), VIDEO, b"\x17\0\0\0\0" + MEGABYTE, 60),
+    "sounds of a byte": (key(), AUDIO, b"\xaf", 60_000),
+    "sounds of a byte alone": (AAC_HEADER, AUDIO, b"\xaf", 60_000),
+    "pictures of a byte": (key(), VIDEO, b"\x27", 60_000),
+}
+
+
+@pytest.mark.parametrize("wanted", [False, True], ids=["no reader", "slow reader"])
+@pytest.mark.parametrize(("first", "kind", "payload", "count"), FLOODS.values(), ids=FLOODS)
+def test_memory_is_bounded_whatever_the_publisher_sends(first, kind, payload, count, wanted):
+    publication = Publication()
+    feed(publication, about(videocodecid=7.0), AVC_HEADER, first, wanted=wanted)
+    tracemalloc.start()
+    flood = (Media(kind, stamp, bytes(bytearray(payload))) for stamp in range(count))
+    made = sum(len(publication.feed(media, 9.0, wanted=wanted, room=False)) for media in flood)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert made <= 10 << 20
+    assert peak <= 24 << 20
 
 
 @pytest.mark.parametrize(

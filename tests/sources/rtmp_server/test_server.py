@@ -1,45 +1,28 @@
-"""The RTMP server at real sockets: publishers are let in or refused, and strangers cost little."""
+"""The RTMP server at real sockets: publishers are let in or refused, and the source gets the publication."""
 
 import contextlib
 import gc
-import os
 import select
 import socket
-import time
-from contextlib import contextmanager
 
 import pytest
 from structlog.testing import capture_logs
 
 from sdstream.config.sources import RtmpSourceSettings
-from sdstream.sources.rtmp_server.chunks import USER_CONTROL, VIDEO, Message, write_message
+from sdstream.sources.rtmp_server.chunks import VIDEO
 from tests.harness.wait import until
 from tests.sources.rtmp_server.local_settings import KEY, listen
-from tests.sources.rtmp_server.rtmp_client import Client, hello, media, metadata
+from tests.sources.rtmp_server.open_server import (
+    BAD,
+    HEADER,
+    PICTURE,
+    START,
+    opened,
+    read_to_the_end,
+    source_of,
+)
+from tests.sources.rtmp_server.rtmp_client import Client, media, metadata
 from tests.sources.source_stage import running_rtmp_server
-
-START, BAD = "NetStream.Publish.Start", "NetStream.Publish.BadName"
-HEADER, PICTURE = media(VIDEO, 0, b"\x17\0\0\0\0avcC"), media(VIDEO, 0, b"\x17\1\0\0\0key")
-
-
-@contextmanager
-def opened(**more):
-    """Run an RTMP server; give the public port and the private address."""
-    settings = listen(**more)
-    with running_rtmp_server(settings) as address:
-        yield int(settings.listen.rpartition(":")[2]), address
-
-
-@contextmanager
-def source_of(address):
-    """Connect as the source does."""
-    with socket.create_connection(("127.0.0.1", address.port), timeout=10) as private:
-        private.sendall(address.token)
-        yield private
-
-
-def read_to_the_end(private):
-    return b"".join(iter(lambda: private.recv(65536), b""))
 
 
 def test_the_right_key_is_let_in():
@@ -76,110 +59,6 @@ def test_no_key_given_by_anybody_is_ever_logged():
 def test_without_a_key_any_name_is_let_in_on_loopback():
     with opened(key=None) as (port, _), Client(port) as client:
         assert client.publish("live", "anything") == START
-
-
-def test_a_second_publisher_is_refused():
-    with opened() as (port, _), Client(port) as first, Client(port) as second:
-        assert first.publish("live", KEY) == START
-        assert second.publish("live", KEY) == BAD
-
-
-def test_a_second_publisher_takes_over_if_that_is_the_policy():
-    with opened(second_publisher="takeover") as (port, _), Client(port) as first, Client(port) as second:
-        assert first.publish("live", KEY) == START
-        assert second.publish("live", KEY) == START
-        assert first.closed()
-
-
-def attempt(port, host="127.0.0.1", key=KEY):
-    """Ask to publish from an address, and go; return the server's verdict."""
-    with Client(port, host) as client:
-        return client.publish("live", key)
-
-
-def test_a_silent_publisher_gives_way_to_the_same_address_within_a_second_and_not_to_others():
-    with opened(stall=60) as (port, _), Client(port) as first:
-        assert first.publish("live", KEY) == START
-        assert attempt(port) == BAD
-        time.sleep(1.1)
-        assert attempt(port, "127.0.0.2") == attempt(port, key="wrong") == BAD
-        assert attempt(port) == START
-        assert first.closed()
-
-
-def test_a_stalled_publisher_gives_way_to_every_address():
-    with opened(stall=0.5) as (port, _), Client(port) as first:
-        assert first.publish("live", KEY) == START
-        time.sleep(0.6)
-        assert attempt(port, "127.0.0.2", key="wrong") == BAD
-        assert attempt(port, "127.0.0.2") == START
-        assert first.closed()
-
-
-def test_a_publisher_that_sends_keeps_its_place_without_any_picture():
-    ping = write_message(Message(USER_CONTROL, 0, b"\0\6\0\0\0\7"), 2, 128)
-    with opened(stall=1.0) as (port, _), Client(port) as first:
-        assert first.publish("live", KEY) == START
-        for _ in range(12):
-            first.socket.sendall(ping)
-            time.sleep(0.1)
-        assert attempt(port) == BAD
-
-
-def test_a_wrong_key_takes_nothing_over():
-    server = opened(second_publisher="takeover")
-    with server as (port, address), source_of(address) as private, Client(port) as first, Client(port) as second:
-        assert first.publish("live", KEY) == START
-        assert second.publish("live", "wrong") == BAD
-        first.socket.sendall(metadata(videocodecid=7.0) + HEADER + PICTURE)
-        assert private.recv(3) == b"FLV"
-
-
-def test_the_next_publisher_may_come_as_soon_as_the_last_has_gone():
-    with opened() as (port, _):
-        for _ in range(20):
-            until(lambda: published(port), 5, "let in", every=0.001)
-
-
-def published(port):
-    """Publish and go; False while the server has not noticed the end of the last publisher."""
-    with Client(port) as client:
-        return client.publish("live", KEY) == START
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\0",
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"\x16\3\1\2\0\1\0\1\xfc\3\3",
-        os.urandom(20_000),
-        hello() + os.urandom(20_000),
-    ],
-    ids=["nothing", "zero", "http", "tls", "garbage", "garbage after a handshake"],
-)
-def test_a_hundred_strangers_do_not_keep_a_publisher_out(data):
-    with opened() as (port, _):
-        for _ in range(100):
-            with Client(port) as stranger:
-                stranger.socket.sendall(data)
-        with Client(port) as client:
-            assert client.publish("live", KEY) == START
-
-
-def test_silent_peers_make_room_and_a_publisher_gets_in():
-    with opened(max_pending=4) as (port, _), contextlib.ExitStack() as peers:
-        idle = [peers.enter_context(Client(port)) for _ in range(20)]
-        with Client(port) as client:
-            assert client.publish("live", KEY) == START
-        assert all(peer.closed() for peer in idle[:10])
-
-
-def test_a_peer_that_takes_too_long_is_dropped():
-    with opened(handshake_timeout=0.3) as (port, _), Client(port) as slow:
-        slow.socket.sendall(hello()[:100])
-        assert slow.closed()
 
 
 def test_a_publisher_that_falls_silent_for_too_long_is_dropped():

@@ -1,0 +1,247 @@
+"""The public port: takes connections, reads peers within their budgets, and lets a single publisher in."""
+
+import asyncio
+import hmac
+import socket
+import ssl
+import time
+from collections.abc import Callable, Coroutine
+
+from sdstream.config.sources import RtmpSourceSettings
+from sdstream.log import get_logger
+from sdstream.sources.rtmp_server.amf0 import ProtocolError
+from sdstream.sources.rtmp_server.key_guard import KeyGuard
+from sdstream.sources.rtmp_server.peer import Peer
+from sdstream.sources.rtmp_server.protocol import Media, PublishFinished, PublishRequest, RtmpSession
+from sdstream.sources.rtmp_server.relay import Relay
+from sdstream.sources.rtmp_server.turnstile import Turnstile
+from sdstream.sources.rtmp_server.waiting_room import first_to_go
+
+_PRICE = 0.0002  # seconds of work for a connection, besides the pieces that are measured
+_STRANGER_BYTES = 2 * 1024  # a piece of work for a stranger: at most 5 ms
+_PUBLISHER_BYTES = 64 * 1024
+_PIECE = 8 * 1024
+_LONGEST_WORK = 0.005  # seconds of work for the publisher until others have a turn
+_SILENT = 1.0  # seconds until a silent publisher gives way to a publisher from the same address
+_LOOK_AGAIN = 0.05
+_NO_DESCRIPTOR = 0.1  # seconds of pause when the system has no more descriptors
+
+
+StartTask = Callable[[Coroutine[None, None, None]], None]
+
+
+class Refusals:
+    """Logs refused peers, at most once a second, because a port scan must not fill a disk."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._silent = 0
+
+    def note(self, peer: str, reason: str) -> None:
+        """Log a peer that was turned away, or count the peer."""
+        now = time.monotonic()
+        if now < self._next:
+            self._silent += 1
+            return
+        get_logger().warning("peer turned away", peer=peer, reason=reason, not_mentioned=self._silent)
+        self._next, self._silent = now + 1, 0
+
+
+class Door:
+    """The pending peers and the publisher. `relay` gets the publisher's messages."""
+
+    def __init__(self, settings: RtmpSourceSettings, relay: Relay, start_task: StartTask) -> None:
+        """`start_task` runs a coroutine beside the others."""
+        self._settings = settings
+        self._relay = relay
+        self._start_task = start_task
+        self._pending: list[Peer] = []
+        self._publisher: Peer | None = None
+        self._refusals = Refusals()
+        self._guard = KeyGuard()
+        self._strangers = Turnstile()
+        self._tls: ssl.SSLContext | None = None
+
+    async def accept(self, public: socket.socket) -> None:
+        """Take connections at `public` until cancelled."""
+        loop = asyncio.get_running_loop()
+        public.setblocking(False)
+        while True:
+            try:
+                connection, address = await loop.sock_accept(public)
+            except OSError:  # the peer has gone, or the system has no more descriptors
+                await asyncio.sleep(_NO_DESCRIPTOR)
+                continue
+            async with self._strangers:
+                self._strangers.charge(_PRICE)
+                peer = Peer(connection, address, RtmpSession())
+                self._pending.append(peer)
+                self._make_room()
+                self._start_task(self._serve(peer))
+
+    def abort(self) -> None:
+        """End all connections at once."""
+        for peer in self._pending + ([self._publisher] if self._publisher else []):
+            peer.abort()
+
+    def _make_room(self) -> None:
+        if len(self._pending) <= self._settings.max_pending:
+            return
+        standing = first_to_go([peer.standing for peer in self._pending], time.monotonic())
+        (peer,) = (peer for peer in self._pending if peer.standing is standing)
+        self._pending.remove(peer)
+        peer.refused = f"more than {self._settings.max_pending} peers are waiting"
+        peer.abort()
+
+    async def _serve(self, peer: Peer) -> None:
+        """Serve a peer from the connection to the end."""
+        reason = ""
+        try:
+            async with asyncio.timeout(self._settings.handshake_timeout) as patience:
+                await peer.open(self._tls)
+                await self._let_in(peer)
+                patience.reschedule(None)
+                if peer is self._publisher:
+                    await self._read_publisher(peer)
+            if peer.refused:
+                await peer.hear_out()
+        except ProtocolError as error:
+            reason = str(error)
+        except TimeoutError:
+            reason = peer.refused or f"did not publish within {self._settings.handshake_timeout:g} s"
+        except OSError as error:
+            reason = peer.refused or (f"TLS: {error.reason}" if isinstance(error, ssl.SSLError) else "")
+        finally:
+            if reason or peer.refused:
+                self._refusals.note(peer.name, reason or peer.refused)
+            self._forget(peer)
+            peer.close()
+
+    async def _let_in(self, peer: Peer) -> None:
+        """Read a stranger until the stranger is let in, is refused or has gone. Raises ProtocolError or OSError."""
+        while not peer.refused and peer is not self._publisher:
+            data = await peer.read(_STRANGER_BYTES)
+            if not data or peer.refused:
+                return
+            peer.heard = time.monotonic()
+            events = peer.session.receive(data)
+            while not peer.refused:
+                async with self._strangers:
+                    event = next(events, None)
+                    peer.standing.step(peer.session.progress, time.monotonic())
+                if event is None:
+                    break
+                if isinstance(event, PublishFinished):
+                    self._forget(peer)
+                    return
+                if isinstance(event, PublishRequest):
+                    await self._decide(peer, event)
+                elif isinstance(event, Media):
+                    self._relay.forward(event, peer.heard)
+            peer.flush()
+
+    async def _read_publisher(self, peer: Peer) -> None:
+        """Read the publisher to the end, with pauses for others. Raises ProtocolError or OSError."""
+        while not peer.refused:
+            try:
+                async with asyncio.timeout(self._settings.silence):
+                    data = await peer.read(_PUBLISHER_BYTES)
+            except TimeoutError:
+                raise ProtocolError(f"no data came for {self._settings.silence:g} s") from None
+            if not data:
+                return
+            now = peer.heard = time.monotonic()
+            began = time.thread_time()
+            for start in range(0, len(data), _PIECE):
+                if not self._take(peer, data[start : start + _PIECE], now):
+                    return
+                if time.thread_time() - began > _LONGEST_WORK:
+                    await asyncio.sleep(0)
+                    began = time.thread_time()
+            peer.flush()
+
+    def _take(self, peer: Peer, data: bytes, now: float) -> bool:
+        """Forward a part of the publication; False at the end of the publication."""
+        if peer is not self._publisher:
+            return False
+        for event in peer.session.receive(data):
+            if isinstance(event, Media):
+                self._relay.forward(event, now)
+            elif isinstance(event, PublishFinished):
+                return False
+        return True
+
+    async def _decide(self, peer: Peer, request: PublishRequest) -> None:
+        """Let a peer publish, or refuse with a reason. The key of a peer never gets into the reason or the log."""
+        reason = await self._refusal(peer, request)
+        if peer.refused or peer.gone:
+            peer.refused = peer.refused or "has gone before the answer"
+            return
+        if reason:
+            peer.refused = reason
+            peer.session.reject(reason)
+            return
+        if self._publisher is not None:
+            silent = round(time.monotonic() - self._publisher.heard, 1)
+            get_logger().info("publisher replaced", peer=self._publisher.name, by=peer.name, silent=silent)
+            previous, self._publisher = self._publisher, None
+            previous.abort()
+        self._pending.remove(peer)
+        self._publisher = peer
+        peer.heard = time.monotonic()
+        self._relay.begin()
+        peer.session.accept()
+        get_logger().info("publisher connected", peer=peer.name, app=request.app)
+
+    async def _refusal(self, peer: Peer, request: PublishRequest) -> str:
+        if not hmac.compare_digest(request.app.encode(), self._settings.app.strip("/").encode()):
+            return "wrong application"
+        pause = self._guard.reserve(peer.standing.network, time.monotonic())
+        if pause > self._settings.handshake_timeout:
+            self._guard.give_back(peer.standing.network)
+            return "too many wrong stream keys came from this address; try again in a minute"
+        await asyncio.sleep(pause)
+        key = self._settings.key.get_secret_value() if self._settings.key else None
+        if key is not None and not _same(request.name, key):
+            return "wrong stream key"
+        self._guard.give_back(peer.standing.network)
+        return await self._place(peer)
+
+    async def _place(self, peer: Peer) -> str:
+        """Wait until the publisher's place is free for `peer`; return why the place is not free."""
+        asked = time.monotonic()
+        last_moment = peer.connected + self._settings.handshake_timeout
+        while (publisher := self._publisher) is not None and not peer.refused and not peer.gone:
+            now = time.monotonic()
+            if self._gives_way(publisher, peer, now):
+                break
+            if publisher.heard > asked or now + 2 * _LOOK_AGAIN > last_moment:
+                return "a publisher is connected already"
+            peer.standing.stepped = now
+            await asyncio.sleep(_LOOK_AGAIN)
+        return ""
+
+    def _gives_way(self, publisher: Peer, other: Peer, now: float) -> bool:
+        """Tell whether `other` takes over: by policy, or because the connection of `publisher` has stalled.
+
+        A program that lost its network comes back from the same address, and need not wait for the stall.
+        """
+        if self._settings.second_publisher == "takeover" or publisher.gone:
+            return True
+        stall = self._settings.stall
+        same = other.standing.network == publisher.standing.network
+        return now - publisher.heard >= (min(_SILENT, stall) if same else stall)
+
+    def _forget(self, peer: Peer) -> None:
+        if peer in self._pending:
+            self._pending.remove(peer)
+        if peer is self._publisher:
+            self._publisher = None
+            get_logger().info("publisher gone", peer=peer.name, skipped=self._relay.end())
+
+
+def _same(given: str, key: str) -> bool:
+    """Compare in constant time, also without the parameters after "?", added by some programs."""
+    exact = hmac.compare_digest(given.encode(), key.encode())
+    bare = hmac.compare_digest(given.partition("?")[0].encode(), key.encode())
+    return exact or bare
