@@ -64,6 +64,16 @@ class RtmpSourceSettings(BufferedSourceSettings):
     """Application name that the publisher must use: rtmp://HOST:PORT/APP."""
     key: SecretStr | None = None
     """Stream key that the publisher must use. Needed when `listen` is not on this machine's loopback."""
+    user: str | None = Field(None, min_length=1, max_length=128)
+    """User name that the publisher must give, with `password`; in OBS under "Use authentication". For `listen`."""
+    password: SecretStr | None = Field(None, min_length=1, max_length=512)
+    """Password that the publisher must know, besides the key. Only the answer to a challenge is sent (Adobe's method),
+    so use RTMPS where others can listen in."""
+    tls_certificate: ExistingFile | None = None
+    """PEM file with the certificate for publishers by RTMPS: `listen` then takes rtmps:// only. docs/rtmp.md has the
+    command that makes a certificate."""
+    tls_key: ExistingFile | None = None
+    """PEM file with the certificate's private key, without a passphrase; by default the key is in `tls_certificate`."""
     second_publisher: Literal["refuse", "takeover"] = "refuse"
     """Whether a second publisher with the right key is refused, or takes over. A publisher that has sent nothing for
     `stall` seconds always gives way, after a second already if the second publisher has the same address; a second
@@ -96,6 +106,17 @@ class RtmpSourceSettings(BufferedSourceSettings):
             raise ValueError("needs either `listen` (wait for a publisher) or `url` (fetch from a server)")
         if self.listen and not self.key and not is_loopback(self.listen):
             raise ValueError(f"needs a `key`, because other machines can reach {self.listen}")
+        return self
+
+    @model_validator(mode="after")
+    def _of_the_door(self) -> Self:
+        given = [name for name in ("user", "password", "tls_certificate", "tls_key") if getattr(self, name) is not None]
+        if given and not self.listen:
+            raise ValueError(f"`{given[0]}` is for publishers, and needs `listen`")
+        if (self.user is None) != (self.password is None):
+            raise ValueError("needs both `user` and `password`, or neither")
+        if self.tls_key and not self.tls_certificate:
+            raise ValueError("needs `tls_certificate` for `tls_key`")
         return self
 
 

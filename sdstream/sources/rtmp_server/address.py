@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from sdstream.config.sources import AnySource, RtmpSourceSettings
 from sdstream.errors import SdstreamError
+from sdstream.sources.rtmp_server.tls import server_tls
 from sdstream.system.listening import BACKLOG, LOOPBACK, listen_at
 
 
@@ -44,11 +45,12 @@ class RtmpServer:
 def open_rtmp_server(settings: AnySource) -> RtmpServer | None:
     """Bind both ports; return None for settings without `listen`.
 
-    The settings have checked that a port beyond loopback has a key. Raises Unavailable if the port is taken, Forbidden
-    if the port is privileged.
+    The settings have checked that a port beyond loopback has a key. Raises Unavailable if the port is taken or the
+    certificate cannot be used, Forbidden if the port is privileged or the certificate cannot be read.
     """
     if not isinstance(settings, RtmpSourceSettings) or settings.listen is None:
         return None
+    server_tls(settings)
     private = socket.create_server((LOOPBACK, 0), backlog=BACKLOG)
     address = RtmpServerAddress(private.getsockname()[1], secrets.token_bytes(32))
     try:

@@ -1,19 +1,23 @@
 """The public port: takes connections, reads peers within their budgets, and lets a single publisher in."""
 
 import asyncio
-import hmac
 import socket
 import ssl
 import time
 from collections.abc import Callable, Coroutine
 
 from sdstream.config.sources import RtmpSourceSettings
+from sdstream.errors import Bug
 from sdstream.log import get_logger
 from sdstream.sources.rtmp_server.amf0 import ProtocolError
+from sdstream.sources.rtmp_server.events import LoginRequest, Media, PublishFinished, PublishRequest
 from sdstream.sources.rtmp_server.key_guard import KeyGuard
+from sdstream.sources.rtmp_server.login import FAILED, Login
 from sdstream.sources.rtmp_server.peer import Peer
-from sdstream.sources.rtmp_server.protocol import Media, PublishFinished, PublishRequest, RtmpSession
+from sdstream.sources.rtmp_server.protocol import RtmpSession
 from sdstream.sources.rtmp_server.relay import Relay
+from sdstream.sources.rtmp_server.stream_name import is_key, stream_name
+from sdstream.sources.rtmp_server.tls import server_tls
 from sdstream.sources.rtmp_server.turnstile import Turnstile
 from sdstream.sources.rtmp_server.waiting_room import first_to_go
 
@@ -24,6 +28,7 @@ _PIECE = 8 * 1024
 _LONGEST_WORK = 0.005  # seconds of work for the publisher until others have a turn
 _SILENT = 1.0  # seconds until a silent publisher gives way to a publisher from the same address
 _LOOK_AGAIN = 0.05
+_TOO_MANY = "too many wrong keys or passwords came from this address; try again in a minute"
 _NO_DESCRIPTOR = 0.1  # seconds of pause when the system has no more descriptors
 
 
@@ -57,10 +62,13 @@ class Door:
         self._start_task = start_task
         self._pending: list[Peer] = []
         self._publisher: Peer | None = None
-        self._refusals = Refusals()
+        self._refusals, self._questions = Refusals(), Refusals()
         self._guard = KeyGuard()
         self._strangers = Turnstile()
-        self._tls: ssl.SSLContext | None = None
+        self._tls = server_tls(settings)
+        self._login: Login | None = None
+        if settings.user is not None and settings.password is not None:
+            self._login = Login(settings.user, settings.password.get_secret_value())
 
     async def accept(self, public: socket.socket) -> None:
         """Take connections at `public` until cancelled."""
@@ -74,7 +82,7 @@ class Door:
                 continue
             async with self._strangers:
                 self._strangers.charge(_PRICE)
-                peer = Peer(connection, address, RtmpSession())
+                peer = Peer(connection, address, RtmpSession(login=self._login is not None))
                 self._pending.append(peer)
                 self._make_room()
                 self._start_task(self._serve(peer))
@@ -110,7 +118,7 @@ class Door:
         except TimeoutError:
             reason = peer.refused or f"did not publish within {self._settings.handshake_timeout:g} s"
         except OSError as error:
-            reason = peer.refused or (f"TLS: {error.reason}" if isinstance(error, ssl.SSLError) else "")
+            reason = peer.refused or _tls_reason(error)
         finally:
             if reason or peer.refused:
                 self._refusals.note(peer.name, reason or peer.refused)
@@ -136,6 +144,8 @@ class Door:
                     return
                 if isinstance(event, PublishRequest):
                     await self._decide(peer, event)
+                elif isinstance(event, LoginRequest):
+                    await self._log_in(peer, event)
                 elif isinstance(event, Media):
                     self._relay.forward(event, peer.heard)
             peer.flush()
@@ -194,18 +204,44 @@ class Door:
         get_logger().info("publisher connected", peer=peer.name, app=request.app)
 
     async def _refusal(self, peer: Peer, request: PublishRequest) -> str:
-        if not hmac.compare_digest(request.app.encode(), self._settings.app.strip("/").encode()):
-            return "wrong application"
+        given = stream_name(request.app, request.name, self._settings.app)
+        if given.wrong:
+            return given.wrong
+        if not await self._may_try(peer):
+            return _TOO_MANY
+        key = self._settings.key.get_secret_value() if self._settings.key else None
+        if key is not None and not is_key(given, key, self._settings.app):
+            return "wrong stream key" if given.key else "no stream key was given"
+        self._guard.give_back(peer.standing.network)
+        if given.remark:
+            get_logger().info("stream key found", peer=peer.name, remark=given.remark)
+        return await self._place(peer)
+
+    async def _log_in(self, peer: Peer, request: LoginRequest) -> None:
+        """Check user and password, or ask for both."""
+        login = self._login
+        if login is None:
+            raise Bug("a session without a login asked for a login")
+        if "response" not in request.query:
+            peer.session.ask_to_log_in(login.question(request.query, time.monotonic()))
+            self._questions.note(peer.name, "was asked for user and password")
+            return
+        tries = await self._may_try(peer)
+        if tries and login.is_answered(request.query, time.monotonic()):
+            self._guard.give_back(peer.standing.network)
+            peer.session.log_in()
+            return
+        peer.session.ask_to_log_in(FAILED)
+        peer.refused = peer.refused or ("wrong user or password" if tries else _TOO_MANY)
+
+    async def _may_try(self, peer: Peer) -> bool:
+        """Count a try as failed, and wait until the try is due; False if the peer must come again later."""
         pause = self._guard.reserve(peer.standing.network, time.monotonic())
         if pause > self._settings.handshake_timeout:
             self._guard.give_back(peer.standing.network)
-            return "too many wrong stream keys came from this address; try again in a minute"
+            return False
         await asyncio.sleep(pause)
-        key = self._settings.key.get_secret_value() if self._settings.key else None
-        if key is not None and not _same(request.name, key):
-            return "wrong stream key"
-        self._guard.give_back(peer.standing.network)
-        return await self._place(peer)
+        return True
 
     async def _place(self, peer: Peer) -> str:
         """Wait until the publisher's place is free for `peer`; return why the place is not free."""
@@ -240,8 +276,10 @@ class Door:
             get_logger().info("publisher gone", peer=peer.name, skipped=self._relay.end())
 
 
-def _same(given: str, key: str) -> bool:
-    """Compare in constant time, also without the parameters after "?", added by some programs."""
-    exact = hmac.compare_digest(given.encode(), key.encode())
-    bare = hmac.compare_digest(given.partition("?")[0].encode(), key.encode())
-    return exact or bare
+def _tls_reason(error: OSError) -> str:
+    """Return what went wrong with TLS; empty if the peer has just gone."""
+    if not isinstance(error, ssl.SSLError):
+        return ""
+    if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST"}:
+        return "the peer does not speak TLS; expected rtmps:// and not rtmp://"
+    return f"TLS: {(error.reason or 'failed').lower().replace('_', ' ')}"

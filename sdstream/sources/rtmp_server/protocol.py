@@ -8,11 +8,12 @@ import enum
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sdstream.sources.rtmp_server import amf0, chunks
 from sdstream.sources.rtmp_server.amf0 import ProtocolError
 from sdstream.sources.rtmp_server.chunks import ChunkReader, Message
+from sdstream.sources.rtmp_server.events import Event, LoginRequest, Media, PublishFinished, PublishRequest
+from sdstream.sources.rtmp_server.login import query_of
 
 VERSION = 3
 HANDSHAKE = 1536
@@ -34,33 +35,6 @@ _NOT_RTMP = {
 _CONFIRMED_ONLY = {"releaseStream", "FCPublish", "FCUnpublish", "_checkbw", "getStreamLength"}
 
 
-@dataclass(frozen=True, slots=True)
-class PublishRequest:
-    """A peer asks to publish; answer with `accept` or `reject`."""
-
-    app: str
-    name: str
-    """Stream name, called stream key in streaming programs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """A message of the publication: kind 8 sound, 9 picture, 18 data (metadata)."""
-
-    kind: int
-    timestamp: int
-    """Milliseconds, modulo 2**32."""
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PublishFinished:
-    """The peer ended the publication."""
-
-
-Event = PublishRequest | Media | PublishFinished
-
-
 class _Phase(enum.Enum):
     AWAIT_C0_C1 = 0
     AWAIT_C2 = 1
@@ -74,7 +48,9 @@ class _Phase(enum.Enum):
 class RtmpSession:
     """The connection of a peer. `receive` raises ProtocolError, and nothing else, for any bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, login: bool = False) -> None:
+        """`login`: whether the peer has to log in."""
+        self._login = login
         self._phase = _Phase.AWAIT_C0_C1
         self._start = bytearray()
         self._reader = ChunkReader(LONGEST_COMMAND)
@@ -83,6 +59,7 @@ class RtmpSession:
         self._app = ""
         self._received = self._acknowledged = 0
         self._messages = 0
+        self._transaction = 0.0
         self._peer_window = 0
         self._message_stream = 1
 
@@ -141,6 +118,24 @@ class RtmpSession:
         """Refuse the peer; close the connection after sending `outgoing`."""
         self._phase = _Phase.OVER
         self._status("error", "NetStream.Publish.BadName", description)
+
+    def log_in(self) -> None:
+        """Let the peer connect."""
+        self._phase = _Phase.CONNECTED
+        self._send(Message(chunks.WINDOW_SIZE, 0, struct.pack(">I", _WINDOW)), 2)
+        self._send(Message(chunks.PEER_BANDWIDTH, 0, struct.pack(">IB", _WINDOW, 2)), 2)
+        self._send(Message(chunks.SET_CHUNK_SIZE, 0, struct.pack(">I", _OUR_CHUNK_SIZE)), 2)
+        self._out_chunk_size = _OUR_CHUNK_SIZE
+        about = {"fmsVer": "FMS/3,5,7,7009", "capabilities": 31}
+        status = {"level": "status", "code": "NetConnection.Connect.Success", "description": "", "objectEncoding": 0}
+        self._reply(self._transaction, about, status)
+
+    def ask_to_log_in(self, description: str) -> None:
+        """Refuse the peer, and say in `description` how to log in; the peer ends the connection, and comes again."""
+        self._phase = _Phase.OVER
+        status = {"level": "error", "code": "NetConnection.Connect.Rejected", "description": description}
+        payload = amf0.encode("_error", self._transaction, None, status)
+        self._send(Message(chunks.COMMAND, 0, payload), 3)
 
     def _shake_hands(self) -> bytes:
         """Answer C0 and C1, wait for C2; return the bytes after C2."""
@@ -219,7 +214,12 @@ class RtmpSession:
                 return  # a publisher with the right key stays
             raise ProtocolError("RTMP: a command lacks the name or the transaction number")
         if self._phase is _Phase.CONNECT:
-            self._connect(name, transaction, values)
+            query = self._check_connect(name, values)
+            self._transaction = transaction
+            if self._login:
+                yield LoginRequest(query)
+            else:
+                self.log_in()
         elif name == "createStream":
             self._reply(transaction, None, float(self._message_stream))
         elif name == "publish" and self._phase is _Phase.CONNECTED:
@@ -235,20 +235,14 @@ class RtmpSession:
         elif name in _CONFIRMED_ONLY:
             self._reply(transaction, None, None)
 
-    def _connect(self, name: str, transaction: float, values: list[amf0.Value]) -> None:
+    def _check_connect(self, name: str, values: list[amf0.Value]) -> dict[str, str]:
+        """Take the application, and return the parameters after the application's name."""
         facts = values[2] if len(values) > 2 and isinstance(values[2], dict) else {}
         app = facts.get("app")
         if name != "connect" or not isinstance(app, str):
             raise ProtocolError("RTMP: the first command is not connect with an application")
         self._app = app.partition("?")[0].strip("/")
-        self._phase = _Phase.CONNECTED
-        self._send(Message(chunks.WINDOW_SIZE, 0, struct.pack(">I", _WINDOW)), 2)
-        self._send(Message(chunks.PEER_BANDWIDTH, 0, struct.pack(">IB", _WINDOW, 2)), 2)
-        self._send(Message(chunks.SET_CHUNK_SIZE, 0, struct.pack(">I", _OUR_CHUNK_SIZE)), 2)
-        self._out_chunk_size = _OUR_CHUNK_SIZE
-        about = {"fmsVer": "FMS/3,5,7,7009", "capabilities": 31}
-        status = {"level": "status", "code": "NetConnection.Connect.Success", "description": "", "objectEncoding": 0}
-        self._reply(transaction, about, status)
+        return query_of(app)
 
     def _reply(self, transaction: float, *values: amf0.Value) -> None:
         self._send(Message(chunks.COMMAND, 0, amf0.encode("_result", transaction, *values)), 3)

@@ -2,7 +2,7 @@
 
 from sdstream.sources.rtmp_server import flv
 from sdstream.sources.rtmp_server.chunks import AUDIO, DATA, VIDEO
-from sdstream.sources.rtmp_server.protocol import Media
+from sdstream.sources.rtmp_server.events import Media
 from sdstream.sources.rtmp_server.tracks import single_track
 
 GRACE = 0.5

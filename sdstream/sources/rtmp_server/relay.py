@@ -5,7 +5,7 @@ import hmac
 import socket
 
 from sdstream.log import get_logger
-from sdstream.sources.rtmp_server.protocol import Media
+from sdstream.sources.rtmp_server.events import Media
 from sdstream.sources.rtmp_server.publication import Publication
 
 _READ_BYTES = 64 * 1024

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sdstream.sources.rtmp_server.chunks import AUDIO, VIDEO
-from sdstream.sources.rtmp_server.protocol import Media
+from sdstream.sources.rtmp_server.events import Media
 
 _DEFAULT = 0
 _ENHANCED_AUDIO, _ENHANCED_VIDEO = 9, 0x80

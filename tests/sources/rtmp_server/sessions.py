@@ -1,6 +1,7 @@
 """Sessions of a publisher at each step, without sockets."""
 
-from sdstream.sources.rtmp_server.protocol import HANDSHAKE, PublishRequest, RtmpSession
+from sdstream.sources.rtmp_server.events import PublishRequest
+from sdstream.sources.rtmp_server.protocol import HANDSHAKE, RtmpSession
 from tests.sources.rtmp_server.rtmp_client import ask, connect, hello
 
 

@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 from sdstream.sources.rtmp_server import amf0, chunks
 from sdstream.sources.rtmp_server.amf0 import ProtocolError
 from sdstream.sources.rtmp_server.chunks import Message, write_message
+from sdstream.sources.rtmp_server.events import Media, PublishFinished, PublishRequest
 from sdstream.sources.rtmp_server.protocol import (
     HANDSHAKE,
     LONGEST_MEDIA,
     MOST_BYTES,
     MOST_MESSAGES,
-    Media,
-    PublishFinished,
-    PublishRequest,
     RtmpSession,
 )
 from tests.sources.rtmp_server.rtmp_client import answers, ask, command, connect, hello, media, metadata

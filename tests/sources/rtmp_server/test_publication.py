@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sdstream.sources.rtmp_server import amf0, flv
 from sdstream.sources.rtmp_server.chunks import AUDIO, DATA, VIDEO
-from sdstream.sources.rtmp_server.protocol import Media
+from sdstream.sources.rtmp_server.events import Media
 from sdstream.sources.rtmp_server.publication import GRACE, NO_PICTURE, Publication
 from tests.sources.media import flv_tags, make
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdstream.sources.rtmp_server.chunks import AUDIO, VIDEO
-from sdstream.sources.rtmp_server.protocol import Media
+from sdstream.sources.rtmp_server.events import Media
 from sdstream.sources.rtmp_server.tracks import single_track
 
 
