@@ -13,6 +13,9 @@ TIMESTEPS = 50
 Prediction = Literal["epsilon", "v_prediction", "sample"]
 """The prediction of a model: the noise, the velocity, or the clean picture."""
 
+SamplerName = Literal["lcm", "euler", "euler_ancestral", "ddim", "tcd"]
+"""The way from a denoising step to the next; see `engine/denoising/sampler.py`."""
+
 GuidanceMode = Literal["none", "full", "self_negative", "onetime_negative"]
 """Source of the negative estimate of classifier-free guidance (paper section 3.3)."""
 
@@ -32,14 +35,19 @@ def _printable(text: str) -> str:
     return text
 
 
-def _increasing(steps: tuple[int, ...]) -> tuple[int, ...]:
+def _increasing(steps: tuple[float, ...]) -> tuple[float, ...]:
     if any(later <= sooner for sooner, later in pairwise(steps)):
         raise ValueError(f"steps {list(steps)} must increase, for example [32, 45]")
     return steps
 
 
+def _whole(step: float) -> float:
+    """Return a whole number as an int, which prints without `.0`."""
+    return int(step) if step.is_integer() else step
+
+
 def _steps(value: object) -> object:
-    return [value] if isinstance(value, int) and not isinstance(value, bool) else value
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _clock(value: object) -> object:
@@ -86,7 +94,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 """Name of a LoRA or a ControlNet in the engine's settings."""
 
-_Step = Annotated[int, Field(ge=0, lt=TIMESTEPS)]
+_Step = Annotated[float, Field(ge=0, lt=TIMESTEPS), AfterValidator(_whole)]
 
 Steps = Annotated[
     tuple[_Step, ...],
@@ -96,7 +104,7 @@ Steps = Annotated[
         _steps, json_schema_input_type=_Step | Annotated[list[_Step], Field(min_length=1, max_length=TIMESTEPS)]
     ),
 ]
-"""Increasing indices into the scheduler's 50 timesteps; a single number is a list of one."""
+"""Increasing positions among the scheduler's 50 timesteps, with fractions; a single number is a list of one."""
 
 Blend = Literal["linear", "slerp"]
 """`linear` is a weighted average; `slerp` follows the sphere and so keeps the length."""
@@ -263,7 +271,8 @@ class Controls(Control):
     seed_blend: Blend = "slerp"
     """How several seeds are mixed; `linear` and `slerp` both keep the noise at unit variance."""
     steps: Steps = (32, 45)
-    """Denoising steps, increasing, out of 50; a lower first step strays further from the camera picture."""
+    """Denoising steps, increasing, out of 50; a lower first step strays further from the camera picture. A fraction
+    lies between two timesteps: 12.5 is timestep 749 of 1000. The log names the steps of a few-step model."""
     renoise: bool = True
     """Add fresh noise between steps (LCM sampling); `false` keeps more of the step before."""
     guidance: Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
 
 from sdstream.config.base import Settings
-from sdstream.controls import Prediction
+from sdstream.controls import Prediction, SamplerName
 
 LONGEST_SIDE = 2048
 """Pixels."""
@@ -25,13 +25,20 @@ NumberFormat = Literal["float32", "float16", "bfloat16", "int8"]
 """Number formats (dtypes) of a model."""
 
 
+Spacing = Literal["trailing", "leading", "linspace"]
+"""Choices of timesteps for a number of steps (arXiv 2305.08891, table 2)."""
+
+
 class LoraSettings(Settings):
     """A LoRA; `controls.loras` sets the weight."""
 
     path: ModelName
     """A `.safetensors` file, or a hub id."""
     fuse: bool = False
-    """Fuse the LoRA into the model at load, at weight 1 (for LCM-LoRA): faster, and no longer adjustable."""
+    """Fuse the LoRA into the model at load (for LCM-LoRA and further few-step LoRAs): faster, and no longer
+    adjustable."""
+    weight: float = Field(1.0, ge=-10, le=10)
+    """Weight of a fused LoRA; `controls.loras` sets the weight of an adjustable LoRA."""
 
 
 def _lora(value: object) -> object:
@@ -67,6 +74,20 @@ class DiffusionSettings(Settings):
     Without `configs`, files beside the model are read. Missing parts are the standard parts of the architecture."""
     prediction: Literal["auto", Prediction] = "auto"
     """Prediction of the model; `auto` reads the model's own files."""
+    unet: ModelName | None = None
+    """A U-Net in place of the model's own, such as a distilled U-Net: a `.safetensors` file for a U-Net of the same
+    shape, or a folder or hub id in diffusers layout."""
+    sampler: Literal["auto", SamplerName] = "auto"
+    """The way from a denoising step to the next. `lcm` adds fresh noise (the paper); `euler` and `ddim` add none;
+    `euler_ancestral` adds some; `tcd` adds as much as `eta` says. `auto` follows the name of a published few-step file
+    under `unet`, `loras` or `model` (SDXL-Lightning, Hyper-SD, DMD2, TCD, PCM, LCM-LoRA), else the model's scheduler if
+    made for few steps (TCD, or `timestep_spacing: trailing`), else `lcm`; the log names the choice and the steps."""
+    eta: float | None = Field(None, ge=0, le=1)
+    """Randomness of `tcd` (the paper's gamma; 0.3 by default) and of `ddim` (0 by default)."""
+    timestep_spacing: Literal["auto", Spacing] = "auto"
+    """The timesteps that `controls.steps` counts, for `euler`, `euler_ancestral` and `ddim`: `trailing` is 999, 979, …
+    19, right for few-step models; `leading` and `linspace` are further rules of diffusers. `auto` is trailing for a
+    published few-step file, else the rule of the model's scheduler."""
     task: Literal["img2img", "txt2img"] = "img2img"
     """Restyle the camera picture, or paint from the prompt alone."""
     width: Side | Literal["auto"] = "auto"

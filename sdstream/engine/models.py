@@ -13,6 +13,7 @@ from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.checkpoint import Checkpoint
 from sdstream.engine.conditioning.text_encoder import TextEncoder
 from sdstream.engine.denoising.schedule import NoiseTable
+from sdstream.engine.distillations import ModelSampling, choose_sampling
 from sdstream.engine.scheduler import noise_table
 from sdstream.engine.shared_module import copy_structure
 from sdstream.engine.size import Size
@@ -20,6 +21,7 @@ from sdstream.engine.weights.activation_ranges import ModelRanges, read_ranges
 from sdstream.engine.weights.component import component
 from sdstream.engine.weights.files import CONFIGS, MODEL, locate, read_config
 from sdstream.engine.weights.tiny_autoencoder_file import is_tiny_file, load_tiny_autoencoder
+from sdstream.engine.weights.unet_file import load_unet
 from sdstream.errors import Unavailable
 from sdstream.log import get_logger
 
@@ -43,6 +45,8 @@ class Model:
     """True for an SDXL model: the U-Net takes the picture's size and a pooled prompt too."""
     ranges: ModelRanges | None = None
     """The activation ranges for int8; None where the model's maker measured none."""
+    trained_steps: tuple[float, ...] = ()
+    """The steps of a few-step model, for `controls.steps`; empty where any steps will do."""
 
     def copy(self) -> "Model":
         """Return a model with the same weights in memory and with new modules, to be patched and fused."""
@@ -121,24 +125,33 @@ def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device
         raise Unavailable(
             f"engine.configs is for a model in a single file, and {folder} is a folder: remove engine.configs"
         )
-    unet = component(UNet2DConditionModel, folder / "unet", "U-Net", torch_dtype=dtype)
+    if settings.unet is None:
+        unet = component(UNet2DConditionModel, folder / "unet", "U-Net", torch_dtype=dtype)
+    else:
+        unet = load_unet(settings.unet, read_config(folder / "unet" / "config.json", "U-Net"), dtype)
     xl = is_xl(unet)
+    sampling = choose_sampling(settings)
     autoencoder, own = _autoencoder(folder / "vae", settings, dtype, channels=unet.config.in_channels, xl=xl)
     return Model(
         unet=unet.to(device),
         autoencoder=autoencoder.to(device),
         text=TextEncoder.load(folder, device, dtype, pooled=xl, zero_negative=_zero_negative(folder)),
-        table=_table(read_config(folder / "scheduler" / "scheduler_config.json", "scheduler"), settings, folder),
+        table=_table(read_config(folder / "scheduler" / "scheduler_config.json", "scheduler"), sampling, folder),
         wants_size=xl,
-        ranges=read_ranges(folder, unet, autoencoder if own else None),
+        ranges=None if settings.unet else read_ranges(folder, unet, autoencoder if own else None),
+        trained_steps=sampling.steps,
     )
 
 
 def _from_file(file: Path, settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) -> Model:
     configs = None if settings.configs is None else locate(settings.configs, "configs", CONFIGS)
     checkpoint = Checkpoint(file, configs)
-    table = _table(checkpoint.scheduler(), settings, file)  # first, because the scheduler is refused most often
-    unet = checkpoint.unet(dtype)
+    sampling = choose_sampling(settings)
+    table = _table(checkpoint.scheduler(), sampling, file)  # first, because the scheduler is refused most often
+    if settings.unet is None:
+        unet = checkpoint.unet(dtype)
+    else:
+        unet = load_unet(settings.unet, checkpoint.config("unet"), dtype)
     xl = is_xl(unet)
     if settings.autoencoder == "full":
         autoencoder = checkpoint.autoencoder(_full_dtype(dtype, xl=xl))
@@ -153,6 +166,7 @@ def _from_file(file: Path, settings: DiffusionSettings, device: torch.device, dt
         ),
         table=table,
         wants_size=xl,
+        trained_steps=sampling.steps,
     )
 
 
@@ -174,15 +188,24 @@ def _full_dtype(dtype: torch.dtype, *, xl: bool) -> torch.dtype:
     return torch.float32 if xl and dtype == torch.float16 else dtype
 
 
-def _table(config: dict[str, Any], settings: DiffusionSettings, path: Path) -> NoiseTable:  # JSON
-    stated = config if settings.prediction == "auto" else config | {"prediction_type": settings.prediction}
+def _table(config: dict[str, Any], sampling: ModelSampling, path: Path) -> NoiseTable:  # JSON
+    stated = config | sampling.fields
     if path.is_file() and "prediction_type" not in stated:
         raise Unavailable(
             f"model {path} is Stable Diffusion 2.x, and the file does not show whether the model predicts noise "
             "(2.0 and 2.1 base, SD-Turbo) or velocity (2.0 and 2.1 at 768): set engine.prediction to epsilon or "
             "v_prediction"
         )
-    return noise_table(stated, f"scheduler config of model {path}")
+    table = noise_table(stated, f"scheduler config of model {path}", sampling.choice)
+    log.info(
+        "sampler chosen",
+        sampler=table.sampler.name,
+        because=sampling.reason,
+        eta=table.sampler.eta,
+        prediction=table.prediction,
+        trained_steps=", ".join(f"{step:g}" for step in sampling.steps) or "any",
+    )
+    return table
 
 
 def _refuse_mixed_parts(model: Model, folder: Path) -> None:

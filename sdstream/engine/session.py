@@ -17,6 +17,7 @@ from sdstream.engine.adapters.lora import Loras
 from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.conditioning.condition import Condition
 from sdstream.engine.denoising.noise import NoiseCache
+from sdstream.engine.denoising.schedule import Schedule
 from sdstream.engine.denoising.stream_batch import Done, Recipe, StreamBatch
 from sdstream.engine.models import Model
 from sdstream.engine.networks import CORES, Job
@@ -76,6 +77,7 @@ class Session:
         """
         model = model.copy()  # LoRAs rewrite layers
         self._table, self._settings, self._clock = model.table, settings, clock
+        self._trained_steps = model.trained_steps
         self.size = _engine_size(model, settings, canvas)
         """(width, height) of the model's pictures, in pixels."""
         self._shape = model.latent_shape(self.size)  # (c, h, w)
@@ -175,12 +177,24 @@ class Session:
             drained = next(reversed(self.flush()), None)
             noise, stages = self.noise.draw(0, 1), len(controls.steps)
             run.batch = StreamBatch(self.unet, noise, stages=stages, batching=self._settings.batching)
+        if run.controls is None or controls.steps != run.controls.steps:
+            self._advise(controls.steps)
         if self._loras.encode_with(tuple(controls.loras.get(name, 0.0) for name in self._loras.names)):
             self.text.cache.clear()
         run.controls = controls
         return drained
 
+    def _advise(self, steps: tuple[float, ...]) -> None:
+        """Log the steps of a few-step model, when other steps are asked for."""
+        trained = self._trained_steps
+        if trained and not set(steps) <= set(trained):
+            log.warning("the model is trained for other steps", steps=list(steps), trained=list(trained))
+
     def _check(self, controls: Controls) -> None:
+        try:
+            Schedule.of(self._table, controls.steps)
+        except ValueError as error:
+            raise Unavailable(f"controls.steps: {error}") from error
         for what, asked, known in (
             ("loras", controls.loras, self._loras.names),
             ("controlnets", controls.controlnets, self._controlnets.names),

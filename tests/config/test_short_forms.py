@@ -107,7 +107,7 @@ def test_prompts_with_weights_stay_a_single_control():
     [
         ("Config", "canvas", {"string"}),
         ("Canvas", "fps", {"number", "string"}),
-        ("Controls", "steps", {"integer", "array"}),
+        ("Controls", "steps", {"number", "array"}),
         ("Controls", "prompt", {"string", "array", "object"}),
         ("Controls", "guidance", {"string", "number"}),
         ("Controls", "region", {"string"}),

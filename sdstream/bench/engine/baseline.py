@@ -30,7 +30,7 @@ class Baseline:
         self._threads = threads
         self._model = model
         self._pixels = pixels
-        self._timesteps = [model.table.timesteps[step] for step in steps]
+        self._timesteps = [model.table.timestep(step) for step in steps]
         self._prompt = model.text.encode(PROMPT)
         parts: dict[str, Any] = {  # diffusers publishes no types
             "vae": model.autoencoder if fair else full_autoencoder(model),

@@ -21,8 +21,9 @@ def missing_files(config: Config) -> list[Obstacle]:
     found = []
     if engine.mask is not None and (obstacle := _no_file(engine.mask, ("engine", "mask"))):
         found.append(obstacle)
-    if reason := _model(engine.model):
-        found.append(Obstacle(("engine", "model"), reason))
+    for field, name in (("model", engine.model), ("unet", engine.unet)):
+        if name is not None and (reason := _model(name)):
+            found.append(Obstacle(("engine", field), reason))
     return found
 
 
@@ -39,8 +40,10 @@ def absent(config: Config) -> str:
     source, engine = config.source, config.engine
     if source.kind == "ffmpeg" and source.format is None and not _is_there(source.url.get_secret_value()):
         return f"source.url: no such file: {written(source.url.get_secret_value())}{HERE}"
-    if engine.kind == "diffusion" and _is_path(engine.model) and not _is_there(engine.model):
-        return f"engine.model: no such folder or file: {written(engine.model)}{HERE}"
+    names = {"model": engine.model, "unet": engine.unet} if engine.kind == "diffusion" else {}
+    for field, name in names.items():
+        if name is not None and _is_path(name) and not _is_there(name):
+            return f"engine.{field}: no such folder or file: {written(name)}{HERE}"
     return ""
 
 

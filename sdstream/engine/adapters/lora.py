@@ -28,7 +28,7 @@ def fuse_loras(parts: Mapping[str, Any], settings: Mapping[str, LoraSettings]) -
         if lora.fuse:
             for path, pair in read_lora(name, lora, parts).items():
                 weight = layer_of(parts, path).weight
-                weight.data.add_(pair.delta().to(weight))
+                weight.data.add_((lora.weight * pair.delta()).to(weight))
 
 
 @dataclass

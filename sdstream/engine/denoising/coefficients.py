@@ -60,7 +60,11 @@ class Coefficients:
     negative_x_weight: Tensor  # [N, 1, 1, 1]
     negative_output_weight: Tensor  # [N, 1, 1, 1]
     next_signal: Tensor  # [R or R - F, 1, 1, 1]
+    next_drift: Tensor | None  # [R or R - F, 1, 1, 1]
+    """Weight of x in the next x; None where no sampler keeps a part of x."""
     next_noise: Tensor  # [R or R - F, c, h, w]
+    end: tuple[float, float]
+    """Weights of x̂0 and x in the latent of the last stage; (1, 0) hands out x̂0."""
 
 
 def make_coefficients(live: Sequence[tuple[int, Sampling]], frames: int) -> Coefficients:
@@ -75,6 +79,7 @@ def make_coefficients(live: Sequence[tuple[int, Sampling]], frames: int) -> Coef
     negative = tuple(i for i, (stage, sampling) in enumerate(live) if sampling.guidance.needs_negative(stage))
     clean = [live[i][1].schedule.clean(live[i][0]) for i in negative]
     moving = [(stage + 1, sampling) for stage, sampling in live if stage + 1 < len(sampling.schedule)]
+    ways = [_way(stage - 1, sampling.schedule) for stage, sampling in moving]
     times = [sampling.schedule.timesteps[stage] for stage, sampling in [*live, *(live[i] for i in negative)]]
     guided = any(sampling.guidance.active for _, sampling in live)
     return Coefficients(
@@ -88,8 +93,10 @@ def make_coefficients(live: Sequence[tuple[int, Sampling]], frames: int) -> Coef
         negative_stages=negative,
         negative_x_weight=column([p for p, _ in clean]),
         negative_output_weight=column([q for _, q in clean]),
-        next_signal=column([sampling.schedule.a[stage] for stage, sampling in moving]),
+        next_signal=column([signal for signal, _ in ways]),
+        next_drift=column([drift for _, drift in ways]) if any(drift for _, drift in ways) else None,
         next_noise=_next_noise(moving, frames, live[0][1].noise),
+        end=_way(*last) if (last := _ending(live)) else (1.0, 0.0),
     )
 
 
@@ -102,12 +109,26 @@ def _weights(stage: int, sampling: Sampling) -> tuple[float, float, float]:
     return c_out * (prompt * p + x) + c_skip, c_out * prompt * q, c_out * ref
 
 
+def _way(stage: int, schedule: Schedule) -> tuple[float, float]:
+    """Return the weights of x̂0 and x in the x after `stage`: the direction e is (x - a x̂0) / b."""
+    move, a, b = schedule.moves[stage], schedule.a[stage], schedule.b[stage]
+    drift = move.direction / b if b > 0 else 0.0
+    return move.clean - drift * a, drift
+
+
+def _ending(live: Sequence[tuple[int, Sampling]]) -> tuple[int, Schedule] | None:
+    """Return stage and schedule of the row at its last stage; None without such a row."""
+    stage, sampling = live[-1]
+    return (stage, sampling.schedule) if stage + 1 == len(sampling.schedule) else None
+
+
 def _next_noise(moving: Sequence[tuple[int, Sampling]], frames: int, like: Tensor) -> Tensor:
-    """Return b ε for each moving row; the F frames of a call share the same ε.  # [len * F, c, h, w]"""
+    """Return the fresh noise of each moving row; the F frames of a call share the same ε.  # [len * F, c, h, w]"""
     if not moving:
         return like[:0]  # [0, c, h, w]
     scaled = [
-        sampling.noise[stage] * (sampling.schedule.b[stage] if sampling.renoise else 0.0) for stage, sampling in moving
+        sampling.noise[stage] * (sampling.schedule.moves[stage - 1].fresh if sampling.renoise else 0.0)
+        for stage, sampling in moving
     ]
     return torch.stack(scaled).repeat_interleave(frames, dim=0)  # [len * F, c, h, w]
 

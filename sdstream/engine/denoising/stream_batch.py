@@ -149,25 +149,26 @@ class StreamBatch(Generic[C, L]):
         """
         use = self._coefficients([(stage, entry.recipe.sampling) for stage, entry in live])
         entries = [entry for _, entry in live]
-        clean, ref = self._denoise(use, self._x[use.rows], self._ref[use.rows], entries)  # [R, c, h, w] each
+        x = self._x[use.rows]  # [R, c, h, w]
+        clean, ref = self._denoise(use, x, self._ref[use.rows], entries)  # [R, c, h, w] each
         moving = len(use.next_signal)  # R or R - F
+        finished = _end(use, clean[moving:], x[moving:])  # [F, c, h, w], before x is overwritten
         if moving:
-            self._x[use.next_rows] = torch.addcmul(use.next_noise, clean[:moving], use.next_signal)  # [moving, c, h, w]
+            self._x[use.next_rows] = _move_on(use, clean[:moving], x[:moving])  # [moving, c, h, w]
         if moving and use.ref_weight is not None:
             # `ref` may be a view of the same buffer, and then source and target rows overlap.
             self._ref[use.next_rows] = (
                 ref[:moving].clone() if use.negatives is None else ref[:moving]
             )  # [moving, c, h, w]
-        return clean[moving:] if moving < len(clean) else None  # [F, c, h, w]
+        return finished if moving < len(clean) else None  # [F, c, h, w]
 
     def _denoise_alone(self, entry: _InFlight[C, L], x: Tensor, ref: Tensor) -> Tensor:
         """Take a frame through all stages, one U-Net call for each stage; `x`, `ref` and the result [F, c, h, w]."""
         for stage in range(self._stages):
             use = self._coefficients([(stage, entry.recipe.sampling)])
             clean, ref = self._denoise(use, x, ref, [entry])  # [F, c, h, w] each
-            if len(use.next_signal):
-                x = torch.addcmul(use.next_noise, clean, use.next_signal)  # [F, c, h, w]
-        return clean
+            x = _move_on(use, clean, x) if len(use.next_signal) else _end(use, clean, x)  # [F, c, h, w]
+        return x
 
     def _denoise(
         self, use: Coefficients, x: Tensor, ref: Tensor, entries: Sequence[_InFlight[C, L]]
@@ -206,3 +207,15 @@ class StreamBatch(Generic[C, L]):
 
     def _coefficients(self, live: Sequence[tuple[int, Sampling]]) -> Coefficients:
         return self.coefficients.get(tuple(live), lambda: make_coefficients(live, self._frames))
+
+
+def _move_on(use: Coefficients, clean: Tensor, x: Tensor) -> Tensor:
+    """Return the x of the next stage; `clean`, `x` and the result [R or R - F, c, h, w]."""
+    ahead = torch.addcmul(use.next_noise, clean, use.next_signal)  # [R or R - F, c, h, w]
+    return ahead if use.next_drift is None else ahead.addcmul_(x, use.next_drift)
+
+
+def _end(use: Coefficients, clean: Tensor, x: Tensor) -> Tensor:
+    """Return the finished latent of the rows at the last stage; `clean`, `x` and the result [F, c, h, w]."""
+    of_clean, of_x = use.end
+    return clean if (of_clean, of_x) == (1.0, 0.0) else clean.mul(of_clean).add_(x, alpha=of_x)

@@ -10,14 +10,14 @@ from sdstream.engine.denoising.schedule import NoiseTable, Schedule
 from sdstream.engine.denoising.stream_batch import Done, Recipe, Row, StreamBatch
 from sdstream.engine.scheduler import noise_table
 
-Model = Callable[[Tensor, int, float], Tensor]
+Model = Callable[[Tensor, float, float], Tensor]
 
 
 def table(prediction: str = "epsilon") -> NoiseTable:
     return noise_table({"beta_schedule": "scaled_linear", "prediction_type": prediction})
 
 
-def toy(x: Tensor, timestep: int, prompt: float) -> Tensor:
+def toy(x: Tensor, timestep: float, prompt: float) -> Tensor:
     """A bounded, nonlinear stand-in for a U-Net, mixing neighbours and channels, moved by time and prompt."""
     mixed = x + 0.5 * x.roll(1, -1) - 0.3 * x.roll(1, -2) + 0.2 * x.roll(1, -3)
     return torch.tanh(0.7 * mixed + prompt + torch.sin(torch.tensor(timestep / 100.0, dtype=torch.float64)).to(x.dtype))
@@ -33,7 +33,7 @@ class ToyUNet:
         assert len(x) == len(timesteps) == len(rows)
         self.calls.append(len(x))
         prompts = [row.condition[row.negative] for row in rows]
-        return torch.stack([toy(x[i], int(timesteps[i]), prompt) for i, prompt in enumerate(prompts)])
+        return torch.stack([toy(x[i], timesteps[i].item(), prompt) for i, prompt in enumerate(prompts)])
 
 
 def denoise(z: Tensor, sampling: Sampling, condition: tuple[float, float], model: Model = toy) -> Tensor:
@@ -57,10 +57,11 @@ def denoise(z: Tensor, sampling: Sampling, condition: tuple[float, float], model
                 e_virt = (x - a * reference) / b
                 e = delta * e_virt + gamma * (e_c - delta * e_virt)
         clean = schedule.c_out[i] * (x - b * e) / a + schedule.c_skip[i] * x
-        if i + 1 < len(schedule):
-            again = schedule.b[i + 1] * noise[i + 1] if sampling.renoise else 0.0
-            x = schedule.a[i + 1] * clean + again
-    return clean
+        move = schedule.moves[i]
+        x = move.clean * clean + move.direction * e
+        if i + 1 < len(schedule) and sampling.renoise:
+            x = x + move.fresh * noise[i + 1]
+    return x
 
 
 def _noise_of(output: Tensor, x: Tensor, schedule: Schedule, i: int) -> Tensor:
