@@ -41,7 +41,8 @@ class Restyled(Frame):
     """
 
     camera: Pixels
-    """The camera picture of this frame, at the size of `pixels`; empty for a skipped frame."""
+    """The camera picture of this frame, at the size of `pixels`; empty for a skipped frame, and for controls without a
+    region and without steadiness, which alone read the camera picture."""
     controls: Controls
     """The controls in force for this frame."""
     due: DuePrompt

@@ -5,7 +5,6 @@
 
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,4 +64,5 @@ def to_levels(picture: Tensor) -> Tensor:
 
 def to_pixels(picture: Tensor) -> Pixels:
     """Bring a picture ([3, H, W], -1..1) to host memory; the result belongs to the caller."""
-    return cast(Pixels, np.ascontiguousarray(to_levels(picture).permute(1, 2, 0).cpu().numpy()))
+    # The device transposes: a copy of a transposed view would make the host transpose.
+    return cast(Pixels, to_levels(picture).permute(1, 2, 0).contiguous().cpu().numpy())  # [H, W, 3]

@@ -115,10 +115,13 @@ class Session:
         run.recipe = recipe
         label = replace(frame, pixels=_NO_PIXELS)
         # Skip a still frame, or push the frame into the batch; both return the frame due now.
-        if run.filter.skips(camera, run.controls.similarity, fresh=fresh):
+        cuts = run.controls.cross_frame_attention  # which alone must not look across a cut
+        if run.filter.skips(camera, run.controls.similarity, fresh=fresh, cuts=cuts):
             done = run.batch.skip(Luggage(label, _NO_PIXELS, run.controls, due))
         else:
-            own = camera.copy() if camera is frame.pixels else camera
+            # The mailbox overwrites the frame's pixels. Regions and steadiness alone read the camera picture later.
+            read = run.controls.region.mode != "everything" or run.controls.firmness > 0
+            own = camera.copy() if camera is frame.pixels and read else camera if read else _NO_PIXELS
             hint = self._controlnets.hint(camera)  # [nets, 3, H, W]
             batched = None if hint is None else hint.unsqueeze(0)  # [1, nets, 3, H, W]
             luggage = Luggage(label, own, run.controls, due)
@@ -127,8 +130,7 @@ class Session:
 
     def flush(self) -> list[Restyled]:
         """Finish the frames in flight, oldest first."""
-        done = self._run.batch.flush() if self._run.batch else []
-        return [restyled for frame in done if frame.latent is not None and (restyled := self._restyled(frame))]
+        return [restyled for frame in self._drain() if (restyled := self._restyled(frame))]
 
     def reset(self) -> None:
         """Forget the frames in flight and the last picture; the next frame starts clean."""
@@ -141,6 +143,11 @@ class Session:
     def batch(self) -> StreamBatch[Condition, Luggage] | None:
         """The frames in flight; None before the first frame."""
         return self._run.batch
+
+    def _drain(self) -> list[Done[Luggage]]:
+        """Finish the frames in flight without decoding, oldest first; skipped frames are left out."""
+        done = self._run.batch.flush() if self._run.batch else []
+        return [frame for frame in done if frame.latent is not None]
 
     def _new_run(self) -> _Run:
         recipes = Recipes(
@@ -174,7 +181,8 @@ class Session:
             return None
         drained = None
         if run.controls is None or len(controls.steps) != len(run.controls.steps):
-            drained = next(reversed(self.flush()), None)
+            newest = self._drain()[-1:]  # one picture is shown, so one is decoded
+            drained = self._restyled(newest[0]) if newest else None
             noise, stages = self.noise.draw(0, 1), len(controls.steps)
             run.batch = StreamBatch(self.unet, noise, stages=stages, batching=self._settings.batching)
         if run.controls is None or controls.steps != run.controls.steps:

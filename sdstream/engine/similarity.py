@@ -61,11 +61,15 @@ class SimilarityFilter:
         self.cut = False
         """Whether the last picture began a new scene."""
 
-    def skips(self, pixels: Pixels, settings: Similarity, *, fresh: bool = False) -> bool:
+    def skips(self, pixels: Pixels, settings: Similarity, *, fresh: bool = False, cuts: bool = True) -> bool:
         """Decide on the next picture: True skips the picture, at most `max_skips` times in a row.
 
-        `fresh` renders even a still picture, after a change of prompt or of a further control.
+        `fresh` renders even a still picture, after a change of prompt or of a further control. Without `cuts` nobody
+        asks for `cut`, and with the mode `off` the picture is not even reduced; the next picture counts as the first.
         """
+        if settings.mode == "off" and not cuts:
+            self.reset()
+            return False
         picture = reduce(pixels)
         s = 0.0 if self._rendered is None else similarity(picture, self._rendered)
         allowed = not fresh and self._rendered is not None and self._skips < settings.max_skips
@@ -82,6 +86,7 @@ class SimilarityFilter:
         """Forget the last rendered picture: the next picture is rendered."""
         self._rendered = None
         self._skips = 0
+        self.cut = False
 
     def _same_contrast(self, picture: Reduced, settings: Similarity) -> bool:
         """Return whether the contrast is about unchanged: equation 8 ignores the fade of a flat picture."""

@@ -68,7 +68,8 @@ class Finisher:
         before, self._shown = self._shown, restyled.controls
         firmness, transition = restyled.controls.firmness, restyled.controls.transition
         cut = before is None or (not transition and _is_new_look(before, restyled.controls))
-        steadied = self._stabiliser(restyled.camera, pixels, steadiness=firmness, cut=cut, late=late)
+        camera = restyled.camera if firmness > 0 else pixels  # without steadiness the engine keeps no camera picture
+        steadied = self._stabiliser(camera, pixels, steadiness=firmness, cut=cut, late=late)
         return steadied, self._stabiliser.flicker
 
 

@@ -101,8 +101,9 @@ def test_an_auto_side_follows_the_shape_of_the_canvas_and_the_log_says_so(tiny_m
     assert [line["size"] for line in logs if line["event"] == "engine size chosen"] == ["64x32"]
 
 
-def test_a_frame_carries_its_own_times_and_its_own_camera_picture(engine):
-    controls = Controls(steps=(10, 25, 40), **ALWAYS)
+@pytest.mark.parametrize("reader", [{"steadiness": "light"}, {"region": {"mode": "mask"}}])
+def test_a_frame_carries_its_own_times_and_its_own_camera_picture(engine, reader):
+    controls = Controls(steps=(10, 25, 40), **ALWAYS, **reader)
     feed(engine, map(picture, range(4)), controls)
     restyled = engine.last
     assert (restyled.seq, restyled.pts) == (2, 2 / 30)

@@ -113,6 +113,17 @@ def test_at_most_max_skips_in_a_row_and_the_count_starts_anew_after_each_render(
     assert decisions == [False, *([True] * limit + [False]) * 3]
 
 
+def test_without_a_reader_no_picture_is_reduced_and_the_next_counts_as_the_first(monkeypatch):
+    keeper = SimilarityFilter(Dice(0.9999))
+    off = Similarity(mode="off")
+    keeper.skips(picture(1), Similarity())
+    with monkeypatch.context() as patched:
+        patched.setattr("sdstream.engine.similarity.reduce", lambda pixels: pytest.fail("nobody reads this"))
+        assert not keeper.skips(picture(1), off, cuts=False)
+    assert not keeper.skips(picture(1), Similarity())
+    assert keeper.skips(picture(1), Similarity())
+
+
 def test_skips_are_counted_in_a_row_not_altogether():
     keeper = SimilarityFilter(random.Random(0))
     settings = Similarity(max_skips=3)

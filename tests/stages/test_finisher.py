@@ -48,6 +48,12 @@ def test_without_steadiness_a_picture_of_canvas_size_passes_untouched(finisher) 
     assert np.isnan(finished.flicker)
 
 
+def test_without_steadiness_no_camera_picture_is_needed(finisher) -> None:
+    nothing = np.empty((0, 0, 3), np.uint8)
+    finished = finisher.finish(restyled(1, Controls(), pixels=STILL, camera=nothing), late=False)
+    assert np.array_equal(finished.frame.pixels, STILL)
+
+
 def test_a_picture_keeps_the_times_of_the_frame_that_it_was_made_of(finisher) -> None:
     frame = finisher.finish(restyled(7, Controls()), late=False).frame
     assert (frame.seq, frame.pts, frame.captured, frame.posted) == (7, 7 / 30, 7 / 30 + 1, 7 / 30 + 2)

@@ -110,6 +110,7 @@ class StreamBatch(Generic[C, L]):
             )
         self._scene += cut
         entry = _InFlight(luggage, recipe, hint, self._scene)
+        latent = latent.nan_to_num(0.0, 0.0, 0.0)  # [F, c, h, w]; cross-frame attention would spread NaN to all rows
         x = schedule.a[0] * latent + schedule.b[0] * noise[0]  # [F, c, h, w]
         if not self._batching:
             return Done(self._denoise_alone(entry, x, latent), luggage)

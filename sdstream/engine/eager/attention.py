@@ -6,6 +6,7 @@ Both need the attention layers of Stable Diffusion. A different kind of layer is
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -15,8 +16,8 @@ from torch import Tensor
 from sdstream.engine.conditioning.condition import Embedding
 from sdstream.engine.models import refuse_other_kinds
 
-Span = tuple[int, int, bool]
-"""First row, last row (exclusive), and True for cross-frame attention among the rows."""
+Group = tuple[int, ...]
+"""Indices of rows with cross-frame attention among each other; a row alone has its own attention."""
 
 CacheKey = tuple[Embedding, tuple[float, ...]]
 """A prompt, and the LoRA weights in force when the keys and values were computed."""
@@ -35,10 +36,10 @@ class Layer:
 
 
 class FrameAttention:
-    """Self-attention. The rows of a cross-frame span form a single long sequence: each row attends to all frames."""
+    """Self-attention. The rows of a scene form a single long sequence: each row attends to all rows of the scene."""
 
-    def __init__(self, spans: "Spans") -> None:
-        self._spans = spans
+    def __init__(self, scenes: "Scenes") -> None:
+        self._scenes = scenes
 
     def __call__(
         self,
@@ -51,19 +52,23 @@ class FrameAttention:
         """Attend; the names are diffusers' protocol."""
         del encoder_hidden_states, attention_mask, temb
         q, k, v = (project(hidden_states) for project in (attn.to_q, attn.to_k, attn.to_v))  # [rows, tokens, dim] each
-        attended = self._by_spans(attn, q, k, v) if self._spans.together else _attend(attn, q, k, v)  # as q
+        attended = self._by_scenes(attn, q, k, v) if self._scenes.together else _attend(attn, q, k, v)  # as q
         return _out(attn, attended)
 
-    # The spans change on air: a compiled function would be compiled again.
+    # The scenes change on air: a compiled function would be compiled again.
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch publishes no type of the decorator
-    def _by_spans(self, attn: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def _by_scenes(self, attn: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         _, tokens, dim = q.shape
-        parts = []
-        for start, end, together in self._spans.current:
-            shape = (1, (end - start) * tokens, dim) if together else (end - start, tokens, dim)
-            part = _attend(attn, *(t[start:end].reshape(shape) for t in (q, k, v)))
-            parts.append(part.reshape(end - start, tokens, dim))
-        return torch.cat(parts)  # [rows, tokens, dim]
+        # A row that overflowed keeps NaN to itself: as a key or a value, NaN would reach every row of the scene.
+        k, v = (t.nan_to_num(0.0, 0.0, 0.0) for t in (k, v))  # [rows, tokens, dim] each
+        result = torch.empty_like(q)  # [rows, tokens, dim]
+        for rows, sequences in self._scenes.batches:
+            shape = (sequences, -1, dim)
+            part = _attend(attn, *(torch.cat([t[place] for place in rows]).reshape(shape) for t in (q, k, v)))
+            lengths = [place.stop - place.start for place in rows]
+            for place, attended in zip(rows, torch.split(part.reshape(-1, tokens, dim), lengths), strict=True):
+                result[place] = attended  # [rows side by side, tokens, dim]
+        return result
 
 
 class PromptAttention:
@@ -89,17 +94,22 @@ class PromptAttention:
 
 
 @dataclass
-class Spans:
-    """The spans of the current call, shared by all self-attention layers."""
+class Scenes:
+    """The rows of the current call by scene, shared by all self-attention layers."""
 
-    current: Sequence[Span] = ()
+    batches: list[tuple[list[slice], int]] = field(default_factory=list)
+    """Rows, and the number of sequences made of the rows: 1 for a scene; for rows alone, as many as rows."""
     together: bool = False
-    """True if a span has cross-frame attention."""
+    """True if a scene has several rows."""
 
-    def select(self, spans: Sequence[Span]) -> None:
-        """Set the spans of the next call."""
-        self.current = spans
-        self.together = any(together for _, _, together in spans)
+    def select(self, groups: Sequence[Group]) -> None:
+        """Set the scenes of the next call; a row that is alone in its scene has its own attention."""
+        scenes = [group for group in groups if len(group) > 1]
+        alone = [row for group in groups if len(group) == 1 for row in group]
+        self.together = bool(scenes)
+        self.batches = [(_slices(scene), 1) for scene in scenes]
+        if alone:
+            self.batches.append((_slices(alone), len(alone)))
 
 
 class PromptCache:
@@ -158,7 +168,7 @@ class Processors:
 
     by_name: dict[str, Callable[..., Tensor]]
     """By the name of the layer, as diffusers' `set_attn_processor` takes processors."""
-    spans: Spans
+    scenes: Scenes
     cache: PromptCache | None
     """None without a prompt cache."""
 
@@ -167,20 +177,26 @@ def make_processors(unet: Any, *, prompt_cache: bool, adapt: Adapt) -> Processor
     """Make processors for every attention layer. Raises Unavailable for attention unlike Stable Diffusion's."""
     from diffusers.models.attention_processor import AttnProcessor2_0
 
-    spans = Spans()
+    scenes = Scenes()
     layers: list[Layer] = []
     processors: dict[str, Callable[..., Tensor]] = {}
     for name in unet.attn_processors:
         attention = unet.get_submodule(name.removesuffix(".processor"))
         refuse_other_kinds(name, attention)
         if not attention.is_cross_attention:
-            processors[name] = FrameAttention(spans)
+            processors[name] = FrameAttention(scenes)
         elif prompt_cache:
             layers.append(Layer(attention))
             processors[name] = PromptAttention(layers[-1])
         else:
             processors[name] = AttnProcessor2_0()
-    return Processors(processors, spans, PromptCache(layers, adapt) if prompt_cache else None)
+    return Processors(processors, scenes, PromptCache(layers, adapt) if prompt_cache else None)
+
+
+def _slices(rows: Sequence[int]) -> list[slice]:
+    """Return rows as slices of rows side by side: a slice needs no index on the device."""
+    cuts = [i for i in range(1, len(rows)) if rows[i] != rows[i - 1] + 1]
+    return [slice(rows[start], rows[end - 1] + 1) for start, end in pairwise([0, *cuts, len(rows)])]
 
 
 def _heads(attn: Any, t: Tensor) -> Tensor:

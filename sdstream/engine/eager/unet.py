@@ -5,7 +5,6 @@
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from sdstream.engine.adapters.controlnet import ControlNets
 from sdstream.engine.adapters.lora import Loras, Weights
 from sdstream.engine.conditioning.condition import Condition, Embedding
 from sdstream.engine.denoising.stream_batch import Row
-from sdstream.engine.eager.attention import Span, make_processors
+from sdstream.engine.eager.attention import Group, make_processors
 from sdstream.engine.shared_module import copy_structure
 
 
@@ -44,7 +43,7 @@ class ConditionedUNet:
         self._time_ids = time_ids
         processors = make_processors(self.module, prompt_cache=prompt_cache, adapt=self._loras.set_rows)
         self.module.set_attn_processor(processors.by_name)
-        self._spans = processors.spans
+        self._scenes = processors.scenes
         self.prompt_cache = processors.cache
         """Keys and values of the prompts in use; None without a prompt cache."""
         self._embeddings: tuple[Embedding, ...] = ()
@@ -60,7 +59,7 @@ class ConditionedUNet:
         self._loras.fuse_if_uniform(weights)
         self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows], weights)
         self._loras.set_rows(weights)
-        self._spans.select(_spans(rows))
+        self._scenes.select(_groups(rows))
         call = {
             "sample": x.to(self._dtype),
             "timestep": timesteps,
@@ -113,12 +112,13 @@ def embed_scales(scales: Tensor, size: int) -> Tensor:
     return F.pad(torch.cat((angles.sin(), angles.cos()), dim=-1), (0, size % 2))
 
 
-def _spans(rows: Sequence[Row[Condition]]) -> list[Span]:
-    """Cut the rows into spans, a span for each scene. A row without a scene, such as a guidance row, stays alone."""
-    spans: list[Span] = []
-    start = 0
-    for scene, group in groupby(rows, key=lambda row: row.scene):
-        size = len(list(group))
-        spans.append((start, start + size, scene is not None and size > 1))
-        start += size
-    return spans
+def _groups(rows: Sequence[Row[Condition]]) -> list[Group]:
+    """Return the rows by scene, in order of the first row; a row without a scene, as a guidance row, stays alone.
+
+    Rows of a scene need not lie side by side: with cross-frame attention switched off and on again, a row in between
+    has no scene.
+    """
+    groups: dict[int, list[int]] = {}
+    for index, row in enumerate(rows):
+        groups.setdefault(-1 - index if row.scene is None else row.scene, []).append(index)
+    return [tuple(group) for group in groups.values()]

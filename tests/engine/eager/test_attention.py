@@ -12,7 +12,7 @@ from sdstream.engine.eager.attention import (
     Layer,
     PromptAttention,
     PromptCache,
-    Spans,
+    Scenes,
     make_processors,
 )
 from sdstream.errors import Unavailable
@@ -52,22 +52,42 @@ def by_the_paper(attn: Attention, x: Tensor, row: int, others: list[int]) -> Ten
 
 
 @torch.no_grad()
-def test_rows_of_one_scene_attend_to_each_other_and_no_others(self_attention):
+@pytest.mark.parametrize(
+    "groups",
+    [
+        ((0, 1, 2), (3,), (4,), (5,)),
+        ((0, 2, 3), (1,), (4, 5)),  # rows of a scene need not lie side by side
+        ((0, 5), (1, 3), (2,), (4,)),
+        ((0, 1, 2, 3, 4, 5),),
+    ],
+)
+def test_rows_of_one_scene_attend_to_each_other_and_no_others(self_attention, groups):
     x = hidden(6)
-    spans = Spans()
-    spans.select(((0, 3, True), (3, 4, False), (4, 6, False)))
-    result = FrameAttention(spans)(self_attention, x)
-    seen = [[0, 1, 2]] * 3 + [[3], [4], [5]]
+    scenes = Scenes()
+    scenes.select(groups)
+    result = FrameAttention(scenes)(self_attention, x)
+    seen = [next(list(group) for group in groups if row in group) for row in range(6)]
     for row, others in enumerate(seen):
         torch.testing.assert_close(result[row], by_the_paper(self_attention, x, row, others), atol=1e-5, rtol=1e-5)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("spans", [(), ((0, 4, False),), ((0, 1, False), (1, 4, False))])
-def test_self_attention_without_scenes_is_diffusers_own(self_attention, spans):
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf")])
+def test_a_row_that_overflowed_spoils_no_row_of_the_scene(self_attention, wrong):
+    scenes = Scenes()
+    scenes.select(((0, 1, 2),))
+    x = hidden(3)
+    x[1, 2] = wrong
+    result = FrameAttention(scenes)(self_attention, x)
+    assert torch.isfinite(result[[0, 2]]).all()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("groups", [(), ((0,), (1,), (2,), (3,))])
+def test_self_attention_without_scenes_is_diffusers_own(self_attention, groups):
     x = hidden(4)
-    alone = Spans()
-    alone.select(spans)
+    alone = Scenes()
+    alone.select(groups)
     expected = AttnProcessor2_0()(self_attention, x)
     torch.testing.assert_close(FrameAttention(alone)(self_attention, x), expected)
 

@@ -128,7 +128,9 @@ def test_cross_frame_attention_is_a_no_op_for_one_step_and_not_for_more(plain_mo
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("scenes", [(0, 0, None, None), (1, 0, 0, None), (2, 1, 1, 0), (None, 0, 0, 0)])
+@pytest.mark.parametrize(
+    "scenes", [(0, 0, None, None), (1, 0, 0, None), (2, 1, 1, 0), (None, 0, 0, 0), (0, None, 0, 0), (1, 0, 1, 0)]
+)
 def test_rows_look_at_the_rows_of_their_scene_as_if_no_others_were_there(plain_model, scenes):
     unet = unet_of(plain_model)
     condition = recipe_maker(plain_model)().condition

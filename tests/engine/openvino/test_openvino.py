@@ -69,6 +69,14 @@ def test_openvino_paints_what_torch_paints_while_everything_changes(request, ope
     assert worst(engines, frames, shows) > 50
 
 
+def test_both_see_the_same_rows_while_the_switch_changes_in_flight(request, open_pair):
+    engines = open_pair(str(request.getfixturevalue("tiny_model")))
+    switch = [True, False, True, True, False, False, True, False]
+    shows = [Controls(steps=(8, 20, 32), cross_frame_attention=on, **ALWAYS) for on in switch]
+    frames = [np.ascontiguousarray(frame[: SIZE["height"], : SIZE["width"]]) for frame in scene(8, 96)]
+    assert worst(engines, frames, shows) > 50
+
+
 @pytest.fixture(scope="module")
 def graphs(tiny_model):
     with PixelEngine(settings(tiny_model, acceleration="openvino")) as engine:
