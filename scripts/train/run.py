@@ -1,11 +1,13 @@
 """The training of a part: a budget of seconds, a learning rate by the share of the budget, and checkpoints."""
 
 import math
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from rich.progress import Progress
 from torch import distributed, nn
 
 CHECKPOINT_EVERY = 120.0
@@ -64,11 +66,14 @@ class Run:
         end = min(self._seconds, self.spent + limit)
         started = saved = self.spent
         self._before = time.monotonic()
-        while self.spent < end:
-            yield self.step
-            if self.spent - saved > CHECKPOINT_EVERY:
-                self.save()
-                saved = self.spent
+        with Progress(transient=True, disable=not (self._leads and sys.stderr.isatty())) as bars:
+            bar = bars.add_task(self._path.stem, total=end, completed=started)
+            while self.spent < end:
+                yield self.step
+                bars.update(bar, completed=self.spent)
+                if self.spent - saved > CHECKPOINT_EVERY:
+                    self.save()
+                    saved = self.spent
         if self.spent > started:
             self.save()
 

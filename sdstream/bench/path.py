@@ -5,7 +5,7 @@ import json
 import multiprocessing
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -87,11 +87,13 @@ def measure(
     seconds: float,
     model: Restyling | None = None,
     overrides: Sequence[str] = (),
+    each_second: Callable[[float], None] = lambda _: None,
 ) -> PathResult:
     """Run the daemon for `seconds` on `canvas`, with a publisher and a receiver in separate processes.
 
     With `model` None the pictures pass through. A restyled picture has lost the marker with the time of making, so
-    `glass` is None then. `overrides` are for the daemon's configuration.
+    `glass` is None then. `each_second` is told the seconds measured so far. `overrides` are for the
+    daemon's configuration.
     """
     from sdstream.supervisor.pipeline import Pipeline
 
@@ -112,7 +114,7 @@ def measure(
             receiver = ChildProcess("receiver", _receive, ages, canvas, seconds - 1.0, dated=model is None)
             ends.enter_context(receiver)
         watch.start()
-        report = pipeline.run(seconds)
+        report = pipeline.run(seconds, lambda pipeline: each_second(pipeline.report().seconds))
         over.set()
         watch.join()
         glass = answer.recv() if sink == "ndi" and answer.poll(5.0) else None

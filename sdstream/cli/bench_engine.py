@@ -9,6 +9,7 @@ import typer
 from sdstream import __version__
 from sdstream.cli.options import Json, sized
 from sdstream.cli.output import say, say_json
+from sdstream.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from sdstream.bench.engine.workbench import Bench, Row
@@ -68,12 +69,14 @@ def engine(
     with quiet():
         bench = _bench(model, overrides, frames)
         tables: dict[str, list[Row]] = {}
-        if profile:
-            tables["profile"] = [row for n in lone for row in speed.profile(bench, n)]
-        elif lone:
-            tables["modes"] = speed.modes(bench, lone)
-        if core:
-            tables["per_call"] = [row for n, count in core for row in speed.per_call(bench, n, count)]
+        with progress_bar("measuring", len(lone) + len(core)) as done:
+            for index, n in enumerate(lone, 1):
+                rows = speed.profile(bench, n) if profile else speed.modes(bench, [n])
+                tables.setdefault("profile" if profile else "modes", []).extend(rows)
+                done(index)
+            for index, (n, count) in enumerate(core, len(lone) + 1):
+                tables.setdefault("per_call", []).extend(speed.per_call(bench, n, count))
+                done(index)
     _show(bench, tables, plot, as_json)
 
 
@@ -106,7 +109,12 @@ def paper(
         }
         if unknown := set(wanted) - parts.keys():
             raise typer.BadParameter(f"--only {', '.join(sorted(unknown))}: expected {', '.join(parts)}")
-        tables = {name: part() for name, part in parts.items() if not wanted or name in wanted}
+        chosen = {name: part for name, part in parts.items() if not wanted or name in wanted}
+        tables: dict[str, list[Row]] = {}
+        with progress_bar("measuring", len(chosen)) as done:
+            for name, part in chosen.items():
+                tables[name] = part()
+                done(len(tables))
     _show(bench, tables, plot, as_json)
 
 

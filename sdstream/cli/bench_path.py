@@ -7,6 +7,7 @@ import typer
 from sdstream.bench.path import Input, Output, PathResult, Restyling, measure
 from sdstream.cli.options import Overrides, sized
 from sdstream.cli.output import say, say_json
+from sdstream.cli.progress_bar import progress_bar
 from sdstream.cli.report_table import table
 
 _FIXED = ("source", "sinks", "canvas")
@@ -31,7 +32,9 @@ def path(
         if override.startswith(_FIXED):
             raise typer.BadParameter(f"--set {override!r}: both ends are fixed; use --source, --sink and --size")
     restyling = Restyling(*sized(model)) if model else None
-    result = measure(source, sink, _canvas(size), seconds, restyling, overrides or ())
+    canvas = _canvas(size)
+    with progress_bar("measuring", seconds) as done:
+        result = measure(source, sink, canvas, seconds, restyling, overrides or (), done)
     facts = {**vars(result), "report": result.report.as_dict()}
     if as_json:
         say_json(facts)

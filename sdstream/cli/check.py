@@ -109,4 +109,4 @@ def _table(found: "Iterable[Need]") -> str:
     for need in found:
         more = " (the run goes on without)" if need.optional else ""
         table.add_row(f"  {need.part}", need.kind, Text((need.needs or "needs nothing") + more))
-    return rendered(table)
+    return rendered(table, wrap=True)

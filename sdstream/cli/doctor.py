@@ -70,6 +70,5 @@ def _lines(finding: "Finding") -> str:
     for width in (7, 13, None):
         table.add_column(min_width=width)
     table.add_row(Text(finding.state, _STYLES[finding.state]), finding.name, finding.found)
-    if finding.fix:
-        table.add_row("", "", f"→ {finding.fix}")
-    return rendered(table)
+    fix = f"\n{'→':>23} {finding.fix}" if finding.fix else ""  # outside the table: a line to copy is never broken
+    return rendered(table, wrap=True) + fix

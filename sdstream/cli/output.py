@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from io import StringIO
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _WIDE = 10_000
-"""Columns. Lines are for copying and for `grep`, so rich must not break a line; a terminal wraps long lines."""
+"""Columns of lines for copying and for `grep`: rich must not break such a line."""
 
 
 def say(text: str, end: str = "\n") -> None:
@@ -48,16 +49,22 @@ def tell_line(text: str) -> None:
     tell(f"\r\x1b[K{text}" if sys.stderr.isatty() else text)
 
 
-def rendered(content: "RenderableType", out: TextIO | None = None) -> str:
+def columns(out: TextIO | None = None) -> int:
+    """Return the width of the terminal behind `out`, by default standard output; very wide without a terminal."""
+    return shutil.get_terminal_size((80, 24)).columns if (out or sys.stdout).isatty() else _WIDE
+
+
+def rendered(content: "RenderableType", out: TextIO | None = None, *, wrap: bool = False) -> str:
     """Return `content` as laid out by rich for `out`, by default standard output.
 
-    The text has colours where `out` is a terminal and NO_COLOR is not set. Brackets are text, not markup.
+    `wrap` breaks lines at the width of the terminal; without `wrap` a line to copy stays whole. The text has colours
+    where `out` is a terminal and NO_COLOR is not set. Brackets are text, not markup.
     """
     from rich.console import Console
 
     text = StringIO()  # rich writes to its file even while capturing, and a terminal may have been closed
-    terminal = (out or sys.stdout).isatty()
-    console = Console(file=text, force_terminal=terminal, width=_WIDE, markup=False, emoji=False, highlight=False)
+    terminal, width = (out or sys.stdout).isatty(), columns(out) if wrap else _WIDE
+    console = Console(file=text, force_terminal=terminal, width=width, markup=False, emoji=False, highlight=False)
     console.print(content)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 

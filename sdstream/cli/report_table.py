@@ -1,20 +1,29 @@
 """Lays out a report for people: the status line while a run is on air, and the table at the end."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sdstream.cli.output import rendered
+from sdstream.cli.output import columns, rendered
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sdstream.ipc.loading import Loading
     from sdstream.stages.on_air import OnAir
     from sdstream.supervisor.report import EngineReport, Percentiles, Report, SinkReport, SourceReport
 
 _STYLES = {"live": "green", "held": "yellow", "camera": "yellow", "slate": "red", "stalled": "yellow", "lost": "red"}
 """Colours of a source's states and of a sink's rungs; all other words are plain."""
-_PERCENTILES = ("p50", "p95", "p99")
-_HEAD = ("due", "sent", "share", "live", "held", "camera", "slate", "late", "dropped", "restarts")
+_HALVES = (
+    ("due", "sent", "share", "late", "dropped", "restarts"),
+    ("live", "held", "camera", "slate", "p50 ms", "p95 ms", "p99 ms"),
+)
+_HEAD = ("due", "sent", "share", "live", "held", "camera", "slate", "late", "dropped", "restarts", *_HALVES[1][-3:])
+_BAR = 8
+"""Columns of the bar in the status line."""
+_WIDEST = 112
+"""Columns for all numbers of a sink in a single row; on a narrower terminal the numbers stand in two tables."""
 
 
 def status_line(report: "Report", width: int) -> str:
@@ -27,7 +36,7 @@ def status_line(report: "Report", width: int) -> str:
     if report.engine.loading.over:
         line.append(f"  engine {report.engine.fps:.1f} fps")
     else:
-        line.append("  engine ").append(report.engine.loading.text, "yellow")
+        line.append("  engine ").append(report.engine.loading.text, "yellow").append(_bar(report.engine.loading))
     for sink in report.sinks:
         line.append(f"  {sink.name} ").append(sink.showing, _STYLES.get(sink.showing)).append(f" {sink.share:.1%}")
     if report.controls.refused:
@@ -39,6 +48,12 @@ def status_line(report: "Report", width: int) -> str:
     return rendered(line, sys.stderr)
 
 
+def _bar(loading: "Loading") -> str:
+    """Return a short bar for the steps done; empty for a phase without steps."""
+    done = round(_BAR * max(0, loading.step - 1) / loading.steps) if loading.steps else 0
+    return f" {'━' * done}{'╌' * (_BAR - done)}" if loading.steps else ""
+
+
 def table(report: "Report") -> str:
     """Return the numbers of a run as lines."""
     from rich.console import Group
@@ -46,7 +61,8 @@ def table(report: "Report") -> str:
     ended = f"; ended because {report.reason}" if report.reason else ""
     ended += "" if report.engine.loading.over else f"; the engine was still loading ({report.engine.loading.text})"
     head = f"ran {report.seconds:.1f} s{ended}"
-    return rendered(Group(head, _named(_inputs(report)), _sinks(report), _named(_times(report))))
+    sinks = _sinks(report, _HEAD) if columns() >= _WIDEST else Group(*(_sinks(report, part) for part in _HALVES))
+    return rendered(Group(head, _named(_inputs(report)), sinks, _named(_times(report))), wrap=True)
 
 
 def _inputs(report: "Report") -> list[tuple[str, str]]:
@@ -102,23 +118,25 @@ def _named(lines: list[tuple[str, str]]) -> "Table":
     return grid
 
 
-def _sinks(report: "Report") -> "Table":
+def _sinks(report: "Report", head: Sequence[str]) -> "Table":
     from rich.table import Table
 
     rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     rows.add_column("sink", min_width=12)
-    for name in (*_HEAD, *(f"{percentile} ms" for percentile in _PERCENTILES)):
-        rows.add_column(name, justify="right")
+    for name in head:
+        rows.add_column(name, justify="right", no_wrap=True)
     for sink in report.sinks:
-        rows.add_row(sink.name, *_numbers(sink))
+        numbers = _numbers(sink)
+        rows.add_row(sink.name, *(numbers[name] for name in head))
     return rows
 
 
-def _numbers(sink: "SinkReport") -> list[str]:
-    """Return the cells under _HEAD and _PERCENTILES."""
-    rungs = (sink.live, sink.held, sink.camera, sink.slate, sink.late, sink.dropped, sink.restarts)
-    counts = [f"{sink.due}", f"{sink.sent}", f"{sink.share:.2%}", *(str(count) for count in rungs)]
-    return counts + [_ms(sink.latency.get(percentile)) for percentile in _PERCENTILES]
+def _numbers(sink: "SinkReport") -> dict[str, str]:
+    """Return the cells by the names in _HEAD."""
+    counts = ("due", "sent", "live", "held", "camera", "slate", "late", "dropped", "restarts")
+    numbers = {name: str(getattr(sink, name)) for name in counts}
+    numbers |= {f"{percentile} ms": _ms(seconds) for percentile, seconds in sink.latency.items()}
+    return {**dict.fromkeys(_HEAD, "-"), **numbers, "share": f"{sink.share:.2%}"}
 
 
 def _milliseconds(values: "Percentiles") -> str:

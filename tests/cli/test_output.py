@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,12 +11,16 @@ from dataclasses import replace
 import pytest
 from ruamel.yaml import YAML
 
+from sdstream.cli.doctor import _lines
 from sdstream.cli.endpoints import listed
 from sdstream.cli.output import rendered, say, say_json, styled
+from sdstream.cli.progress_bar import progress_bar
 from sdstream.cli.report_table import status_line, table
+from sdstream.ipc.loading import Loading
 from sdstream.supervisor.control_desk import Refusal
 from sdstream.supervisor.report import ControlsReport, EngineReport, Report, SinkReport, SourceReport
 from sdstream.system.endpoint import Endpoint
+from sdstream.system.finding import Finding
 
 LATENCY = {"p50": 0.0123, "p95": 0.02, "p99": None}
 SINK = SinkReport(
@@ -102,6 +107,47 @@ def test_the_report_tells_its_numbers_in_columns():
         "audio    +40.0 ms ahead of the picture",
         "drops    engine busy 7",
     ]
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[\d;]*m", "", text)
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_the_report_fits_the_terminal_and_loses_no_number(terminal: Callable[..., None], width: int):
+    terminal(COLUMNS=str(width))
+    long = replace(REPORT, reason="a reason of many words " * 12)
+    lines = plain(table(long)).splitlines()
+    assert max(len(line) for line in lines) <= width
+    wide = table(long)
+    assert set(wide.split()) >= {"200", "100", "50.00%", "90", "5", "3", "2", "12.3", "20.0"}
+    heads = [line.split() for line in lines if line.startswith("sink ")]
+    assert len(heads) == (1 if width >= 112 else 2)
+    assert len({name for head in heads for name in head}) == 1 + 10 + 3 + 1  # names, p50 p95 p99, and ms
+
+
+def test_a_line_to_copy_is_whole_on_a_narrow_terminal(terminal: Callable[..., None]):
+    terminal(COLUMNS="80")
+    fix = "sudo apt-get install " + "package " * 30
+    text = plain(_lines(Finding("virtualcam", "note", "a finding " * 20, fix.strip())))
+    assert f"→ {fix.strip()}" in [line.strip() for line in text.splitlines()]
+    assert all(len(line) <= 80 for line in text.splitlines() if "→" not in line)
+
+
+def test_a_step_of_loading_has_a_bar_in_the_status_line():
+    loading = replace(REPORT, engine=replace(REPORT.engine, loading=Loading("compiling", 4, 6)))
+    assert "engine compiling 4 of 6 ━━━━╌╌╌╌" in status_line(loading, 200)
+
+
+def test_a_bar_is_for_terminals(terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]):
+    with progress_bar("measuring", 2) as done:
+        done(1)
+    assert capsys.readouterr() == ("", "")
+    terminal(COLUMNS="80")
+    with progress_bar("measuring", 2) as done:
+        done(1)
+    out, err = capsys.readouterr()
+    assert (out, "measuring" in err) == ("", True)
 
 
 def test_the_status_line_fits_the_terminal():
