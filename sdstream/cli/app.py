@@ -7,8 +7,10 @@ import typer
 
 from sdstream import __version__
 from sdstream.cli import bench, check, ctl, demo, doctor, init, models, probe, run, schema, sinks, sources
+from sdstream.cli.verbs import Verbs
 
 app = typer.Typer(
+    cls=Verbs,
     help="Restyle live video: NDI or RTMP in, StreamDiffusion, virtual camera, NDI or RTMP out.",
     epilog="Exit status: 0 done, 2 usage, 69 something is missing, 70 bug, 77 not permitted, 78 configuration.",
     no_args_is_help=True,

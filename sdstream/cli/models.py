@@ -7,8 +7,9 @@ import typer
 
 from sdstream.cli.options import Json
 from sdstream.cli.output import say, say_json
+from sdstream.cli.verbs import Verbs
 
-models = typer.Typer(help="List, fetch and check models.", no_args_is_help=True, rich_markup_mode=None)
+models = typer.Typer(cls=Verbs, help="List, fetch and check models.", no_args_is_help=True, rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(help="A hub id, a folder, a file, or a bundled model.", show_default=False)]
 

@@ -1,29 +1,28 @@
-"""Folders for the files of this user: the XDG base directories, or LOCALAPPDATA on Windows."""
+"""Folders for the files of this user, at the places that each system knows (XDG on Linux)."""
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 
+import platformdirs
+
 from sdstream.errors import Unavailable
+
+_NAME = "sdstream"
 
 
 def state_folder() -> Path:
     """Return the folder for results of a run that help the next run; the folder may not exist yet."""
-    return _folder("XDG_STATE_HOME", Path(".local", "state"))
+    return _folder(lambda: platformdirs.user_state_path(_NAME, appauthor=False), "XDG_STATE_HOME")
 
 
 def cache_folder() -> Path:
     """Return the folder for files that can be made again at any time; the folder may not exist yet."""
-    return _folder("XDG_CACHE_HOME", Path(".cache"))
+    return _folder(lambda: platformdirs.user_cache_path(_NAME, appauthor=False), "XDG_CACHE_HOME")
 
 
-def _folder(variable: str, below_home: Path) -> Path:
-    """Return the first that is set: environment `variable`, then LOCALAPPDATA (Windows), then `below_home`."""
-    base = os.environ.get(variable) or os.environ.get("LOCALAPPDATA")
-    return (Path(base) if base else _home(variable) / below_home) / "sdstream"
-
-
-def _home(variable: str) -> Path:
+def _folder(place: Callable[[], Path], variable: str) -> Path:
+    """Return the folder of `place`. Raises Unavailable for a user without a home folder."""
     try:
-        return Path.home()
-    except RuntimeError as error:
+        return place()
+    except RuntimeError as error:  # of Path.expanduser
         raise Unavailable(f"this user has no home folder: set HOME, or {variable} to a folder for files") from error
