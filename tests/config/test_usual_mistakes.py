@@ -40,7 +40,7 @@ def show(old: str, new: str) -> str:
         ("width", "widht", 'f:2:10: canvas.widht: unknown key; did you mean "width"?'),
         ("640", '"wide"', "f:2:17: canvas.width: should be a whole number, not 'wide'"),
         ("640", "641", "f:2:17: canvas.width: should be a multiple of 2, not 641"),
-        (CANVAS, "{size: 640x360}", "f:2:10: canvas.size: unknown key; write the size as `canvas: 1280x720`"),
+        (CANVAS, "{size: 640x360}", "f:2:10: canvas.size: unknown key; write the size as `canvas: 640x360`"),
         (CANVAS, "big", "f:2:9: canvas: should be a mapping (`key: value` lines), not 'big'; for example canvas: 1280"),
         (VERSION, "", "f:1:1: version: is missing, and needed; for example version: 1"),
         (VERSION, "version: 2\n", "f:1:10: version: should be 1, not 2"),
@@ -67,7 +67,7 @@ def test_a_mistake_in_the_frame_of_the_file(old: str, new: str, said: str):
         (LISTEN, "“127.0.0.1:1935”", "f:3:30: source.listen: curly quotes are part of the text; write straight quotes"),
         (LISTEN, '"127.0.0.1:1935", url: "rtmp://a/b"', "f:3:9: source: needs either `listen`"),
         (f"source: {SOURCE}\n", "", "f:1:1: source: is missing, and needed; for example source: {kind: "),
-        (SOURCE, "/dev/video0", "f:3:9: source: should be a mapping (`key: value` lines), not '/dev/video0'; for exam"),
+        (SOURCE, "/dev/video0", "f:3:9: source: should be a mapping (`key: value` lines), not '/dev/video0'; write {k"),
         (SOURCE, "{kind: camera}", "not 'camera'; for a webcam write {kind: ffmpeg, format: v4l2, url: /dev/video0}"),
         (SOURCE, "{kind: v4l2, device: /dev/video0}", "not 'v4l2'; for a webcam write {kind: ffmpeg, format: v4l2"),
         ("source", " source", "start the line in column 1, as its neighbours do"),
@@ -130,7 +130,7 @@ def test_a_mistake_in_the_controls(new: str, said: str):
 @pytest.mark.parametrize(
     ("new", "said"),
     [
-        ("", "f:6:1: sinks: should be a list (`- value` lines, or [a, b]), not empty; for example sinks: [{kind: pre"),
+        ("", "f:5:1: sinks: should be a list (`- value` lines, or [a, b]), not empty; for example sinks: [{kind: pre"),
         (
             " {kind: ndi}",
             "f:5:8: sinks: should be a list (`- value` lines, or [a, b]); for example sinks: [{kind: prev",

@@ -44,10 +44,6 @@ _WORDING = {
 
 
 _ADVICE = {
-    "strength": "for a strength of 0.7 (img2img) write `steps: [15]`, as (1 - 0.7) * 50 is 15",
-    "denoise": "for a denoise of 0.7 (img2img) write `steps: [15]`, as (1 - 0.7) * 50 is 15",
-    "size": "write the size as `canvas: 1280x720`",
-    "resolution": "write the size as `canvas: 1280x720`",
     "time": 'write `at`, in seconds or as "1:30"',
     "include": "a file describes a whole run; copy the settings, or override some by --set",
 }
@@ -85,7 +81,8 @@ def explain(error: ValidationError, tree: Node, schema: SchemaPaths) -> list[Mis
             message = f"{before.message.removesuffix(_shown(node.value, secret=False))}; or {message}"
         elif before:
             continue
-        at_key = details["type"] in ("extra_forbidden", "missing")
+        moved = node.value is None and node.where.line > node.key.line  # YAML places an empty value behind the line
+        at_key = moved or details["type"] in ("extra_forbidden", "missing")
         forbidden = details["type"] == NO_PERMISSION
         mistakes[path] = Mistake(node.key if at_key else node.where, dotted(path), message, forbidden)
     return list(mistakes.values())
@@ -130,7 +127,8 @@ def _message(path: Path, node: Node, details: ErrorDetails, schema: SchemaPaths,
     if kind == "missing":
         return "is missing, and needed" + _example(path)
     if kind == "extra_forbidden":
-        return "unknown key" + _known_key(str(path[-1]), path[:-1], schema, data)
+        given = str(path[-1])
+        return "unknown key" + (_with_value(given, node.value) or _known_key(given, path[:-1], schema, data))
     if kind == "union_tag_not_found":
         return f"needs a `kind`: {_listed(schema.kinds(path, data))}"
     secret = schema.is_secret(path, data)
@@ -151,14 +149,25 @@ def _message(path: Path, node: Node, details: ErrorDetails, schema: SchemaPaths,
         return details["msg"].removeprefix("Value error, ")
     message = _WORDING.get(kind) or re.sub(r"^(Input|String|Value|Tuple|Dictionary) (should)", r"\2", details["msg"])
     kinds = schema.kinds(path, data) if kind in _STRUCTURES else []
-    advice = f"; write {{kind: {node.value}}}" if node.value in kinds else _next(path, kind)
+    advice = f"; write {{kind: {node.value}}}" if node.value in kinds else _next(path, kind, node)
     return message + _shown(node.value, secret) + advice
 
 
-def _next(path: Path, kind: str) -> str:
+def _next(path: Path, kind: str, node: Node) -> str:
     if kind == "path_not_file":
         return HERE
+    if path == ("source",) and isinstance(node.value, str):
+        return f"; write {_source_of(node.value)}"
     return _example(path) if kind in _STRUCTURES else ""
+
+
+def _source_of(text: str) -> str:
+    """Return the settings of a source that the user gave as a text: a device, an address or a file."""
+    if text.startswith("/dev/video") or text in ("camera", "webcam"):
+        return "{kind: ffmpeg, format: v4l2, url: /dev/video0}; `sdstream sources` lists the cameras"
+    if text.lower() in ("obs", "rtmp"):
+        return '{kind: rtmp, listen: "127.0.0.1:1935"}'
+    return "{kind: rtmp, url: …}" if text.startswith("rtmp") else "{kind: ffmpeg, url: …}"
 
 
 def _example(path: Path) -> str:
@@ -179,6 +188,18 @@ def _text_wanted(node: Node, secret: bool, *, address: bool) -> str:
     if node.where.line or not node.where.name.startswith("--set "):
         return f'should be text; write it in quotes: "{shown}"'
     return f"should be text; write quotes inside quotes: --set '{node.where.name.removeprefix('--set ')}=\"{shown}\"'"
+
+
+def _with_value(given: str, value: object) -> str:
+    """Return what to write for a key of other programs, with the user's value; empty for another key."""
+    if given in ("strength", "denoise", "denoising_strength"):
+        share = value if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1 else 0.7
+        step = min(49, round((1 - share) * 50))
+        return f"; for a {given} of {share:g} (img2img) write `steps: [{step}]`, as (1 - {share:g}) * 50 is {step}"
+    if given in ("size", "resolution"):
+        size = value if isinstance(value, str) and re.fullmatch(r"\d{2,5}x\d{2,5}", value) else "1280x720"
+        return f"; write the size as `canvas: {size}`"
+    return ""
 
 
 def _known_key(given: str, parent: Path, schema: SchemaPaths, data: Plain) -> str:
