@@ -1,8 +1,11 @@
 """`sdstream demo`: the daemon at work on this machine alone, from a publisher to a page, a recording and a sheet."""
 
+import re
 import secrets
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,12 +63,32 @@ def demo(
     config = _config(recording, environment)
     require(config)
     show = Show(seconds, quiet)
-    with publisher(CLIP, f"rtmp://127.0.0.1:{port}/live/{key}", logs):
-        pipeline = Pipeline(config, logs)
-        loaded = time.monotonic() - began
-        report = pipeline.run(None, show.each_second)
-    _check_restyled(report)
-    finish(report, json, _findings(report, loaded, recording, sheet if show.sheet.write(sheet) else None))
+    with _nothing_left_after_failure(recording):
+        with publisher(CLIP, f"rtmp://127.0.0.1:{port}/live/{key}", logs):
+            pipeline = Pipeline(config, logs)
+            loaded = time.monotonic() - began
+            report = pipeline.run(None, show.each_second)
+        _check_restyled(report)
+        finish(report, json, _findings(report, loaded, recording, sheet if show.sheet.write(sheet) else None))
+
+
+@contextmanager
+def _nothing_left_after_failure(recording: Path) -> Iterator[None]:
+    """Delete what the block has written beside `recording`, and under its name, unless the block ends well."""
+    before, well = set(_beside(recording)), False
+    try:
+        yield
+        well = True
+    finally:
+        if not well:
+            for file in set(_beside(recording)) - before:
+                file.unlink(missing_ok=True)
+
+
+def _beside(recording: Path) -> Iterator[Path]:
+    """Return the recording, its parts after a restart (`show-2.mkv`), and the sheet, as far as they are there."""
+    ours = re.compile(rf"{re.escape(recording.stem)}(-\d+)?({re.escape(recording.suffix)}|\.png)")
+    return (file for file in recording.parent.iterdir() if ours.fullmatch(file.name))
 
 
 def _sheet_beside(recording: Path) -> Path:

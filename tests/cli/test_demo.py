@@ -15,10 +15,13 @@ import psutil
 import pytest
 from PIL import Image
 
+from sdstream import log
 from sdstream.cli import demo
 from sdstream.cli.contact_sheet import MOMENTS, ROWS, ContactSheet
+from sdstream.cli.output import tell_line
 from sdstream.clip import CLIP
 from sdstream.errors import Forbidden, SdstreamError, Unavailable
+from sdstream.log import tell
 from tests.cli.command_line import Sdstream
 from tests.harness.pipeline_run import free_port
 from tests.sinks.preview_stage import CANVAS, on_air
@@ -120,3 +123,39 @@ def test_a_contact_sheet_without_a_page_stays_empty_and_writes_nothing(tmp_path:
     sheet.add(free_port(), "oil")
     assert not sheet.write(tmp_path / "sheet.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_that_fails_leaves_nothing_behind(sdstream: Sdstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "show-of-mine.mkv").write_text("precious")
+    text = demo._SHOW.replace("model: mini", "model: mini, device: 'cuda:99'")
+    monkeypatch.setattr(demo, "_SHOW", text)
+    monkeypatch.setattr(demo, "_more_sinks", lambda: "")
+    answer = sdstream("demo", "--output", str(tmp_path / "show.mkv"), "--quiet")
+    assert (answer.status, "cuda:99" in answer.err) == (69, True)
+    assert [file.name for file in tmp_path.iterdir()] == ["show-of-mine.mkv"]
+
+
+@pytest.mark.parametrize("error", [Unavailable("gone"), ZeroDivisionError("a bug"), KeyboardInterrupt()])
+def test_whatever_ends_a_demo_takes_its_files_along(tmp_path: Path, error: BaseException):
+    recording = tmp_path / "show.mkv"
+    with contextlib.suppress(type(error)), demo._nothing_left_after_failure(recording):
+        for name in ("show.mkv", "show-2.mkv", "show.png"):
+            (tmp_path / name).touch()
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_that_ends_well_keeps_its_files(tmp_path: Path):
+    with demo._nothing_left_after_failure(tmp_path / "show.mkv"):
+        (tmp_path / "show.mkv").touch()
+    assert (tmp_path / "show.mkv").exists()
+
+
+def test_the_address_of_the_page_is_whole_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    tell("the status line", end="")
+    tell_line("Watch it at a place")
+    log.flush()
+    assert capfd.readouterr().err == "the status line\r\x1b[KWatch it at a place\n"
