@@ -33,7 +33,10 @@ class LoraSettings(Settings):
     """A LoRA; `controls.loras` sets the weight."""
 
     path: ModelName
-    """A `.safetensors` file, or a hub id."""
+    """A `.safetensors` file, a folder or a hub id. A file of a folder or of a repository on the hub is named by `file`
+    or behind two colons: `ByteDance/Hyper-SD::Hyper-SD15-1step-lora.safetensors`. No further file is fetched."""
+    file: ModelName | None = None
+    """Name of a file in the folder or the repository `path`."""
     fuse: bool = False
     """Fuse the LoRA into the model at load (for LCM-LoRA and further few-step LoRAs): faster, and no longer
     adjustable."""

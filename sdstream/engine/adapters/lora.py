@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sdstream.config.engine import LoraSettings
-from sdstream.engine.adapters.lora_file import Pair, layer_of, read_lora
+from sdstream.engine.adapters.lora_changes import run
+from sdstream.engine.adapters.lora_file import LayerChange, read_lora
+from sdstream.engine.adapters.lora_names import Layers
 
 Weights = tuple[float, ...]
 """A weight for each LoRA in `Loras.names`."""
@@ -24,11 +26,14 @@ Weights = tuple[float, ...]
 
 def fuse_loras(parts: Mapping[str, Any], settings: Mapping[str, LoraSettings]) -> None:
     """Fuse the LoRAs with `fuse: true` into a model for good; `parts` as for `Loras`."""
+    layers = Layers(parts)
     for name, lora in settings.items():
         if lora.fuse:
-            for path, pair in read_lora(name, lora, parts).items():
-                weight = layer_of(parts, path).weight
-                weight.data.add_((lora.weight * pair.delta()).to(weight))
+            for path, change in read_lora(name, lora, parts).items():
+                both = layers[path].weight, layers[path].bias
+                for parameter, delta in zip(both, change.to(both).deltas(*both), strict=True):
+                    if parameter is not None and delta is not None:
+                        parameter.data.copy_(parameter.float() + lora.weight * delta)
 
 
 @dataclass
@@ -36,24 +41,49 @@ class _Target:
     """A layer that at least one LoRA changes."""
 
     layer: Any
-    original: Tensor
-    pairs: dict[int, Pair] = field(default_factory=dict)
+    originals: tuple[Tensor | None, Tensor | None]
+    """Weight and bias of the model, as far as a LoRA changes either; None for the rest."""
+    changes: dict[int, LayerChange] = field(default_factory=dict)
     """By the LoRA's index in `Loras.names`."""
 
     @classmethod
-    def of(cls, layer: Any) -> "_Target":
-        """Give `layer` a private weight: further copies of the model stay unchanged."""
-        original = layer.weight.detach()
-        layer.weight = nn.Parameter(original.clone(), requires_grad=False)
-        return cls(layer, original)
+    def of(cls, layer: Any, changes: dict[int, LayerChange]) -> "_Target":
+        """Give `layer` private numbers where a LoRA changes numbers: further copies of the model stay unchanged."""
+        originals: list[Tensor | None] = []
+        for parameter in ("weight", "bias"):
+            if all(getattr(change, parameter) is None for change in changes.values()):
+                originals.append(None)
+                continue
+            own: Tensor = getattr(layer, parameter)
+            originals.append(own.detach())
+            own.data = own.detach().clone()
+        moved = {index: change.to(originals) for index, change in changes.items()}
+        return cls(layer, (originals[0], originals[1]), moved)
 
     def fuse(self, weights: Weights) -> None:
-        """Set the layer's weight to the original plus all LoRAs at `weights`."""
-        total = self.original.float()
-        for index, pair in self.pairs.items():
-            if weights[index]:
-                total = total + weights[index] * pair.delta()
-        self.layer.weight.data.copy_(total)
+        """Set the layer's numbers to the originals plus all LoRAs at `weights`."""
+        deltas = [
+            (weights[index], change.deltas(*self.originals)) for index, change in self.changes.items() if weights[index]
+        ]
+        for place, original in enumerate(self.originals):
+            if original is None:
+                continue
+            total = original.float()
+            for weight, delta in deltas:
+                change = delta[place]
+                total = total if change is None else total + weight * change
+            parameter = self.layer.bias if place else self.layer.weight
+            parameter.data.copy_(total)
+
+    def branch(self, index: int, layer: Any, x: Tensor) -> Tensor:
+        """Return the change of the output of `layer`, a copy of the layer, for the input `x` by a LoRA at weight 1."""
+        change = self.changes[index]
+        if change.bias is None and change.weight is not None:
+            short = change.weight.low_rank(layer, x)
+            if short is not None:
+                return short
+        weight, bias = (None if delta is None else delta.to(x.dtype) for delta in change.deltas(*self.originals))
+        return run(layer, x, weight, bias)
 
 
 class Loras:
@@ -67,12 +97,15 @@ class Loras:
         read = {name: read_lora(name, lora, parts) for name, lora in settings.items() if not lora.fuse}
         self.names = tuple(read)
         """The adjustable LoRAs."""
-        self._targets: dict[str, _Target] = {}
-        for index, pairs in enumerate(read.values()):
-            for path, pair in pairs.items():
-                self._add(parts, path, index, pair)
-        self._unet = {path: target for path, target in self._targets.items() if path.startswith("unet.")}
-        self._text = [target for path, target in self._targets.items() if path not in self._unet]
+        by_layer: dict[str, dict[int, LayerChange]] = {}
+        for index, changes in enumerate(read.values()):
+            for path, change in changes.items():
+                by_layer.setdefault(path, {})[index] = change
+        layers = Layers(parts)
+        targets = {path: _Target.of(layers[path], changes) for path, changes in by_layer.items()}
+        self._unet = {path: target for path, target in targets.items() if path.startswith("unet.")}
+        self._text = [target for path, target in targets.items() if path not in self._unet]
+        self._device = None if not parts else parts["unet"].device
         self._fused = self._text_weights = (0.0,) * len(self.names)
         self._difference: Tensor | None = None  # [rows, LoRAs]
         self._differences: tuple[Weights, ...] = ()
@@ -80,7 +113,8 @@ class Loras:
     def attach(self, unet: Any) -> None:
         """Add the branches to the layers of `unet`, for LoRA weights by row. `unet` is a copy with shared weights."""
         for path, target in self._unet.items():
-            layer_of({"unet": unet}, path).register_forward_hook(_Branch(self, target))
+            layer = unet.get_submodule(path.removeprefix("unet."))
+            layer.register_forward_hook(_Branch(self, target))
 
     @property
     def difference(self) -> Tensor | None:
@@ -90,7 +124,7 @@ class Loras:
     def encode_with(self, weights: Weights) -> bool:
         """Fuse `weights` into the text encoders; return whether prompts are to be encoded again."""
         changed = {index for index, weight in enumerate(weights) if weight != self._text_weights[index]}
-        touched = [target for target in self._text if changed & target.pairs.keys()]
+        touched = [target for target in self._text if changed & target.changes.keys()]
         for target in touched:
             target.fuse(weights)
         self._text_weights = weights
@@ -102,7 +136,7 @@ class Loras:
             return
         changed = {index for index, weight in enumerate(rows[0]) if weight != self._fused[index]}
         for target in self._unet.values():
-            if changed & target.pairs.keys():
+            if changed & target.changes.keys():
                 target.fuse(rows[0])
         self._fused = rows[0]
 
@@ -115,14 +149,7 @@ class Loras:
             return
         self._differences = wanted
         differs = any(weight for row in wanted for weight in row)
-        device = next(iter(self._unet.values())).original.device
-        self._difference = torch.tensor(wanted, dtype=torch.float32, device=device) if differs else None
-
-    def _add(self, parts: Mapping[str, Any], path: str, index: int, pair: Pair) -> None:
-        if path not in self._targets:
-            self._targets[path] = _Target.of(layer_of(parts, path))
-        target = self._targets[path]
-        target.pairs[index] = Pair(pair.down.to(target.original), pair.up.to(target.original), pair.scale)
+        self._difference = torch.tensor(wanted, dtype=torch.float32, device=self._device) if differs else None
 
 
 class _Branch:
@@ -135,7 +162,7 @@ class _Branch:
         difference = self._loras.difference
         if difference is None:
             return None
-        for index, pair in self._target.pairs.items():
+        for index in self._target.changes:
             share = difference[:, index].to(output.dtype).view(-1, *[1] * (output.ndim - 1))  # [rows, 1, ...]
-            output = output + share * pair.branch(layer, inputs[0])
+            output = output + share * self._target.branch(index, layer, inputs[0])
         return output

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sdstream.engine.adapters.lora_names import PREFIXES, role_of
 from sdstream.engine.weights.files import Header
 
 BASES = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x", 2048: "Stable Diffusion XL"}
 """Base models by the width of the prompt's tokens."""
-
-PAIR_ENDS = ("lora_A.weight", "lora_B.weight", "down.weight", "up.weight")
-"""Ends of the names of a plain LoRA's matrices."""
 
 _KINDS = {
     ("model.diffusion_model.",): "a whole checkpoint: set engine.model to the file",
@@ -21,26 +19,33 @@ _KINDS = {
 }
 """Starts of names in files of further kinds -> what the file is, and what to do."""
 
-_UNSUPPORTED = ("dora_scale", "lora_magnitude", "hada_", "lokr_", "lora_mid", "oft_", "bundle_emb")
-
 
 def obstacle(header: Header, unet: Any) -> str | None:  # diffusers publishes no types
     """Return why a file cannot be a LoRA for `unet`, as the end of a sentence that begins with the file; None if so."""
+    roles = {key: found[1] if (found := role_of(key)) else None for key in header.shapes}
+    whole = all(role is None or role.startswith("whole") for role in roles.values())
     for starts, kind in _KINDS.items():
-        if any(key.startswith(starts) for key in header.shapes):
+        if whole and any(key.startswith(starts) for key in header.shapes):
             return f"is {kind}"
-    unsupported = [
-        key for key in header.shapes if any(mark in key for mark in _UNSUPPORTED) or key.endswith((".diff", ".diff_b"))
-    ]
-    if unsupported:
+    if unknown := [key for key, role in roles.items() if role is None]:
+        return cannot_apply(min(unknown))
+    if whole and roles:
         return (
-            f"is no plain LoRA (found {min(unsupported)}): DoRA, LoHa, LoKr and similar formats are not supported; "
-            "choose a plain LoRA"
+            f"holds whole weights only, such as {min(roles)}, and no change of a model: if the file is a model, set "
+            "engine.model to the file or to the model's folder"
         )
-    if rest := [key for key in header.shapes if not key.endswith((*PAIR_ENDS, ".alpha"))]:
-        return f"is no plain LoRA: sdstream cannot apply the tensor {min(rest)}; choose a plain LoRA"
+    if unet.config.addition_embed_type == "text_time" and _has_second_tower(header.shapes):
+        return None
     width = _width(header.shapes)
     return None if width in (None, unet.config.cross_attention_dim) else other_base(header, unet)
+
+
+def cannot_apply(key: str) -> str:
+    """Return the end of a sentence about a file with a tensor of a format without support."""
+    return (
+        f"has the tensor {key}, and sdstream cannot apply this tensor: expected LoRA, LoCon, DoRA, LoHa, LoKr, a full "
+        "difference, norms or whole weights, for layers of this model; choose a different LoRA"
+    )
 
 
 def other_base(header: Header, unet: Any) -> str:  # diffusers publishes no types
@@ -58,14 +63,19 @@ def _base(width: int) -> str:
     return BASES.get(width, f"a model with prompts of {width} numbers a token")
 
 
+def _has_second_tower(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    prefixes = tuple(prefix for prefix, part in PREFIXES.items() if part == "text_encoder_2")
+    return any(key.startswith(prefixes) for key in shapes)
+
+
 def _width(shapes: Mapping[str, tuple[int, ...]]) -> int | None:
     """Return the width of the prompt's tokens, from a layer for prompts; None without such a layer."""
-    if any(key.startswith(("lora_te2_", "text_encoder_2.")) for key in shapes):
+    if _has_second_tower(shapes):
         return 2048
     widths = {
         shape[1]
         for key, shape in shapes.items()
         if "attn2" in key and ("to_k" in key or "to_v" in key) and len(shape) > 1
-        if key.endswith(("lora_A.weight", "down.weight"))
+        if (found := role_of(key)) and found[1] in ("down", "hada_w1_b", "difference")
     }
     return widths.pop() if len(widths) == 1 else None

@@ -1,142 +1,165 @@
-"""Reads LoRA files of any usual naming, strictly: a LoRA for a different base model is refused by layer.
+"""Reads LoRA files of any naming and format, strictly: each tensor is applied, or refused by name.
 
-`Any` stands for diffusers' modules: diffusers publishes no types.
+`Any` stands for the modules of diffusers and transformers: neither publishes types.
 """
 
-import math
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
 from torch import Tensor, nn
 
 from sdstream.config.engine import LoraSettings
-from sdstream.engine.adapters.lora_base import obstacle, other_base
-from sdstream.engine.adapters.lora_header import CONFIG, header_scales
+from sdstream.engine.adapters.lora_base import cannot_apply, obstacle, other_base
+from sdstream.engine.adapters.lora_changes import Change, Misfit
+from sdstream.engine.adapters.lora_format import Tensors, make_bias, make_weight, rank_of, scalable
+from sdstream.engine.adapters.lora_header import CONFIG, header_of, header_scales
+from sdstream.engine.adapters.lora_names import Layers, role_of
 from sdstream.engine.weights.component import loading, refuse_not_finite
-from sdstream.engine.weights.files import check_safetensors, locate
+from sdstream.engine.weights.files import check_safetensors
+from sdstream.engine.weights.single_file import locate_file
 from sdstream.errors import Unavailable
 
 
 @dataclass(frozen=True)
-class Pair:
-    """The change of a layer by a LoRA, at weight 1."""
+class LayerChange:
+    """The change of a layer at weight 1."""
 
-    down: Tensor  # [r, in] or [r, in, k, k]
-    up: Tensor  # [out, r] or [out, r, 1, 1]
-    scale: float
+    weight: Change | None
+    bias: Change | None
 
-    def shape(self) -> tuple[int, ...]:
-        """Return the shape of the changed weight."""
-        return (self.up.shape[0], *self.down.shape[1:])
+    def deltas(self, weight: Tensor | None, bias: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """Return the differences from the layer's `weight` and `bias`, in float32; None for no change."""
+        return (
+            None if self.weight is None or weight is None else self.weight.delta(weight),
+            None if self.bias is None or bias is None else self.bias.delta(bias),
+        )
 
-    def delta(self) -> Tensor:
-        """Return the change of the weight."""
-        change = self.up.flatten(1).float() @ self.down.flatten(1).float()
-        return (self.scale * change).view(self.shape())
-
-    def branch(self, layer: Any, x: Tensor) -> Tensor:
-        """Return the change of the layer's output for the input `x`."""
-        if self.down.ndim == 2:
-            return self.scale * F.linear(F.linear(x, self.down), self.up)
-        middle = F.conv2d(x, self.down, None, layer.stride, layer.padding, layer.dilation)
-        return self.scale * F.conv2d(middle, self.up)
+    def to(self, originals: Sequence[Tensor | None]) -> "LayerChange":
+        """Return the change with dtype and device of the layer's numbers; None stands for unchanged numbers."""
+        parts = [
+            None if part is None or original is None else part.to(original)
+            for part, original in zip((self.weight, self.bias), originals, strict=True)
+        ]
+        return LayerChange(parts[0], parts[1])
 
 
-def read_lora(name: str, settings: LoraSettings, parts: Mapping[str, Any]) -> dict[str, Pair]:
-    """Read a LoRA file, by module path; raises Unavailable for a LoRA of a different base model."""
+def read_lora(name: str, settings: LoraSettings, parts: Mapping[str, Any]) -> dict[str, LayerChange]:
+    """Read a LoRA, by path of the layer (part.module); raises Unavailable with LoRA, file and reason.
+
+    `parts` are the model's modules by name: unet, text_encoder, text_encoder_2.
+    """
     from safetensors.torch import load_file
 
-    path = locate(settings.path, "LoRA")
-    files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
-    if len(files) != 1 or files[0].suffix != ".safetensors":
-        raise Unavailable(
-            f"LoRA {name!r}: expected a single .safetensors file at {path}; set engine.loras.{name}.path to the file"
-        )
-    where = f"LoRA {name!r}: {files[0]}"
-    header = check_safetensors(files[0])
+    file = locate_file(settings.path, settings.file, "LoRA", f"engine.loras.{name}")
+    where = f"LoRA {name!r}: {file}"
+    header = check_safetensors(file)
     if why := obstacle(header, parts["unet"]):
         raise Unavailable(f"{where} {why}")
+    foreign = f"{where} {other_base(header, parts['unet'])}"
+    layers = Layers(parts)
     with loading(where):
-        pairs = _pairs(load_file(files[0]), parts, header.metadata)
-    for module, pair in pairs.items():
-        layer = _find_layer(parts, module)
-        if layer is None:
-            raise Unavailable(f"{where} {other_base(header, parts['unet'])} (this model has no layer {module})")
-        if tuple(layer.weight.shape) != pair.shape() or pair.up.shape[1] != pair.down.shape[0]:
-            raise Unavailable(
-                f"{where} {other_base(header, parts['unet'])} (the LoRA's shape for {module} is {list(pair.shape())}, "
-                f"and the model's shape is {list(layer.weight.shape)})"
-            )
-        with loading(where):
-            weight = layer.weight
-            refuse_not_finite({f"{module} down": pair.down.to(weight.dtype), f"{module} up": pair.up.to(weight.dtype)})
-    if not pairs:
+        by_layer = _by_layer(load_file(file), layers, where, foreign)
+        metadata = header_of(file, header.metadata)
+        stated = header_scales(metadata, {path: (found.rank, found.roles) for path, found in by_layer.items()})
+        changes = {}
+        for path, found in by_layer.items():
+            with _naming(path, found):
+                changes[path] = _change(found, stated.get(path))
+                _check(path, changes[path], layers[path], foreign)
+    if not changes:
         raise Unavailable(f"{where} has no tensor: choose a LoRA for this model")
-    return pairs
+    return changes
 
 
-def _pairs(state: dict[str, Tensor], parts: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Pair]:
-    from diffusers.loaders import StableDiffusionXLLoraLoaderMixin
+@dataclass(frozen=True)
+class _Found:
+    """The tensors of a layer in a file."""
 
-    named, converted = StableDiffusionXLLoraLoaderMixin.lora_state_dict(state, unet_config=parts["unet"].config)
-    alphas = {key: tensor for key, tensor in named.items() if key.endswith(".alpha")} | (converted or {})
-    downs, ups = (_by_path(named, names) for names in (("lora_A", "down"), ("lora_B", "up")))
-    if halves := downs.keys() ^ ups.keys():
-        raise ValueError(f"{min(halves)} has only half of the pair: expected a down matrix and an up matrix")
-    scales = {_path(key.removesuffix(".alpha")): _finite(key, alpha) for key, alpha in alphas.items()}
-    if lonely := scales.keys() - downs.keys():
-        raise ValueError(f"{min(lonely)} has an alpha, and no pair of matrices")
-    ranks = {path: int(down.shape[0]) for path, down in downs.items()}
-    stated = header_scales(metadata, ranks)
-    if both := stated.keys() & scales.keys():
-        raise ValueError(
-            f"{min(both)} has an alpha as a tensor and in the header entry {CONFIG}: expected a single alpha"
-        )
-    return {
-        path: Pair(down, ups[path], stated.get(path, scales.get(path, ranks[path]) / ranks[path]))
-        for path, down in downs.items()
-    }
+    tensors: Tensors
+    keys: list[str]
+
+    @property
+    def rank(self) -> int | None:
+        return rank_of(self.tensors)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset(self.tensors)
 
 
-def _finite(key: str, alpha: Tensor | float) -> float:
-    if not math.isfinite(float(alpha)):
-        raise ValueError(f"{key} is {float(alpha)}: expected a finite number")
-    return float(alpha)
+@contextmanager
+def _naming(path: str, found: _Found) -> Iterator[None]:
+    """Add the layer and the tensors to the message of a ValueError inside the block."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path} {error} ({', '.join(found.keys)})") from error
 
 
-def _by_path(state: Mapping[str, Tensor], names: tuple[str, str]) -> dict[str, Tensor]:
-    ends = tuple(f".{name}.weight" for name in names)
-    return {_path(key): value for key, value in state.items() if key.endswith(ends)}
+def _by_layer(state: dict[str, Tensor], layers: Layers, where: str, foreign: str) -> dict[str, _Found]:
+    """Sort the tensors by layer and role; raises Unavailable for a layer that the model does not have."""
+    by_layer: dict[str, _Found] = {}
+    paths: dict[str, str | None] = {}
+    for key, tensor in sorted(state.items()):
+        split = role_of(key)
+        if split is None:
+            raise Unavailable(f"{where} {cannot_apply(key)}")
+        name, role = split
+        if name not in paths:
+            paths[name] = layers.find(name)
+        path = paths[name]
+        if path is None:
+            if role.startswith("whole"):
+                raise Unavailable(f"{where} {cannot_apply(key)}")
+            raise Unavailable(f"{foreign} (this model has no layer {name})")
+        found = by_layer.setdefault(path, _Found({}, []))
+        if role in found.tensors:
+            raise ValueError(f"{key}: the file has a second tensor for the same place, {path}")
+        found.tensors[role] = tensor
+        found.keys.append(key)
+    return by_layer
 
 
-def _path(key: str) -> str:
-    """Return the module path for a layer's name in any of diffusers' namings."""
-    path = re.sub(r"(\.lora|\.lora_linear_layer|_lora)?\.(lora_A|lora_B|down|up)\.weight$", "", key)
-    if path.startswith("text_encoder"):
-        return re.sub(r"\.to_(q|k|v|out)$", r".\1_proj", path)
-    path = path.replace(".processor.", ".")
-    return f"{path}.0" if path.endswith(".to_out") else path
+def _change(found: _Found, stated: float | None) -> LayerChange:
+    """Make the change of a layer; `stated` is the factor in the header. Raises ValueError."""
+    tensors = dict(found.tensors)
+    refuse_not_finite(tensors)
+    alpha = tensors.pop("alpha", None)
+    if alpha is not None and not scalable(tensors):
+        raise ValueError("has an alpha, and no pair of matrices")
+    if alpha is not None and stated is not None:
+        raise ValueError(f"has an alpha as a tensor and in the header entry {CONFIG}: expected a single alpha")
+    scale = _scale(alpha, found.rank) if stated is None else stated
+    change = LayerChange(make_weight(tensors, scale), make_bias(tensors, scale))
+    if tensors:
+        used = ", ".join(sorted(found.roles - tensors.keys()))
+        raise ValueError(f"has a tensor ({min(tensors)}) without a meaning beside the rest ({used})")
+    return change
 
 
-def layer_of(parts: Mapping[str, Any], path: str) -> Any:
-    """Return the layer at `path` (part.module) of a LoRA that `read_lora` has checked; raises KeyError otherwise."""
-    layer = _find_layer(parts, path)
-    if layer is None:
-        raise KeyError(path)
-    return layer
+def _scale(alpha: Tensor | None, rank: int | None) -> float:
+    if alpha is None or not rank:
+        return 1.0
+    if alpha.numel() != 1:
+        raise ValueError(f"has {alpha.numel()} alphas: expected a single number")
+    return float(alpha) / rank
 
 
-def _find_layer(parts: Mapping[str, Any], path: str) -> Any:
-    """Return the layer at `path`, or None. Text encoders of older libraries have an extra `text_model.`."""
-    part, _, module = path.partition(".")
-    for candidate in (module, module.removeprefix("text_model."), f"text_model.{module}"):
-        try:
-            layer = parts[part].get_submodule(candidate)
-        except (AttributeError, KeyError):
+def _check(path: str, change: LayerChange, layer: Any, foreign: str) -> None:
+    """Refuse a change that does not fit the layer, or that the layer's dtype cannot hold."""
+    if isinstance(layer, nn.GroupNorm | nn.LayerNorm) and change.bias is None and layer.bias is not None:
+        raise ValueError("has a change of the weight (w_norm), and none of the bias (b_norm is missing)")
+    for parameter, part in (("weight", change.weight), ("bias", change.bias)):
+        if part is None:
             continue
-        if isinstance(layer, nn.Linear | nn.Conv2d):
-            return layer
-    return None
+        original: Tensor | None = getattr(layer, parameter)
+        if original is None:
+            raise ValueError(f"has a change of the {parameter}, and the model's layer has no {parameter}")
+        try:
+            total = original.float() + part.to(original).delta(original)
+        except Misfit as error:
+            shapes = str(error).replace("shape is", f"shape for {path}.{parameter} is", 1)
+            raise Unavailable(f"{foreign} ({shapes})") from error
+        refuse_not_finite({f"{parameter} with the LoRA": total.to(original.dtype)})

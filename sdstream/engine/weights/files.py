@@ -50,29 +50,33 @@ def locate(name: str, what: str, wanted: Sequence[str] = COMPONENT) -> Path:
     if (bundled := BUNDLED / name).is_dir() and name.isidentifier():
         return bundled
     if HUB_ID.match(name) and not path.is_absolute():
-        return _from_hub(name, what, wanted)
+        return from_hub(name, what, wanted)
     raise Unavailable(
         f"{what} {name!r} was not found: expected a folder in diffusers layout, a .safetensors file or a hub id "
         "such as stabilityai/sd-turbo; try `sdstream models list`"
     )
 
 
-def _from_hub(name: str, what: str, wanted: Sequence[str]) -> Path:
-    from huggingface_hub import constants, snapshot_download
+def hub_errors() -> tuple[type[Exception], ...]:
+    """Return the errors of the hub's client; a connection lost in mid-file raises errors of the HTTP library too."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-    from huggingface_hub.file_download import repo_folder_name
 
-    # A connection lost in mid-file raises an error of the HTTP library, or of the hub's client itself.
     http_errors = [base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError"]
-    broken: tuple[type[Exception], ...] = (
+    return (
         LocalEntryNotFoundError, HfHubHTTPError, OSError, RuntimeError, AttributeError, ValueError,
         *(base for base in http_errors if issubclass(base, Exception)),
     )  # fmt: skip
 
+
+def from_hub(name: str, what: str, wanted: Sequence[str]) -> Path:
+    """Fetch the files `wanted` (shell patterns) of the repository `name`, and return the folder; raises Unavailable."""
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.file_download import repo_folder_name
+
     known = (Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "snapshots").is_dir()
     try:
         folder = Path(snapshot_download(name, allow_patterns=list(wanted)))
-    except broken as error:
+    except hub_errors() as error:
         raise Unavailable(
             f"{what} {name!r} is not on this machine and could not be fetched from the hub "
             f"({reason(error, named=True)}); with a network, run `sdstream models pull {name}`, or name a folder"

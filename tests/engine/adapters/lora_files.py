@@ -46,5 +46,5 @@ def everywhere(unet: torch.nn.Module, seed: int) -> dict[str, Tensor]:
 
 def saved(folder: Path, state: dict[str, Tensor], name: str = "lora", metadata: dict[str, str] | None = None) -> str:
     file = folder / f"{name}.safetensors"
-    save_file({key: value.contiguous() for key, value in state.items()}, file, metadata)
+    save_file({key: value.clone().contiguous() for key, value in state.items()}, file, metadata)
     return str(file)

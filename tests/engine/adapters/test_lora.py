@@ -125,7 +125,7 @@ def test_a_fused_lora_is_there_for_good_and_cannot_be_turned(model, tmp_path):
         ({f"unet.{LAYER}.lora_A.weight": DOWN * float("nan"), f"unet.{LAYER}.lora_B.weight": UP}, "to_k down has NaN"),
         ({f"unet.{LAYER}.lora_A.weight": DOWN, f"unet.{LAYER}.lora_B.weight": UP / 0}, "to_k up has NaN or infinite"),
         ({f"unet.{LAYER}.lora_A.weight": DOWN, f"unet.{LAYER}.lora_B.weight": UP[:, :3]}, "different base"),
-        (kohya() | {f"lora_unet_{LAYER.replace('.', '_')}.dora_scale": UP[:, :1]}, "DoRA"),
+        (kohya() | {f"lora_unet_{LAYER.replace('.', '_')}.oft_blocks": UP}, "oft_blocks"),
         ({f"lora_unet_{LAYER.replace('.', '_')}.hada_w1_a": UP}, "LoHa"),
     ],
 )

@@ -57,7 +57,7 @@ def test_a_layer_that_is_missing_is_named_beside_the_base_of_the_header(tiny_mod
     state = kohya("lora_te_text_model_encoder_layers_11_mlp_fc1", torch.ones(4, 32), torch.ones(64, 4))
     message = refusal(tiny_model, tmp_path, state, {"ss_base_model_version": "sd_v1"})
     assert "the LoRA is for sd_v1" in message
-    assert "layers.11.mlp.fc1" in message
+    assert "layers_11_mlp_fc1" in message
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_layer_that_is_missing_is_named_beside_the_base_of_the_header(tiny_mod
         ({f"{KOHYA}.weight": DOWN[0], f"{KOHYA}.on_input": torch.tensor(0)}, KOHYA),  # IA3
         ({f"{KOHYA}.a1.weight": DOWN, f"{KOHYA}.b1.weight": UP}, f"{KOHYA}.a1.weight"),  # GLoRA
         (kohya(KOHYA, DOWN, UP) | {"lora_unet_conv_norm_out.w_norm": torch.ones(16)}, "w_norm"),
-        ({f"{KOHYA}.diff": DOWN}, f"{KOHYA}.diff"),
+        ({f"{KOHYA}.oft_blocks": DOWN}, f"{KOHYA}.oft_blocks"),
         ({"model.diffusion_model.input_blocks.0.0.bias": DOWN[0]}, "a whole checkpoint"),
         ({"control_model.input_hint_block.0.weight": DOWN}, "a ControlNet"),
         ({"emb_params": DOWN}, "a textual inversion"),

@@ -102,7 +102,7 @@ def test_a_field_that_cannot_be_applied_is_refused_by_name(tiny_model, tmp_path,
     [
         ({f"unet.{LAYER}.lora_B.bias": UP[:, 0]}, "lora_B.bias"),
         ({f"text_encoder.{TEXT}.weight": DOWN.clone()}, "q_proj.weight"),
-        ({f"unet.{LAYER}.alpha": torch.tensor(float("inf"))}, "alpha is inf"),
+        ({f"unet.{LAYER}.alpha": torch.tensor(float("inf"))}, "alpha has NaN or infinite"),
         ({"unet.conv_out.alpha": torch.tensor(1.0)}, "conv_out"),
     ],
 )

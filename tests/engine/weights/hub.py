@@ -6,6 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
+from urllib.parse import unquote
 
 COMMIT = "a" * 40
 
@@ -48,7 +49,7 @@ def _handler(files: dict[str, bytes]) -> type[BaseHTTPRequestHandler]:
             self.do_GET()
 
         def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
+            path = unquote(self.path.partition("?")[0])
             resolved = path.removeprefix(f"/some/model/resolve/{COMMIT}/")
             if path in ("/api/models/some/model", "/api/models/some/model/revision/main"):
                 names = [{"rfilename": name} for name in files]
