@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from sdstream.stages.on_air import OnAir
     from sdstream.supervisor.report import EngineReport, Percentiles, Report, SinkReport, SourceReport
 
-_STYLES = {"live": "green", "held": "yellow", "camera": "yellow", "slate": "red", "stalled": "yellow", "lost": "red"}
+_STYLES = dict.fromkeys(("held", "camera", "stalled"), "yellow") | dict.fromkeys(
+    ("slate", "lost", "not connected"), "red"
+)
+_STYLES |= {"live": "green"}
 """Colours of a source's states and of a sink's rungs; all other words are plain."""
 _HALVES = (
     ("due", "sent", "share", "late", "dropped", "restarts"),
@@ -24,6 +27,8 @@ _BAR = 8
 """Columns of the bar in the status line."""
 _WIDEST = 112
 """Columns for all numbers of a sink in a single row; on a narrower terminal the numbers stand in two tables."""
+_LOUD_AFTER = 5
+"""Failed tries in a row of a sink after which the status line tells why."""
 
 
 def status_line(report: "Report", width: int) -> str:
@@ -39,6 +44,8 @@ def status_line(report: "Report", width: int) -> str:
         line.append("  engine ").append(report.engine.loading.text, "yellow").append(_bar(report.engine.loading))
     for sink in report.sinks:
         line.append(f"  {sink.name} ").append(sink.showing, _STYLES.get(sink.showing)).append(f" {sink.share:.1%}")
+        if sink.tries >= _LOUD_AFTER:
+            line.append(f" {sink.tries} TRIES FAILED: {_printable(sink.problem)}", "bold red")
     if report.controls.refused:
         names = ", ".join(refusal.name for refusal in report.controls.refused)
         line.append(f"  refused: {_printable(names)}", "red")

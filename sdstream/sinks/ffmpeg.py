@@ -1,7 +1,8 @@
 """Sends H.264 and AAC to an RTMP server or a file, at a constant rate: the number of a picture gives the timestamp.
 
-With PyAV 18, connecting to a silent server holds the interpreter lock and ignores the timeout; the supervisor misses
-the heartbeat and replaces the process. PyAV 19 stops after `timeout`.
+With PyAV 18, connecting to a silent server holds the interpreter lock and ignores the timeout. So `reach` looks first
+whether the server talks. If the server turns silent afterwards, the supervisor misses the heartbeat and replaces the
+process. PyAV 19 stops after `timeout`.
 """
 
 import time
@@ -9,19 +10,22 @@ from pathlib import Path
 from typing import Self
 
 from sdstream.config.sinks import FfmpegSinkSettings
-from sdstream.errors import Forbidden, SdstreamError, Unavailable
+from sdstream.errors import Forbidden, Lost, SdstreamError, Unavailable
 from sdstream.frame import Frame, Samples
 from sdstream.log import get_logger
-from sdstream.redact import mask_url
+from sdstream.redact import mask_url, redact
 from sdstream.sinks import Due
 from sdstream.sinks.context import SinkContext
 from sdstream.sinks.encoded_show import EncodedShow, Packets
 from sdstream.sinks.outlet import Outlet
 from sdstream.sinks.output_container import open_container
-from sdstream.sinks.output_errors import output_errors
+from sdstream.sinks.output_errors import OPENING, output_errors
 from sdstream.sinks.recording.file_name import file_of
 from sdstream.sinks.recording.recording import Recording
+from sdstream.sinks.server.reach import reach
+from sdstream.sinks.server.said import ffmpeg_lines
 from sdstream.sinks.uplink import Uplink
+from sdstream.system.certificates import default_ca_file
 
 _ROOM = 10.0
 """Seconds of show for which a full disk must have room again, before a recording begins anew."""
@@ -90,12 +94,14 @@ class FfmpegSink:
             self._record(self._recording, packets)
 
     def facts(self) -> dict[str, float]:
-        """Return whether the server is connected, how often it was reached, and whether a file is written."""
+        """Return whether the server is connected, how often the server was reached, and whether a file is written.
+
+        Only beside a recording a server may be away; a sink without a server counts as connected once.
+        """
         up = self._uplink
-        connected = up.connected if up is not None else self._server is not None
         return {
-            "connected": float(connected),
-            "connects": float(up.connects if up is not None else connected),
+            "connected": float(up.connected if up is not None else True),
+            "connects": float(up.connects if up is not None else 1),
             "recording": float(self._recording is not None),
         }
 
@@ -111,7 +117,12 @@ class FfmpegSink:
 
     def _connect(self) -> Outlet:
         assert self._show is not None
-        with output_errors(self._url, "cannot be opened"):
+        said: list[str] = []
+        try:
+            reach(self._url, self._settings.timeout, self._settings.ca_file or default_ca_file())
+        except Lost as error:
+            raise Lost(f"output {self._name} {OPENING}: {redact(str(error), self._url)}") from None
+        with output_errors(self._url, OPENING, said), ffmpeg_lines(said):
             outlet = Outlet(open_container(self._url, self._settings), self._show)
             outlet.open()
         return outlet

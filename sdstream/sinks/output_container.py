@@ -43,5 +43,6 @@ def _options(url: str, settings: FfmpegSinkSettings) -> dict[str, str]:
             )
         chosen |= {"ca_file": str(authorities), "tls_verify": "1"}
         if int(av.__version__.partition(".")[0]) < 19:  # PyAV 18 ignores the TLS options of outputs
-            get_logger().warning("server's certificate is not checked", needs="PyAV 19, on Python 3.12 or later")
+            needs = "PyAV 19, on Python 3.12 or later"
+            get_logger().warning("server's certificate is checked before the stream only", always_needs=needs)
     return chosen

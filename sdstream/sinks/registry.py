@@ -74,6 +74,11 @@ def open_sink(settings: AnySink, context: SinkContext) -> Sink:
     return sink
 
 
+def facts_of(settings: AnySink) -> tuple[str, ...]:
+    """Return `SinkKind.facts` of a sink with these settings."""
+    return kind_of(settings, KINDS).facts
+
+
 def early_samples(settings: AnySink) -> int:
     """Return `SinkKind.early_samples` of a sink with these settings."""
     return kind_of(settings, KINDS).early_samples

@@ -20,6 +20,8 @@ from sdstream.sinks.output_errors import output_errors
 
 PAUSES = (0.5, 1.0, 2.0, 5.0)
 """Seconds before the first, second, … new try in a row."""
+LOUD_AFTER = 5
+"""Failed tries in a row after which the log says so as an error."""
 
 
 class Uplink:
@@ -103,4 +105,5 @@ class Uplink:
     def _failed(self, error: Lost, now: float) -> None:
         self._due = now + PAUSES[min(self._failures, len(PAUSES) - 1)]
         self._failures += 1
-        get_logger().warning("output not connected; the recording goes on", tries=self._failures, reason=str(error))
+        log = get_logger().error if self._failures == LOUD_AFTER else get_logger().warning
+        log("output not connected; the recording goes on", tries=self._failures, reason=str(error))

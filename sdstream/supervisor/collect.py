@@ -5,7 +5,7 @@ import math
 from sdstream.air.fallback_ladder import Rung
 from sdstream.air.pacer import CATCH_UP
 from sdstream.ipc.loading import loading
-from sdstream.sinks.registry import FACTS
+from sdstream.sinks.registry import FACTS, facts_of
 from sdstream.sources.decoding.jitter_buffer import REASONS
 from sdstream.stages.on_air import on_air
 from sdstream.stages.source import DROPS, STATES
@@ -74,6 +74,9 @@ def _sink(parts: SinkParts, present: int, catch_up: int) -> SinkReport:
     first, last = counters.count("first"), counters.count("last")
     away = present - last > catch_up
     showing = "away" if away else list(Rung)[counters.count("rung")].value
+    out = parts.stage.failures > 0 and not parts.stage.ready
+    facts = {name: counters.get(name) for name in FACTS}
+    reached = first > 0 and (facts["connects"] > 0 or "connects" not in facts_of(parts.settings))
     return SinkReport(
         kind=parts.settings.kind,
         name=parts.name,
@@ -83,7 +86,10 @@ def _sink(parts: SinkParts, present: int, catch_up: int) -> SinkReport:
         dropped=counters.count("dropped"),
         restarts=parts.stage.restarts,
         latency=parts.latency.summary(),
-        showing=showing if rungs_sent else "nothing yet",
-        facts={name: counters.get(name) for name in FACTS},
+        showing=showing if rungs_sent else "not connected" if out else "nothing yet",
+        facts=facts,
+        reached=reached,
+        tries=parts.stage.failures if out else 0,
+        problem=parts.stage.problem if out else "",
         **rungs,
     )

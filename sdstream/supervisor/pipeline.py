@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from sdstream.config.schema import Config
+from sdstream.errors import Unavailable
 from sdstream.ipc.lifeline import FOR_THE_SUPERVISOR
 from sdstream.log import LogChoice, get_logger
 from sdstream.sources.context import State
@@ -30,6 +31,10 @@ from sdstream.supervisor.wiring import Wiring
 STOP_WITHIN = 2.0
 """Seconds for the stages to drain and close after the first Ctrl-C; then the supervisor kills the rest."""
 _POLL_INTERVAL = 0.1
+_LOUD_AT = (5, 10, *range(20, 10_000, 20))
+"""Failures in a row of a sink after which the log has an error: a warning each is soon overlooked."""
+_GIVEN = 10.0
+"""Seconds for a sink to open, before the report counts the sink as never reached. A failed try counts at once."""
 
 
 class Pipeline:
@@ -70,6 +75,7 @@ class Pipeline:
             try:
                 self._startup()
                 self._watch(seconds, each_second, each_turn)
+                self._judge_sinks()
             finally:
                 self._shutdown()
         return self.report()
@@ -126,6 +132,18 @@ class Pipeline:
                 return
             self._control.serve()
 
+    def _judge_sinks(self) -> None:
+        """End with `Unavailable`'s status if a required sink was never reached, unless the run ends for a reason."""
+        if self._reason:
+            return
+        report = self.report()
+        for parts, sink in zip(self._wiring.sinks, report.sinks, strict=True):
+            tried = parts.stage.problem or report.seconds >= _GIVEN
+            if tried and not sink.reached and not parts.settings.optional:
+                why = parts.stage.problem or "no answer came"
+                self._exit_code, self._reason = Unavailable.exit_code, f"sink {sink.name} was never reached: {why}"
+                return
+
     def _on_tick(self, now: float) -> None:
         for stage in self._wiring.stages:
             if stage.ready:
@@ -155,8 +173,13 @@ class Pipeline:
         if decision.action is Action.LEAVE_OUT:
             log.error("optional sink left out", **facts)
             self._wiring.leave_out(stage)
+        elif decision.action is Action.RESTART and stage.failures in _LOUD_AT and self._is_sink(stage):
+            log.error("sink is still not open", stage=stage.name, tries=stage.failures, reason=failure.message)
         elif decision.action is Action.END:
             self._exit_code, self._reason = decision.exit_code, decision.reason
+
+    def _is_sink(self, stage: Stage) -> bool:
+        return any(sink.stage is stage for sink in self._wiring.sinks)
 
     def _facts(self, stage: Stage, failure: Failure) -> Facts:
         wiring = self._wiring

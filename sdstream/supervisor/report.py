@@ -65,7 +65,14 @@ class SinkReport:
     restarts: int
     latency: Percentiles
     showing: str = "nothing yet"
-    """Rung or override of the last picture sent; `away` while the sink's process is down or held up."""
+    """Rung or override of the last picture sent; `away` while the sink's process is down or held up; `not connected`
+    while every try to open the sink has failed."""
+    reached: bool = False
+    """Whether the sink took a picture in this run; beside a recording, whether the server was reached."""
+    tries: int = 0
+    """Failed tries in a row to open the sink; 0 while the sink is open."""
+    problem: str = ""
+    """Why the last try failed; empty while the sink is open."""
     facts: dict[str, float] = field(default_factory=dict)
     bypass: int = 0
     frozen: int = 0
@@ -74,8 +81,8 @@ class SinkReport:
 
     @property
     def share(self) -> float:
-        """Sent pictures as a share of due pictures, 0-1; 1 when no picture was due."""
-        return self.sent / self.due if self.due else 1.0
+        """Sent pictures as a share of due pictures, 0-1; 0 for a sink without a picture."""
+        return self.sent / self.due if self.due else 0.0
 
     @property
     def restyled(self) -> bool:

@@ -15,6 +15,11 @@ class RestartDelay:
         self._in_a_row = 0
         self._due = 0.0
 
+    @property
+    def in_a_row(self) -> int:
+        """Failures without `SETTLED` seconds of life in between."""
+        return self._in_a_row
+
     def started(self, now: float) -> None:
         """Note that a process begins."""
         self._started = now

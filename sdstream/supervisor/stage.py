@@ -37,6 +37,8 @@ class Stage:
         """
         self.context = context
         self.restarts = 0
+        self.problem = ""
+        """Message of the last failure."""
         self._body, self._niceness, self._logs = body, niceness, logs or LogChoice()
         self._signs = SignsOfLife(context.counters, hang_after, open_deadline)
         self._delay = RestartDelay()
@@ -57,6 +59,11 @@ class Stage:
     def ready(self) -> bool:
         """Whether the body has finished opening in the present process."""
         return self._process is not None and self._signs.ready
+
+    @property
+    def failures(self) -> int:
+        """Failures in a row up to now, without a settled process in between."""
+        return self._delay.in_a_row
 
     @property
     def sentinel(self) -> int | None:
@@ -135,6 +142,7 @@ class Stage:
         return self._fail(now, Ending.CRASH, f"process ended with {_name_of(code)}", 70)
 
     def _fail(self, now: float, ending: Ending, message: str, exit_code: int) -> Failure:
+        self.problem = message
         failure = Failure(self.name, ending, message, exit_code, self.ready)
         self._close()
         self.context.restarted()  # the signs of life are of a dead process

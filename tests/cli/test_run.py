@@ -149,3 +149,36 @@ def test_the_keys_of_the_log_do_not_depend_on_names(tmp_path: Path):
         *("source", "engine", "engine_fps", "sinks", "prompt", "refused", "event", "level", "timestamp")
     }
     assert [sink["name"] for sink in state["sinks"]] == ["discard.1", "discard.2"]
+
+
+def configuration(tmp_path: Path, *sinks: dict[str, object]) -> Path:
+    """Write a show with these sinks."""
+    file = tmp_path / "show.yaml"
+    file.write_text(SHOW + f"sinks: {json.dumps(sinks)}}}")
+    return file
+
+
+def unreachable(**more: object) -> dict[str, object]:
+    """Return an output to a port without a listener."""
+    return {"kind": "ffmpeg", "url": "rtmp://127.0.0.1:9/app/s3cret-key", **more}
+
+
+@pytest.mark.parametrize("record", [False, True])
+def test_a_run_whose_server_was_never_reached_ends_with_69_and_says_so(tmp_path: Path, record: bool):
+    sink = unreachable(**({"record": str(tmp_path / "show.mkv")} if record else {}))
+    answer = run(configuration(tmp_path, sink, {"kind": "discard"}), "--for", "12", "--json")
+    assert answer.returncode == 69
+    assert "sink ffmpeg was never reached" in answer.stderr
+    assert "s3cret-key" not in answer.stderr
+    told = json.loads(answer.stdout)["sinks"][0]
+    assert told["reached"] is False
+    if not record:
+        assert (told["sent"], told["showing"]) == (0, "not connected")
+        assert "refused the connection" in told["problem"]
+        assert told["tries"] >= 1
+
+
+def test_a_run_goes_on_well_whose_optional_server_was_never_reached(tmp_path: Path):
+    answer = run(configuration(tmp_path, unreachable(optional=True), {"kind": "discard"}), "--for", "5", "--json")
+    assert answer.returncode == 0
+    assert [sink["reached"] for sink in json.loads(answer.stdout)["sinks"]] == [False, True]

@@ -59,6 +59,7 @@ def test_a_wrong_key_is_lost_and_never_told(private, server):
         told = running.told()
     assert told["error"] == "Lost"
     assert "/app/***" in told["message"]
+    assert "closed the connection when the stream was named: most often a wrong or old stream key" in told["message"]
     assert WRONG not in told["output"]
     assert not server.recording(WRONG).exists()
 
@@ -68,5 +69,7 @@ def test_a_key_that_somebody_else_uses_is_lost(private, server):
         with sender(private, 0.5, **rtmp(f"{server.open}/other")) as third:
             assert third.told()["error"] is None
         with sender(private, 8.0, **rtmp(f"{server.open}/busy")) as second:
-            assert second.told()["error"] == "Lost"
+            told = second.told()
+        assert told["error"] == "Lost"
+        assert "rtmp: Server error: Already publishing; the key is in use" in told["message"]
         assert first.told()["error"] is None

@@ -1,6 +1,7 @@
 """The report is collected from counters: what is owed, refused and on air."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -102,3 +103,17 @@ def test_the_report_and_the_status_line_tell_how_far_the_loading_has_come(wiring
     context.ready()
     assert "engine 0.0 fps" in status_line(collect.take(wiring, 1.0), 200)
     assert "loading" not in table(collect.take(wiring, 1.0))
+
+
+def test_a_sink_without_a_picture_sent_no_share(wiring: Wiring) -> None:
+    never = sink(wiring, first=0, last=0, seconds=10.0)
+    assert (never.share, never.reached) == (0.0, False)
+
+
+def test_after_five_tries_the_status_line_says_why_a_sink_is_not_open(wiring: Wiring) -> None:
+    report = collect.take(wiring, 1.0)
+    for tries, loud in ((4, False), (5, True)):
+        failing = replace(report.sinks[0], tries=tries, problem="the key is in use", showing="not connected")
+        line = status_line(replace(report, sinks=(failing,)), 200)
+        assert "not connected 0.0%" in line
+        assert (f"{tries} TRIES FAILED: the key is in use" in line) is loud
