@@ -33,6 +33,9 @@ _SPACINGS = {"EulerDiscreteScheduler": "linspace", "EulerAncestralDiscreteSchedu
 _SUBNORMAL = 2.0**-24
 """ᾱ of the last timestep of Euler's samplers with zero terminal SNR, as in diffusers: sigma stays finite."""
 
+MOST_STEPS = 100_000
+"""Training steps of a schedule at most; all published models have 1000."""
+
 _OTHER_KINDS = {"use_flow_sigmas", "sigma_data", "shift", "base_shift", "use_dynamic_shifting", "snr_shift_scale"}
 """Fields of flow matching, of EDM and of shifted schedules. Such a model expects other noise levels or timesteps."""
 
@@ -133,6 +136,9 @@ def _consistency_schedule(
     """Return ᾱ of each training timestep, the 50 timesteps of a consistency model, and the boundary's scaling."""
     from diffusers import LCMScheduler
 
+    steps = config.get("num_train_timesteps", 1000)
+    if not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS:
+        raise Unavailable(f"{where}: num_train_timesteps: expected 1 to {MOST_STEPS}")
     known = set(inspect.signature(LCMScheduler.__init__).parameters) - {"self", "original_inference_steps"}
     try:
         scheduler = LCMScheduler(**{key: config[key] for key in known & config.keys()})

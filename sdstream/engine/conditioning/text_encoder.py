@@ -33,7 +33,8 @@ class Tower:
     """Whether to read the layer before the last, unnormalised, as SDXL does."""
 
     def __post_init__(self) -> None:
-        words, known = len(self.tokenizer), int(self.encoder.config.vocab_size)
+        known = int(self.encoder.config.vocab_size)
+        words = 1 + max(len(self.tokenizer) - 1, *self.tokenizer.get_vocab().values())
         if words > known:  # a word beyond the encoder's vocabulary would end the run on air
             raise Unavailable(
                 f"the tokenizer has {words} words and the text encoder has {known}: tokenizer and text encoder are "

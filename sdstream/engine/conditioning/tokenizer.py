@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sdstream.engine.weights.component import LoadErrors
-from sdstream.engine.weights.files import TOKENIZER, locate
+from sdstream.engine.weights.files import TOKENIZER, locate, read_config
+from sdstream.engine.weights.folder_safety import refuse_code, refuse_links, refuse_odd_tokenizer
 from sdstream.errors import Unavailable
 
 VOCABULARY = "openai/clip-vit-large-patch14"
@@ -29,6 +30,7 @@ def load_tokenizer(folder: Path) -> Any:
 
     if not folder.is_dir():
         raise Unavailable(f"tokenizer: {folder} is missing; pull or copy the model again")
+    _refuse_unsafe(folder)
     try:
         tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True, verbose=False)
     except LoadErrors as error:
@@ -39,6 +41,21 @@ def load_tokenizer(folder: Path) -> Any:
             "model again"
         )
     return tokenizer
+
+
+def _refuse_unsafe(folder: Path) -> None:
+    """Raise Unavailable for a tokenizer with code of its own, and for rules that take any prompt for ever."""
+    for file in sorted(folder.iterdir()):
+        if file.name not in TOKENIZER and file.suffix != ".json":
+            continue
+        if file.suffix != ".json":
+            refuse_links(file, "tokenizer")
+        elif file.name != "vocab.json":
+            config = read_config(file, "tokenizer")
+            refuse_code(config, f"tokenizer: {file}")
+            refuse_odd_tokenizer(config, f"tokenizer: {file}")
+        else:
+            read_config(file, "tokenizer")
 
 
 def find_tokenizer(folder: Path, name: str, *, zero_padded: bool) -> Any:

@@ -3,13 +3,16 @@
 import json
 import math
 import re
+import stat
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sdstream.config.existing_file import exists, expanded
 from sdstream.config.model_names import BUNDLED, PICKLES
+from sdstream.engine.weights.folder_safety import refuse_index, refuse_links, refuse_unsafe
 from sdstream.engine.weights.licence import licence
 from sdstream.errors import Unavailable, reason
 from sdstream.log import get_logger
@@ -18,6 +21,9 @@ log = get_logger()
 
 HEADER_LIMIT = 32 * 2**20
 """Largest safetensors header in bytes; the largest published headers have about 1 MiB."""
+
+_DIMENSIONS, _LARGEST = 16, 2**48
+"""Bounds of a tensor's shape: products of numbers of thousands of digits take minutes."""
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 _SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2}
@@ -44,8 +50,8 @@ def locate(name: str, what: str, wanted: Sequence[str] = COMPONENT) -> Path:
 
     Raises Unavailable when no such model is found; `what` names the part in the message.
     """
-    path = Path(name).expanduser()
-    if path.exists():
+    path = expanded(name)
+    if exists(path):
         return path
     if (bundled := BUNDLED / name).is_dir() and name.isidentifier():
         return bundled
@@ -88,8 +94,11 @@ def from_hub(name: str, what: str, wanted: Sequence[str]) -> Path:
 
 def read_config(path: Path, what: str) -> dict[str, Any]:  # JSON
     """Read a component's config; raises Unavailable."""
+    refuse_links(path, what)
     try:
-        config = json.loads(path.read_text())
+        if (size := path.stat().st_size) > HEADER_LIMIT:
+            raise ValueError(f"{size} bytes, and a config has {HEADER_LIMIT} at most")
+        config = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise Unavailable(f"{what}: {path} cannot be read: {error}; pull or copy the model again") from error
     if not isinstance(config, dict):
@@ -105,13 +114,19 @@ def refuse_pickle(file: Path, where: str) -> None:
 
 def weights(folder: Path, what: str) -> dict[Path, "Header"]:
     """Return a component's safetensors files with the checked header of each; raises Unavailable."""
-    read_config(folder / "config.json", what)
+    config = read_config(folder / "config.json", what)
     found = sorted(folder.glob("*.safetensors"))
     if not found:
         for file in folder.iterdir():
             refuse_pickle(file, f"{what}: {file}")
         raise Unavailable(f"{what}: {folder} has no .safetensors file; pull or copy the model again")
-    return {file: check_safetensors(file) for file in found}
+    for file in found:
+        refuse_links(file, what)
+    headers = {file: check_safetensors(file) for file in found}
+    for index in folder.glob("*.index*.json"):
+        refuse_index(index, read_config(index, what), what)
+    refuse_unsafe(folder, config, headers, what)
+    return headers
 
 
 @dataclass(frozen=True)
@@ -133,21 +148,37 @@ def check_safetensors(file: Path) -> Header:
         raise Unavailable(f"{file} is no whole safetensors file: {error}; pull or copy the file again") from error
 
 
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # JSON
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
+        raise ValueError("the header names a tensor twice")
+    return entries
+
+
+def _count(shape: Sequence[int]) -> int:
+    """Return the number of numbers of a tensor; raises ValueError for a shape that no tensor has."""
+    if len(shape) > _DIMENSIONS or not all(type(size) is int and 0 <= size < _LARGEST for size in shape):
+        raise ValueError(f"a shape of {len(shape)} sizes is no shape of a tensor")
+    return math.prod(shape)
+
+
 def _check_header(file: Path) -> Header:
-    size = file.stat().st_size
+    found = file.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("a pipe, a device or a folder stands in its place")
+    size = found.st_size
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
         if length > min(HEADER_LIMIT, size - 8):
             raise ValueError(f"the header claims {length} bytes, and the file has {size}")
-        entries = json.loads(stream.read(length))
+        entries = json.loads(stream.read(length), object_pairs_hook=_without_duplicates)
     metadata = {str(key): str(value) for key, value in (entries.pop("__metadata__", None) or {}).items()}
     end = 0
-    for name, entry in entries.items():
+    for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
         start, stop = entry["data_offsets"]
-        count = math.prod(entry["shape"])
-        if not 0 <= start <= stop or stop - start != count * _SIZES[entry["dtype"]]:
-            raise ValueError(f"tensor {name!r} does not fit the bytes {start} to {stop}")
-        end = max(end, stop)
+        if start != end or stop < start or stop - start != _count(entry["shape"]) * _SIZES[entry["dtype"]]:
+            raise ValueError(f"tensor {name!r:.80} does not fit the bytes {start} to {stop}")
+        end = stop
     if end != size - 8 - length:
         raise ValueError(f"expected {8 + length + end} bytes, and the file has {size}")
     shapes = {name: tuple(entry["shape"]) for name, entry in entries.items()}
