@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -15,9 +16,12 @@ from sdstream.engine.networks import CORES
 from sdstream.engine.session import Session
 from sdstream.engine.size import Size
 from sdstream.engine.weights.component import LoadErrors
-from sdstream.errors import Bug, Unavailable
+from sdstream.errors import Bug, Unavailable, reason
 from sdstream.frame import Frame
 from sdstream.ipc.loading import Phase
+from sdstream.log import get_logger
+
+log = get_logger()
 
 
 class DiffusionEngine:
@@ -39,6 +43,7 @@ class DiffusionEngine:
         """
         self._settings, self._canvas, self._cache, self._clock = settings, canvas, cache, clock
         self._session: Session | None = None
+        self._ladder = MemoryLadder()
 
     def __enter__(self) -> Self:
         torch.set_num_threads(self._settings.threads or CORES)
@@ -51,8 +56,10 @@ class DiffusionEngine:
             with torch.inference_mode():
                 self._session.warm_up()
         except LoadErrors as error:
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise Unavailable(f"model {self._settings.model} loads but does not run: {reason}") from error
+            advice = "; close other programs on the GPU, or set engine.width and engine.height to less"
+            advice = advice if isinstance(error, torch.OutOfMemoryError) else ""
+            why = reason(error, named=True)
+            raise Unavailable(f"model {self._settings.model} loads but does not run: {why}{advice}") from error
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -63,9 +70,24 @@ class DiffusionEngine:
         """Take in a camera frame of any size; return a finished frame of the engine's size, or None while filling.
 
         Impossible controls raise Unavailable on the first call. On later calls impossible controls are logged once,
-        and the old controls stay.
+        and the old controls stay. Controls that take more memory than there is are left for smaller ones, until other
+        controls come; torch.OutOfMemoryError is raised when even a single denoising step is too large.
         """
-        return self._open.call(frame, controls)
+        try:
+            restyled = self._open.call(frame, used := self._ladder.within(controls))
+        except torch.OutOfMemoryError as error:
+            self._step_down(controls, error)
+            return None
+        self._ladder.worked = used
+        return restyled
+
+    def _step_down(self, controls: Controls, error: torch.OutOfMemoryError) -> None:
+        lower = self._ladder.down(controls)
+        if lower is None:
+            raise error
+        log.warning("out of memory, the engine goes on with less", steps=lower.steps, reason=reason(error))
+        self._open.start_anew()
+        torch.cuda.empty_cache()
 
     @torch.inference_mode()
     def flush(self) -> list[Restyled]:
@@ -81,3 +103,33 @@ class DiffusionEngine:
         if self._session is None:
             raise Bug("the diffusion engine is closed: use `with DiffusionEngine(settings) as engine:`")
         return self._session
+
+
+@dataclass
+class MemoryLadder:
+    """Decides what to do about controls that take more memory than there is; a step down, and no further than asked."""
+
+    worked: Controls | None = None
+    """The last controls with which a frame was taken."""
+    _too_large: Controls | None = None
+    _instead: Controls | None = None
+
+    def within(self, asked: Controls) -> Controls:
+        """Return the controls to use: those asked for, or a step down from controls that were too large."""
+        if asked == self._too_large and self._instead is not None:
+            return self._instead
+        self._too_large = self._instead = None
+        return asked
+
+    def down(self, asked: Controls) -> Controls | None:
+        """Step down from `asked`, which ran out of memory with the controls in use; None when there is no step left.
+
+        First the last controls that worked; then a single denoising step, which needs the least memory.
+        """
+        used = self._instead or asked
+        single = asked.model_copy(update={"steps": asked.steps[-1:]})
+        lower = next((step for step in (self.worked, single) if step not in (None, used, asked)), None)
+        if self._instead == single:
+            lower = None
+        self._too_large, self._instead, self.worked = asked, lower, None
+        return lower

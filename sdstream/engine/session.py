@@ -139,6 +139,10 @@ class Session:
         self._run.filter.reset()
         self._run.last = None
 
+    def start_anew(self) -> None:
+        """Forget everything but the model, without a call of the networks: after running out of memory."""
+        self._run = self._new_run()
+
     @property
     def batch(self) -> StreamBatch[Condition, Luggage] | None:
         """The frames in flight; None before the first frame."""
