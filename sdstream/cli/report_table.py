@@ -36,6 +36,8 @@ def status_line(report: "Report", width: int) -> str:
     from rich.text import Text
 
     line = Text(f"{report.seconds:7.0f} s  source ").append(report.source.state, _STYLES.get(report.source.state))
+    if report.source.reason:
+        line.append(f" ({_printable(report.source.reason)})")
     if report.source.buffer:
         line.append(f" {report.source.buffer:+.2f} s ({report.source.buffer_reason})")
     if report.engine.loading.over:
@@ -74,12 +76,13 @@ def table(report: "Report") -> str:
 
 def _inputs(report: "Report") -> list[tuple[str, str]]:
     source, engine = report.source, report.engine
+    why = f" ({_printable(source.reason)})" if source.reason else ""
     restyled = f"{engine.frames} frames, {engine.fps:.1f} fps, {engine.skipped} skipped as still"
     return [
         (
             "source",
             f"{source.frames} frames, {source.dropped} dropped, {source.reopens} reopened, {source.state}"
-            f"{_delayed(source)}",
+            f"{why}{_delayed(source)}",
         ),
         ("engine", f"{restyled}, {engine.dropped} dropped, {engine.restarts} restarts{_flicker(engine)}"),
     ]

@@ -23,13 +23,15 @@ def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -
     sinks = tuple(_sink(parts, present, catch_up) for parts in wiring.sinks)
     restyled = any(sink.restyled for sink in sinks)
     sound = wiring.ring.span()[1] > 0 and bool(wiring.sinks)
+    state = STATES[source.count("state")]
     return Report(
         seconds=seconds,
         source=SourceReport(
             frames=source.count("frames"),
             dropped=sum(source.count(name) for name in DROPS),
             reopens=source.count("reopens"),
-            state=STATES[source.count("state")],
+            state=state,
+            reason="" if state == "live" else wiring.dark,
             buffer=source.get("buffer"),
             buffer_at_most=source.get("buffer_bound"),
             buffer_reason=REASONS[source.count("buffer_reason")],

@@ -20,6 +20,8 @@ class SourceReport:
     dropped: int
     reopens: int
     state: str
+    reason: str = ""
+    """Why no RTMP publisher is shown; empty while pictures come, or when nothing is known to be missing."""
     buffer: float = 0.0
     """Seconds by which live pictures are delayed now (see `source.buffer`)."""
     buffer_at_most: float = 0.0

@@ -86,6 +86,11 @@ class Wiring:
         rtmp_server = [self.rtmp_server] if self.rtmp_server else []
         return [*(sink.stage for sink in self.sinks), *rtmp_server, self.source, self.engine]
 
+    @property
+    def dark(self) -> str:
+        """Why no publisher is shown, as the RTMP server knows; empty for other sources."""
+        return self._rtmp_server.why.get()[1] if self._rtmp_server else ""
+
     def leave_out(self, stage: Stage) -> None:
         """Go on without the sink of `stage`."""
         self.sinks = [sink for sink in self.sinks if sink.stage is not stage]

@@ -14,7 +14,7 @@ from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Histogram
 from sdstream.ipc.mailbox import Mailbox, MailboxReader
 from sdstream.sources import marker
-from sdstream.sources.rtmp_server import RtmpServerAddress, open_rtmp_server, run_rtmp_server
+from sdstream.sources.rtmp_server import RtmpServer, RtmpServerAddress, open_rtmp_server, run_rtmp_server
 from sdstream.stages import source as body
 from tests.harness.wait import until
 
@@ -92,11 +92,18 @@ def running_rtmp_server(settings: AnySource) -> Iterator[RtmpServerAddress]:
     """Run the RTMP server as long as the block lasts."""
     server = open_rtmp_server(settings)
     assert server is not None
+    with serving(server):
+        yield server.address
+
+
+@contextmanager
+def serving(server: RtmpServer) -> Iterator[None]:
+    """Run an RTMP server that is open already, and close it."""
     context = Context.alone()
     thread = threading.Thread(target=run_rtmp_server, args=(context, *server.arguments))
     thread.start()
     try:
-        yield server.address
+        yield
     finally:
         context.stop()
         thread.join(10)

@@ -13,14 +13,20 @@ from sdstream.sources.rtmp_server.address import RtmpServer, RtmpServerAddress, 
 
 if TYPE_CHECKING:
     from sdstream.ipc.context import Context
+    from sdstream.ipc.live_text import LiveText
 
 __all__ = ["RtmpServer", "RtmpServerAddress", "open_rtmp_server", "run_rtmp_server"]
 
 
 def run_rtmp_server(
-    context: "Context", public: socket.socket, private: socket.socket, settings: RtmpSourceSettings, token: bytes
+    context: "Context",
+    public: socket.socket,
+    private: socket.socket,
+    settings: RtmpSourceSettings,
+    token: bytes,
+    why: "LiveText",
 ) -> None:
-    """Serve publishers until the stage is stopped; the body of the stage."""
+    """Serve publishers until the stage is stopped; the body of the stage. `why` gets the reason for a dark source."""
     from sdstream.sources.rtmp_server.server import serve
 
-    serve(context, public, private, settings, token)
+    serve(context, public, private, settings, token, why)

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 
 from sdstream.config.sources import AnySource, RtmpSourceSettings
 from sdstream.errors import SdstreamError
+from sdstream.ipc.live_text import LiveText
 from sdstream.sources.rtmp_server.tls import server_tls
 from sdstream.system.listening import BACKLOG, LOOPBACK, listen_at
+
+WHY_BYTES = 512
+"""Bytes for the reason why no publisher is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,13 @@ class RtmpServer:
     """On loopback, for the source."""
     settings: RtmpSourceSettings
     address: RtmpServerAddress
+    why: LiveText
+    """Why no publisher is shown; empty if nothing is known to be missing. Written by the server's process."""
 
     @property
-    def arguments(self) -> tuple[socket.socket, socket.socket, RtmpSourceSettings, bytes]:
+    def arguments(self) -> tuple[socket.socket, socket.socket, RtmpSourceSettings, bytes, LiveText]:
         """The arguments of `run_rtmp_server` after the context."""
-        return self.public, self.private, self.settings, self.address.token
+        return self.public, self.private, self.settings, self.address.token, self.why
 
     def close(self) -> None:
         """Free the ports; closing twice is harmless."""
@@ -58,4 +64,4 @@ def open_rtmp_server(settings: AnySource) -> RtmpServer | None:
     except SdstreamError:
         private.close()
         raise
-    return RtmpServer(public, private, settings, address)
+    return RtmpServer(public, private, settings, address, LiveText(WHY_BYTES))

@@ -13,7 +13,7 @@ from sdstream.sources.rtmp_server.amf0 import ProtocolError
 from sdstream.sources.rtmp_server.events import LoginRequest, Media, PublishFinished, PublishRequest
 from sdstream.sources.rtmp_server.key_guard import KeyGuard
 from sdstream.sources.rtmp_server.login import FAILED, Login
-from sdstream.sources.rtmp_server.peer import Peer
+from sdstream.sources.rtmp_server.peer import Peer, Refusals
 from sdstream.sources.rtmp_server.protocol import RtmpSession
 from sdstream.sources.rtmp_server.relay import Relay
 from sdstream.sources.rtmp_server.stream_name import is_key, stream_name
@@ -28,28 +28,13 @@ _PIECE = 8 * 1024
 _LONGEST_WORK = 0.005  # seconds of work for the publisher until others have a turn
 _SILENT = 1.0  # seconds until a silent publisher gives way to a publisher from the same address
 _LOOK_AGAIN = 0.05
+_TELL = 3.0  # seconds without a picture until the log tells why
+_ASKED = "was asked for user and password"
 _TOO_MANY = "too many wrong keys or passwords came from this address; try again in a minute"
 _NO_DESCRIPTOR = 0.1  # seconds of pause when the system has no more descriptors
 
 
 StartTask = Callable[[Coroutine[None, None, None]], None]
-
-
-class Refusals:
-    """Logs refused peers, at most once a second, because a port scan must not fill a disk."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-        self._silent = 0
-
-    def note(self, peer: str, reason: str) -> None:
-        """Log a peer that was turned away, or count the peer."""
-        now = time.monotonic()
-        if now < self._next:
-            self._silent += 1
-            return
-        get_logger().warning("peer turned away", peer=peer, reason=reason, not_mentioned=self._silent)
-        self._next, self._silent = now + 1, 0
 
 
 class Door:
@@ -62,7 +47,8 @@ class Door:
         self._start_task = start_task
         self._pending: list[Peer] = []
         self._publisher: Peer | None = None
-        self._refusals, self._questions = Refusals(), Refusals()
+        self._refusals, self._questions = Refusals(), Refusals()  # each login begins with a question
+        self._last = ""  # why the last peer was turned away
         self._guard = KeyGuard()
         self._strangers = Turnstile()
         self._tls = server_tls(settings)
@@ -86,6 +72,19 @@ class Door:
                 self._pending.append(peer)
                 self._make_room()
                 self._start_task(self._serve(peer))
+
+    def why(self, now: float) -> str:
+        """Return why no publisher is shown; empty if nothing is known to be missing. Logs what lasts for seconds."""
+        publisher = self._publisher
+        if publisher is None:
+            last = f"; the last peer was turned away: {self._last}" if self._last else ""
+            return f"no publisher is connected{last}"
+        silent = now - publisher.heard
+        why = self._relay.why()
+        if why and why != publisher.told and now - publisher.let_in > _TELL:
+            publisher.told = why
+            get_logger().warning("publisher is not shown", peer=publisher.name, reason=why)
+        return f"the publisher has sent nothing for {silent:.0f} s" if silent > _TELL else why
 
     def abort(self) -> None:
         """End all connections at once."""
@@ -120,8 +119,10 @@ class Door:
         except OSError as error:
             reason = peer.refused or _tls_reason(error)
         finally:
-            if reason or peer.refused:
-                self._refusals.note(peer.name, reason or peer.refused)
+            if reason := reason or peer.refused:
+                log = self._questions if reason == _ASKED else self._refusals
+                log.note(peer.name, reason)
+                self._last = reason
             self._forget(peer)
             peer.close()
 
@@ -198,7 +199,8 @@ class Door:
             previous.abort()
         self._pending.remove(peer)
         self._publisher = peer
-        peer.heard = time.monotonic()
+        self._last = ""
+        peer.heard = peer.let_in = time.monotonic()
         self._relay.begin()
         peer.session.accept()
         get_logger().info("publisher connected", peer=peer.name, app=request.app)
@@ -224,7 +226,7 @@ class Door:
             raise Bug("a session without a login asked for a login")
         if "response" not in request.query:
             peer.session.ask_to_log_in(login.question(request.query, time.monotonic()))
-            self._questions.note(peer.name, "was asked for user and password")
+            peer.refused = peer.refused or _ASKED
             return
         tries = await self._may_try(peer)
         if tries and login.is_answered(request.query, time.monotonic()):

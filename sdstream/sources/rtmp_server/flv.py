@@ -13,6 +13,18 @@ _AVC, _HEVC, _AAC, _ENHANCED_AUDIO = 7, 12, 10, 9
 _KEY_FRAME, _COMMAND_FRAME = 1, 5
 _ENHANCED_VIDEO = 0x80
 _SEQUENCE_START = 0
+_OLD_CODECS = {
+    2: "H.263",
+    3: "Screen",
+    4: "VP6",
+    5: "VP6",
+    6: "Screen 2",
+    7: "H.264",
+    9: "MPEG-4",
+    12: "HEVC",
+}
+_KNOWN_CODECS = {*_OLD_CODECS.values(), "avc1", "hvc1", "av01", "vp08", "vp09", "vvc1"}
+_CONFIGURED = {"H.264", "HEVC", "avc1", "hvc1", "av01"}
 
 
 def header(flags: int) -> bytes:
@@ -55,6 +67,24 @@ def is_picture_or_sound(media: Media) -> bool:
     if media.kind == DATA or not media.payload:
         return False
     return media.kind == AUDIO or media.payload[0] >> 4 & 7 != _COMMAND_FRAME
+
+
+def codec_of(media: Media) -> str:
+    """Return the name of a picture's codec: the FourCC of Enhanced RTMP, or the name for the number in an old FLV."""
+    first = media.payload[0]
+    if first & _ENHANCED_VIDEO:
+        return media.payload[1:5].decode("ascii", "backslashreplace")
+    return _OLD_CODECS.get(first & 15, f"number {first & 15}")
+
+
+def is_known_codec(name: str) -> bool:
+    """Tell whether FFmpeg may know the codec that `codec_of` names."""
+    return name in _KNOWN_CODECS
+
+
+def needs_configuration(name: str) -> bool:
+    """Tell whether the codec's pictures cannot be decoded without a sequence header."""
+    return name in _CONFIGURED
 
 
 def announced_tracks(media: Media) -> int | None:

@@ -1,4 +1,4 @@
-"""A connection at the public port."""
+"""A connection at the public port, and the log of the peers that were turned away."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 
+from sdstream.log import get_logger
 from sdstream.sources.rtmp_server.amf0 import ProtocolError
 from sdstream.sources.rtmp_server.key_guard import network_of
 from sdstream.sources.rtmp_server.protocol import RtmpSession
@@ -37,6 +38,10 @@ class Peer:
         self.connected = self.heard = time.monotonic()
         """When the peer connected, and when the last bytes came (monotonic seconds)."""
         self.standing = Standing(network_of(str(host)), self.heard)
+        self.let_in = self.heard
+        """When the peer became the publisher (monotonic seconds)."""
+        self.told = ""
+        """Why the publisher is not shown, as the log has told."""
         self.refused = ""
         """Why the peer has to go; empty while the peer may stay."""
         self._connection = connection
@@ -92,3 +97,20 @@ class Peer:
         self.abort()
         if self._writer is None:
             self._connection.close()
+
+
+class Refusals:
+    """Logs refused peers, at most once a second, because a port scan must not fill a disk."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._silent = 0
+
+    def note(self, peer: str, reason: str) -> None:
+        """Log a peer that was turned away, or count the peer."""
+        now = time.monotonic()
+        if now < self._next:
+            self._silent += 1
+            return
+        get_logger().warning("peer turned away", peer=peer, reason=reason, not_mentioned=self._silent)
+        self._next, self._silent = now + 1, 0

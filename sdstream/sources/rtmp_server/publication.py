@@ -23,6 +23,7 @@ class Publication:
         self._headers: dict[int, Media] = {}
         self._announced: int | None = None
         self._seen = 0
+        self._codec = ""
         self._promised = 0
         self._started = False
         self._skipping = False
@@ -39,6 +40,18 @@ class Publication:
         """Start the file again for the next reader, with the messages since the last key frame."""
         self._started = self._skipping = False
         self._began = self._keyed = None
+
+    def why(self) -> str:
+        """Return why no picture of the publication can be shown yet; empty if nothing is known to be missing."""
+        if not self._seen & flv.HAS_VIDEO:
+            if self.other_tracks:
+                return f"nothing comes in picture track {self._tracks[VIDEO]}, and something in other tracks"
+            return "sound comes, and no picture" if self._seen else "neither picture nor sound has come yet"
+        if not flv.is_known_codec(self._codec):
+            return f"the picture's codec is {self._codec}; expected H.264, HEVC, AV1 or VP9"
+        if VIDEO not in self._headers and flv.needs_configuration(self._codec):
+            return f"the configuration of the {self._codec} pictures (sequence header) has not come yet"
+        return "" if self._started or self._held else "no key frame has come yet"
 
     def outgrown(self) -> bool:
         """Tell whether a track has come that the file's header lacks: the reader has to start again."""
@@ -65,6 +78,8 @@ class Publication:
 
     def _feed_track(self, media: Media, now: float, wanted: bool, room: bool) -> bytes:
         self._seen |= flv.HAS_VIDEO if media.kind == VIDEO else flv.HAS_AUDIO
+        if media.kind == VIDEO and not self._codec:
+            self._codec = flv.codec_of(media)
         if flv.is_sequence_header(media):
             if len(media.payload) <= _MOST_HEADER:
                 self._headers[media.kind] = media

@@ -39,6 +39,10 @@ class Relay:
         self._leave_source()
         return skipped
 
+    def why(self) -> str:
+        """Return why no picture of the publisher can be shown yet; empty if nothing is known to be missing."""
+        return self._publication.why() if self._publication else ""
+
     def forward(self, media: Media, now: float) -> None:
         """Take a message of the publisher."""
         publication, source = self._publication, self._source
