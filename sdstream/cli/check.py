@@ -21,6 +21,10 @@ def check(
     config: ConfigFile,
     overrides: Overrides = None,
     show_all: Annotated[bool, typer.Option("--all", help="Print the configuration, with all defaults.")] = False,
+    diff: Annotated[
+        Path | None,
+        typer.Option("--diff", metavar="OLD", help="Say what each change since the configuration OLD does on air."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """List every mistake of a configuration (exit 78), or say what the run will need."""
@@ -30,6 +34,9 @@ def check(
     from sdstream.config.printing.document import effective_yaml
 
     log.configure("warning")
+    if diff is not None:
+        _say_changes(load(diff, overrides or ()), load(config, overrides or ()), json)
+        return
     if json:
         _check_as_json(config, overrides or [])
         return
@@ -37,6 +44,17 @@ def check(
     if missing := absent(settings):
         raise Unavailable(missing)
     say(effective_yaml(settings) if show_all else _summary(config, settings), end="" if show_all else "\n")
+
+
+def _say_changes(old: "Config", new: "Config", json: bool) -> None:
+    """Print the effect of each changed setting on a running show."""
+    from sdstream.config.changes import effects
+
+    found = effects(old, new)
+    if json:
+        say_json({"changes": [{"setting": name, "effect": effect.name.lower()} for name, effect in found]})
+    else:
+        say("\n".join(f"{name}: {effect}" for name, effect in found) or "no change")
 
 
 def _check_as_json(config: Path, overrides: list[str]) -> None:

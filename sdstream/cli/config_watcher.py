@@ -1,6 +1,6 @@
-"""Follows the configuration file of a run: after a save, the changed `controls` of the file change on air."""
+"""Follows the configuration file of a run: after a save, the changed settings of the file change on air."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -49,12 +49,12 @@ class ConfigWatcher:
         with suppress(ConfigError):  # the run's own reading tells all mistakes at once
             self._fixed = _fixed_settings(reading)
 
-    def poll(self, desk: Desk) -> None:
-        """Pass the changes of a save to the desk.
+    def poll(self, desk: Desk, change: Callable[[Config], None]) -> None:
+        """Pass the changes of a save to the desk, and settings besides the controls to `change`.
 
         A name with a mistake is refused alone, in the log with the position. A file with a mistake elsewhere changes
-        nothing. A change outside the controls waits for the next start. The log tells of both. A save counts at the
-        second poll that sees the save: an editor may be in the middle of writing at the first poll.
+        nothing. The log tells of both. A save counts at the second poll that sees the save: an editor may be in the
+        middle of writing at the first poll.
         """
         if not self._saved():
             return
@@ -65,7 +65,9 @@ class ConfigWatcher:
             self.refuse_whole(desk, str(error))
             return
         desk.withdraw([WHOLE], BY)
-        self._warn_of_fixed_settings(fixed)
+        before_this, self._fixed = self._fixed, fixed
+        if before_this is not None and fixed != before_this:
+            change(fixed)  # first: the controls of the same save may name a LoRA of the new engine
         before, self._written = self._written, _controls(reading)
         changes = _difference(before, self._written, self._accepted)
         self._tell_of_unchanged(desk, changes, reading)
@@ -120,13 +122,6 @@ class ConfigWatcher:
         path = (_SECTION, *path_of(name))
         nodes = reading.tree.along(path)
         return str(nodes[-1].key if len(nodes) > len(path) else self._path)
-
-    def _warn_of_fixed_settings(self, fixed: Config) -> None:
-        before, self._fixed = self._fixed, fixed
-        if before is not None and fixed != before:
-            get_logger().warning(
-                "only controls change while on air: the rest waits for the next start", file=str(self._path)
-            )
 
     def _stamp(self) -> tuple[int, int, int]:
         """Return time, size and inode of the file, or the last stamp while the file is away: editors replace a file."""

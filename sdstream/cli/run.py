@@ -54,7 +54,10 @@ def run(
         if seconds is not None and pipeline.aired >= seconds:
             pipeline.stop()
 
-    with following(watcher, pipeline.desk):
+    def change(config: "Config") -> None:
+        pipeline.change(with_state_folder(config))
+
+    with following(watcher, pipeline.desk, change):
         report = pipeline.run(None, each_second, each_turn)
     finish(report, json)
 

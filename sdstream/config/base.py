@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 
 class Settings(BaseModel):
-    """Base of all settings: fixed for a run, unknown keys are errors, docstrings become the documentation."""
+    """Base of all settings: frozen, unknown keys are errors, docstrings become the documentation."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True, allow_inf_nan=False

@@ -1,4 +1,4 @@
-"""Settings of each kind of engine: fixed for a run."""
+"""Settings of each kind of engine."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal

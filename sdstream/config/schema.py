@@ -1,6 +1,6 @@
 """The configuration of a run, a tree of frozen settings: the origin of the YAML format, the JSON schema and the docs.
 
-`controls` alone may change on air; all the rest is fixed for a run.
+`controls` change with every frame. `config/changes.py` says what the change of any further setting does on air.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Settings of the stabiliser, fixed for a run; the control `steadiness` says how firmly the picture is held."""
+"""Settings of the stabiliser; the control `steadiness` says how firmly the picture is held."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ Device = Literal["cpu", "cuda"]
 
 
 class StabiliseSettings(Settings):
-    """Settings of the stabiliser, fixed for a run; `steadiness` is a control and comes with every frame."""
+    """Settings of the stabiliser; `steadiness` is a control and comes with every frame."""
 
     sweeps: Annotated[int, Field(ge=5, le=256)] = 16
     """Red-black SOR sweeps a frame at 256x256; larger pictures get more sweeps, in proportion to the side."""

@@ -19,6 +19,7 @@ from sdstream.ipc.live_text import LiveText
 from sdstream.ipc.loading import COUNTERS as LOADING
 from sdstream.ipc.loading import Phase, tell_loading
 from sdstream.ipc.mailbox import MailboxReader, MailboxWriter
+from sdstream.ipc.turn import Turn
 from sdstream.log import get_logger
 from sdstream.stages.finisher import Finisher
 from sdstream.stages.on_air import OnAirText
@@ -28,12 +29,18 @@ _STALE = 1.0
 """Age in seconds of the oldest camera picture that an engine just loaded still takes. An older picture may be of a
 source gone meanwhile, and would flash up as live."""
 
+_WAIT = 0.005
+"""Seconds between two looks of a successor at whether the turn has come."""
+
 _AWAY = 3.0
 """Seconds without a camera frame after which the source counts as away, not slow: the engine's rate leaves the pause
 out."""
 
+SUMS = ("frames", *(outcome.value for outcome in Outcome), "dropped", "first_at", "steps", "working")
+"""The counters that a successor goes on with."""
+
 COUNTERS = (
-    *("frames", *(outcome.value for outcome in Outcome), "dropped", "first_at", "steps", "working", "flicker"),
+    *(*SUMS, "flicker"),
     *LOADING,
 )
 """`frames`: camera frames taken; then the same frames by outcome. `dropped`: camera frames replaced by a newer frame
@@ -53,6 +60,10 @@ class EnginePorts:
     """From the arrival of the camera frame that enters the engine to the departure of the picture due in that call."""
     on_air: LiveText
     """For the prompt of the newest picture (see `stages.on_air`)."""
+    turn: Turn
+    """Whether this engine works already; a successor waits until the engine before has ended."""
+    number: int
+    """Number of this engine, for `turn`."""
 
 
 def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: EnginePorts) -> None:
@@ -68,6 +79,9 @@ def run_engine(context: Context, settings: AnyEngine, canvas: Canvas, ports: Eng
         context.ready()
         oldest, rate = time.monotonic() - _STALE, _Rate(context.counters)
         while context.running:
+            if not ports.turn.is_of(ports.number):
+                time.sleep(_WAIT)
+                continue
             frame = ports.camera.take(0.2)
             if frame is None or frame.posted < oldest:
                 continue

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sdstream.config.abilities import Obstacle, obstacles
+from sdstream.config.engine import AnyEngine
 from sdstream.config.patch import names, patched, related
 from sdstream.config.schema import Config
 from sdstream.config.yaml_tree import Plain
@@ -66,6 +67,11 @@ class Desk:
         """The latest refusal of each name still refused, oldest first; at most `MAX_REFUSALS`."""
         with self._lock:
             return tuple(self._refused.values())
+
+    def follow(self, engine: AnyEngine) -> None:
+        """Check patches from now on against the settings of a new engine."""
+        with self._lock:
+            self._engine = engine
 
     def patch(self, changes: Mapping[str, Plain], by: str) -> Verdict:
         """Change controls by dotted name ("prompt", "guidance.scale", "loras.sketch"); `by` is the origin.

@@ -20,6 +20,7 @@ from sdstream.ipc.lifeline import FOR_THE_SUPERVISOR
 from sdstream.log import LogChoice, get_logger
 from sdstream.sources.context import State
 from sdstream.supervisor import collect
+from sdstream.supervisor.changeover import Changeover
 from sdstream.supervisor.control_port import ControlPort
 from sdstream.supervisor.failure import Failure
 from sdstream.supervisor.report import Report
@@ -49,6 +50,7 @@ class Pipeline:
         """Changes the controls while on air."""
         ports = self._wiring.control_ports
         self._control = ControlPort(ports, self.desk, lambda: self._wiring.media) if ports else None
+        self._changeover = Changeover(self._wiring)
         self._ended: float | None = None
         self._stopping = threading.Event()
         self._tries: dict[str, int] = {}
@@ -59,6 +61,13 @@ class Pipeline:
     def stop(self) -> None:
         """Ask the run to end; safe from a signal handler and from another thread."""
         self._stopping.set()
+
+    def change(self, config: Config) -> None:
+        """Carry out a changed, checked configuration: only the stages that must change start anew.
+
+        Returns at once; any thread may call. Changes of canvas, air and control server wait for the next start.
+        """
+        self._changeover.ask(config)
 
     def run(
         self,
@@ -122,7 +131,8 @@ class Pipeline:
 
     def _wait(self, seconds: float) -> None:
         """Wait for the end of a process, or answer requests: a panic must not wait for the next turn."""
-        sentinels: list[Any] = [stage.sentinel for stage in self._wiring.stages if stage.sentinel is not None]
+        stages = [*self._wiring.stages, *self._changeover.stages]
+        sentinels: list[Any] = [stage.sentinel for stage in stages if stage.sentinel is not None]
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             ready: list[Any] = multiprocessing.connection.wait(
@@ -149,6 +159,7 @@ class Pipeline:
             if stage.ready:
                 self._proven.add(stage.name)
             self._act_on(stage, stage.poll(now))
+        self._changeover.tick(now)
         if self._aired is None and self._has_started():
             self._aired = now
         if self._control is not None:
@@ -202,9 +213,10 @@ class Pipeline:
         """Ask every stage to end, and kill the stages still running after `STOP_WITHIN`."""
         self._ended = time.monotonic()
         deadline = self._ended + STOP_WITHIN
-        for stage in self._wiring.stages:
+        stages = [*self._wiring.stages, *self._changeover.stages]
+        for stage in stages:
             stage.stop()
-        for stage in reversed(self._wiring.stages):
+        for stage in reversed(stages):
             if problem := stage.join(deadline):
                 get_logger().warning("stage did not end well", stage=stage.name, reason=problem)
         self._wiring.close()

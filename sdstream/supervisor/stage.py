@@ -40,6 +40,7 @@ class Stage:
         self.problem = ""
         """Message of the last failure."""
         self._body, self._niceness, self._logs = body, niceness, logs or LogChoice()
+        self._open_deadline = open_deadline
         self._signs = SignsOfLife(context.counters, hang_after, open_deadline)
         self._delay = RestartDelay()
         self._process: StageProcess | None = None
@@ -59,6 +60,11 @@ class Stage:
     def ready(self) -> bool:
         """Whether the body has finished opening in the present process."""
         return self._process is not None and self._signs.ready
+
+    @property
+    def over(self) -> bool:
+        """Whether there is no process, or the process has ended."""
+        return self._process is None or self._process.exit_code is not None
 
     @property
     def failures(self) -> int:
@@ -106,11 +112,20 @@ class Stage:
 
     def replace(self) -> None:
         """Kill the present process; `poll` starts the next process at once. No failure is counted."""
+        self.kill()
+        self._delay.skip()
+
+    def use(self, body: Callable[[Context], None], hang_after: float) -> None:
+        """Give the next process a body with other settings."""
+        self._body = body
+        self._signs = SignsOfLife(self.context.counters, hang_after, self._open_deadline)
+
+    def kill(self) -> None:
+        """Kill the present process at once; without a call of `poll` no new process starts."""
         if self._process is not None:
             self._process.kill()
             self._process.join(1.0)
             self._close()
-        self._delay.skip()
 
     def stop(self) -> None:
         """Ask the process to end; `join` waits for the end."""

@@ -1,5 +1,6 @@
 """The parts of a run with a longer life than a process: mailboxes, counters, sockets, and the stages."""
 
+import itertools
 from dataclasses import dataclass
 
 from sdstream.audio.delay import Delay
@@ -8,13 +9,15 @@ from sdstream.audio.ring import AudioRing
 from sdstream.config.engine import PassthroughSettings
 from sdstream.config.schema import Config
 from sdstream.config.sinks import AnySink
+from sdstream.config.sources import AnySource
 from sdstream.control import run_control
 from sdstream.control.ports import ServerPorts
 from sdstream.ipc import shared_memory
 from sdstream.ipc.context import Context, stage_counters
-from sdstream.ipc.counters import Histogram
+from sdstream.ipc.counters import Counters, Histogram
 from sdstream.ipc.live_text import LiveText
 from sdstream.ipc.mailbox import Mailbox
+from sdstream.ipc.turn import Turn
 from sdstream.log import LogChoice
 from sdstream.sinks.registry import early_samples
 from sdstream.sources.rtmp_server import RtmpServer, open_rtmp_server, run_rtmp_server
@@ -32,6 +35,8 @@ REACHING = 15.0
 """Seconds for a source to reach the server again before the process counts as hung."""
 SERVING = 10
 """Niceness of the control server, below every stage: no request may delay a picture."""
+SPARE_SINKS = 4
+"""Sinks that may come in addition while on air: each takes two pictures of shared memory."""
 COMPUTING = 5
 """Niceness of an engine with a model: on the CPU, the engine would otherwise starve the sinks, and sinks have due
 times."""
@@ -47,6 +52,8 @@ class SinkParts:
     settings: AnySink
     stage: Stage
     latency: Histogram
+    index: int
+    """Number of the sink's readers in the mailboxes."""
 
 
 class Wiring:
@@ -54,24 +61,30 @@ class Wiring:
 
     def __init__(self, config: Config, logs: LogChoice, epoch: float) -> None:
         """`epoch` is the start of the run (monotonic seconds). Raises Unavailable without a port or memory."""
-        self._config, self._logs, self.epoch = config, logs, epoch
+        self.config, self._logs, self.epoch = config, logs, epoch
         self.rate = config.canvas.rate
-        size, count = config.canvas.width * config.canvas.height * 3, len(config.sinks)
-        what = f"pictures of {config.canvas.width}x{config.canvas.height} for {count} outputs"
-        shared_memory.require(Mailbox.memory(size, count + 1) + Mailbox.memory(size, count), what)
+        size, count = config.canvas.width * config.canvas.height * 3, len(config.sinks) + SPARE_SINKS
+        what = f"pictures of {config.canvas.width}x{config.canvas.height} for {len(config.sinks)} outputs"
+        shared_memory.require(Mailbox.memory(size, count + 2) + Mailbox.memory(size, count), what)
         self.desk = Desk(config)
         self.on_air = LiveText(ON_AIR_CAPACITY)
         self.ring = AudioRing()
         self.source_latency, self.engine_latency = Histogram(), Histogram()
-        self._camera = Mailbox(size, count + 1)
+        self._camera = Mailbox(size, count + 2)  # two engines: a successor loads beside the running engine
         self._live = Mailbox(size, count)
-        self._engine_counters = stage_counters(engine.COUNTERS)
+        self._free = list(range(count))
+        self._engines = 1
+        self._turn = Turn(1)
+        engine_counters = stage_counters(engine.COUNTERS)
+        self._engine_counters = engine_counters
         self._rtmp_server: RtmpServer | None = open_rtmp_server(config.source)
         self.control_ports = open_control(config.control)
-        self.sinks = [self._sink(index, settings) for index, settings in enumerate(config.sinks)]
+        self.sinks: list[SinkParts] = []
+        for settings in config.sinks:
+            self.add_sink(settings)
         self.rtmp_server = self._rtmp_server_stage(self._rtmp_server) if self._rtmp_server else None
         self.source = self._source_stage()
-        self.engine = self._engine_stage()
+        self.engine = self._engine_stage("engine", engine_counters)
         self.control = self._control_stage(self.control_ports) if self.control_ports else None
 
     @property
@@ -104,9 +117,63 @@ class Wiring:
         if self.control_ports is not None:
             self.control_ports.close()
 
-    def _sink(self, index: int, settings: AnySink) -> SinkParts:
-        kinds = [sink.kind for sink in self._config.sinks]
-        name = settings.kind if kinds.count(settings.kind) == 1 else f"{settings.kind}.{index + 1}"
+    def add_sink(self, settings: AnySink) -> SinkParts | None:
+        """Add a sink, not yet started; return None when the mailboxes have no reader left."""
+        if not self._free:
+            return None
+        parts = self._sink(self._free.pop(0), settings, self._sink_name(settings))
+        self.sinks = [*self.sinks, parts]
+        return parts
+
+    def free(self, parts: SinkParts) -> None:
+        """Give the readers of a sink, whose process has ended, to the next sink."""
+        self._free.append(parts.index)
+
+    def change_source(self, settings: AnySource) -> None:
+        """Open the source of `settings` in a new process, with a new RTMP server where the settings have one.
+
+        Raises Unavailable or Forbidden when a port cannot be opened; the source is then without a process.
+        """
+        self.source.kill()
+        if self.rtmp_server is not None:
+            self.rtmp_server.kill()
+        if self._rtmp_server is not None:
+            self._rtmp_server.close()
+        self.rtmp_server = self._rtmp_server = None
+        self._rtmp_server = open_rtmp_server(settings)
+        self.rtmp_server = self._rtmp_server_stage(self._rtmp_server) if self._rtmp_server else None
+        if self.rtmp_server is not None:
+            self.rtmp_server.replace()
+        self.source.use(self._source_body(), REACHING)
+        self.source.replace()
+
+    def next_engine(self) -> Stage:
+        """Return an engine of the present configuration that loads, and then waits for `hand_over`."""
+        self._engines += 1
+        return self._engine_stage("next engine", stage_counters(engine.COUNTERS))
+
+    def hand_over(self, successor: Stage) -> None:
+        """Let `successor` be the engine; the process of the engine before must have been killed."""
+        old, new = self.engine.context.counters, successor.context.counters
+        for name in engine.SUMS:
+            new.set(name, old.get(name))
+        successor.context.name = self.engine.name
+        successor.restarts = self.engine.restarts
+        self.engine = successor
+        self._turn.give(self._engines)
+
+    def _sink_name(self, settings: AnySink) -> str:
+        """Return the kind, with the position among the sinks where several sinks have the kind, or a free number."""
+        kinds = [sink.kind for sink in self.config.sinks]
+        taken = {parts.name for parts in self.sinks}
+        if kinds.count(settings.kind) == 1 and settings.kind not in taken:
+            return settings.kind
+        positions = [index + 1 for index, kind in enumerate(kinds) if kind == settings.kind]
+        numbers = itertools.count(2) if settings.kind in taken else itertools.chain(positions, itertools.count(1))
+        names = (f"{settings.kind}.{number}" for number in numbers)
+        return next(name for name in names if name not in taken)
+
+    def _sink(self, index: int, settings: AnySink, name: str) -> SinkParts:
         latency = Histogram()
         ports = sink.SinkPorts(
             live=self._live.reader(index),
@@ -116,15 +183,15 @@ class Wiring:
             epoch=self.epoch,
             controls=self.desk.live,
             engine=self._engine_counters,
-            restyles=not isinstance(self._config.engine, PassthroughSettings),
+            restyles=not isinstance(self.config.engine, PassthroughSettings),
         )
         stage = Stage(
             Context(name, stage_counters(sink.COUNTERS)),
-            Body(sink.run_sink, settings, self._config.canvas, self._config.air, ports),
+            Body(sink.run_sink, settings, self.config.canvas, self.config.air, ports),
             open_deadline=CONNECTING,
             logs=self._logs,
         )
-        return SinkParts(name, settings, stage, latency)
+        return SinkParts(name, settings, stage, latency, index)
 
     def _rtmp_server_stage(self, server: RtmpServer) -> Stage:
         return Stage(
@@ -132,16 +199,19 @@ class Wiring:
         )
 
     def _control_stage(self, ports: ControlPorts) -> Stage:
-        assert self._config.control is not None  # the ports were opened for the settings
+        assert self.config.control is not None  # the ports were opened for the settings
         server = ServerPorts(
-            self._config.control, ports.listener, ports.requests, ports.state, self.desk.live, ports.token
+            self.config.control, ports.listener, ports.requests, ports.state, self.desk.live, ports.token
         )
         return Stage(
             Context("control", stage_counters(())), Body(run_control, server), niceness=SERVING, logs=self._logs
         )
 
     def _source_stage(self) -> Stage:
-        config = self._config
+        context = Context("source", stage_counters(source.COUNTERS))
+        return Stage(context, self._source_body(), hang_after=REACHING, logs=self._logs)
+
+    def _source_body(self) -> Body[...]:
         ports = source.SourcePorts(
             output=self._camera.writer(),
             ring=self.ring,
@@ -149,28 +219,24 @@ class Wiring:
             controls=self.desk.live,
             rtmp_server=self._rtmp_server.address if self._rtmp_server else None,
         )
-        context = Context("source", stage_counters(source.COUNTERS))
-        return Stage(
-            context,
-            Body(source.run_source, config.source, config.canvas, ports),
-            hang_after=REACHING,
-            logs=self._logs,
-        )
+        return Body(source.run_source, self.config.source, self.config.canvas, ports)
 
-    def _engine_stage(self) -> Stage:
+    def _engine_stage(self, name: str, counters: Counters) -> Stage:
         ports = engine.EnginePorts(
-            camera=self._camera.reader(len(self._config.sinks)),
+            camera=self._camera.reader(self._live.readers + self._engines % 2),
             output=self._live.writer(),
             controls=self.desk.live,
-            stabilise=self._config.stabilise,
+            stabilise=self.config.stabilise,
             latency=self.engine_latency,
             on_air=self.on_air,
+            turn=self._turn,
+            number=self._engines,
         )
-        settings = self._config.engine
+        settings = self.config.engine
         deadline, niceness = (5.0, 0) if isinstance(settings, PassthroughSettings) else (settings.deadline, COMPUTING)
         return Stage(
-            Context("engine", self._engine_counters),
-            Body(engine.run_engine, settings, self._config.canvas, ports),
+            Context(name, counters),
+            Body(engine.run_engine, settings, self.config.canvas, ports),
             hang_after=deadline,
             open_deadline=LOADING,
             niceness=niceness,

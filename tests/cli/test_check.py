@@ -105,3 +105,17 @@ def test_the_effective_configuration_can_be_read_again(sdstream: Sdstream, tmp_p
     file = tmp_path / "plain.yaml"
     file.write_text("version: 1\nsource: {kind: testsrc}\nsinks: [{kind: discard}]\n")
     assert loads(sdstream("check", "--all", str(file)).out, "again").source.kind == "testsrc"
+
+
+def test_a_diff_says_what_each_change_does_on_air(sdstream: Sdstream, tmp_path: Path):
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text("version: 1\nsource: {kind: testsrc}\nengine: {kind: passthrough}\nsinks: [{kind: discard}]\n")
+    new.write_text(old.read_text() + "canvas: {width: 640}\ncontrols: {guidance: {scale: 3}}\n")
+    answer = sdstream("check", str(new), "--diff", str(old))
+    assert answer.out.splitlines() == [
+        "canvas.width: waits for the next start",
+        "controls.guidance.scale: changes with the next picture",
+    ]
+    assert sdstream("check", str(new), "--diff", str(new)).out == "no change\n"
+    changes = json.loads(sdstream("check", str(new), "--diff", str(old), "--json").out)["changes"]
+    assert changes[0] == {"setting": "canvas.width", "effect": "next_start"}

@@ -30,7 +30,7 @@ def show(file: Path) -> Iterator[Desk]:
     file.write_text(TEXT)
     watcher = ConfigWatcher(file)
     desk = Desk(accepted(watcher.first))
-    with following(watcher, desk):
+    with following(watcher, desk, lambda config: None):
         yield desk
 
 
