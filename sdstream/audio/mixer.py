@@ -3,7 +3,7 @@
 import numpy as np
 
 from sdstream.audio.delay import Delay
-from sdstream.controls import Sound
+from sdstream.controls.sound import Sound
 from sdstream.frame import Samples
 
 _MONO = np.full((2, 2), 0.5, np.float32)

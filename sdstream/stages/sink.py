@@ -12,7 +12,7 @@ from sdstream.air.phase import PhaseLock
 from sdstream.air.slate import make_slate
 from sdstream.config.schema import Air, Canvas
 from sdstream.config.sinks import AnySink
-from sdstream.controls import Sound as SoundControls
+from sdstream.controls.sound import Sound as SoundControls
 from sdstream.frame import SAMPLE_RATE, Samples
 from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Counters, Histogram

@@ -6,7 +6,7 @@ import pytest
 from sdstream.audio.delay import Delay
 from sdstream.audio.mixer import Mixer
 from sdstream.audio.ring import AudioRing
-from sdstream.controls import Sound
+from sdstream.controls.sound import Sound
 from sdstream.frame import SAMPLE_RATE
 from tests.audio.simulated_show import SimulatedShow
 

@@ -3,10 +3,10 @@
 import struct
 from collections.abc import Mapping
 
+from sdstream.sources.decoding.nal_units import has_entrance
 from sdstream.sources.rtmp_server import amf0
 from sdstream.sources.rtmp_server.chunks import AUDIO, DATA, VIDEO
 from sdstream.sources.rtmp_server.events import Media
-from sdstream.sources.rtmp_server.nal_units import has_entrance
 
 HAS_AUDIO, HAS_VIDEO = 4, 1
 _AVC, _HEVC, _AAC, _ENHANCED_AUDIO = 7, 12, 10, 9

@@ -5,7 +5,10 @@ import unicodedata
 from itertools import pairwise
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+
+from sdstream.controls.base import Control
+from sdstream.controls.sound import Sound
 
 TIMESTEPS = 50
 """Timesteps for `steps` to choose from, evenly spaced over the model's training range (the paper's t_index_list)."""
@@ -110,12 +113,6 @@ Blend = Literal["linear", "slerp"]
 """`linear` is a weighted average; `slerp` follows the sphere and so keeps the length."""
 
 
-class Control(BaseModel):
-    """Base of all controls: frozen, strict about unknown keys, without NaN; docstrings become the documentation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
 class WeightedPrompt(Control):
     """A prompt of a blend."""
 
@@ -201,22 +198,6 @@ class Region(Control):
     camera picture at the edge, without a rim (a screened membrane: colours further inside stay), and costs more."""
     feather: float = Field(0.02, ge=0, le=0.5)
     """Width of the soft edge of `feather`, as a share of the picture's height."""
-
-
-class Sound(Control):
-    """The sound of every output; obeyed at once, and without clicks."""
-
-    gain: float = Field(0.0, ge=-60, le=30)
-    """Louder or quieter, in decibels: 6 doubles the level, -6 halves the level. What gets too loud is clipped."""
-    mute: bool = False
-    """Silence, until set to false."""
-    mono: bool = False
-    """Mix left and right into the same sound on both sides, as for a microphone that is on one side only."""
-    offset: float = Field(0.0, ge=-1, le=5)
-    """Seconds by which the sound comes later than the picture; negative: earlier, as far as the sound has arrived by
-    then. OBS shows the sync offset in milliseconds: 200 ms is 0.2."""
-    track: Annotated[int, Field(ge=0, le=63)] | None = None
-    """Audio track of a source with several, counted from 0; null is the default track. Not for NDI."""
 
 
 _Clock = Annotated[str, StringConstraints(pattern=r"^(\d{1,4}:)?\d{1,4}:[0-5]?\d(\.\d+)?$")]

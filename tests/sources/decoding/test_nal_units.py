@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdstream.sources.rtmp_server.nal_units import has_entrance
+from sdstream.sources.decoding.nal_units import has_entrance
 from tests.sources.media import picture
 
 SIZE = (320, 180)
