@@ -126,13 +126,20 @@ class NdiSourceSettings(PictureSettings):
     kind: Literal["ndi"]
     """An NDI sender on the network."""
     name: str | None = Field(None, max_length=256)
-    """Source name from `sdstream sources`, e.g. "STUDIO (Camera 1)", or just "Camera 1" on any machine."""
+    """Source name from `sdstream sources`, e.g. "STUDIO (Camera 1)", or just "Camera 1" on any machine. A name stays
+    with the machine where it was found first; another machine's source of the same short name is taken only when the
+    first has been away for ten seconds, and the log says so. A name with a machine never moves."""
     url: Address | None = None
     """`host:port` of the sender, e.g. 127.0.0.1:5961; needs no discovery."""
     extra_ips: tuple[str, ...] = ()
     """Addresses to ask for sources, besides the addresses found by discovery."""
+    groups: tuple[str, ...] = ()
+    """NDI groups in which to look for the name; the public group by default."""
+    discovery_server: str | None = Field(None, max_length=256)
+    """Address of an NDI discovery server, e.g. 10.0.0.5 or several with commas. By default the one of the NDI Access
+    Manager on this machine, if any (`~/.ndi`, or the folder in NDI_CONFIG_DIR)."""
     bandwidth: Literal["highest", "lowest"] = "highest"
-    """`lowest` takes the sender's small preview picture."""
+    """`lowest` takes the sender's small preview picture, and the log warns of that."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

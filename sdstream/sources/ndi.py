@@ -1,14 +1,15 @@
 """An NDI sender as a source, by URL with no discovery at all, or by name through NDI's finder.
 
-NDI is BT.709 with limited range at every size. The receiver queues ten pictures and drops the oldest: each `read`
-drains the queue to the newest picture, because the oldest picture is a third of a second late.
+The receiver queues ten pictures and drops the oldest: each `read` drains the queue to the newest picture, because the
+oldest picture is a third of a second late.
 """
 
 import math
+import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Self
 
 import av
@@ -20,46 +21,30 @@ from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.log import get_logger
 from sdstream.sources.context import SourceContext
 from sdstream.sources.decoding.convert import Converter
+from sdstream.sources.decoding.deinterlace import Deinterlacer
 from sdstream.sources.decoding.shape import Shape
 from sdstream.sources.decoding.sound import Joiner, Resampler, sound_of
 from sdstream.sources.decoding.timeline import Timeline
-from sdstream.system.endpoint import Endpoint, Search
+from sdstream.sources.ndi_capture import AUDIO, NOTHING, VIDEO, Audio, Capture, Video
+from sdstream.sources.ndi_finder import Finder, NameLock, use_discovery_server
+from sdstream.sources.ndi_picture import Fields, frame_of, is_interlaced
 from sdstream.system.ndi_runtime import load_ndi
 
 _PATIENCE = 0.25
 _TIME_OF_DAY = 10 / 1e-7  # ticks; a timecode within ten seconds of the sending time is a time of day
-_TICK = 1e-7  # NDI's timestamps count 100 ns
-_BT709, _LIMITED = 1, 1
+_TICKS = 10_000_000  # NDI's timestamps count 100 ns
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "4.1", 6: "5.1", 8: "7.1"}  # as OBS counts speakers
 
 
 @dataclass(frozen=True, slots=True)
-class NdiName:
-    """A sender found on the network."""
-
-    name: str
-    """Value for `source.name`: "MACHINE (Name)"."""
-    url: str
-    """host:port."""
-
-
-def find_sources(timeout: float, extra_ips: Sequence[str] = ()) -> list[NdiName]:
-    """Return the senders seen within `timeout` seconds. Raises Unavailable without the NDI runtime."""
-    ndi = load_ndi()
-    finder = _make_finder(ndi, extra_ips)
-    try:
-        deadline = time.monotonic() + timeout
-        while (left := deadline - time.monotonic()) > 0:
-            ndi.find_wait_for_sources(finder, max(1, int(min(left, _PATIENCE) * 1000)))
-        return _senders(ndi, finder)
-    finally:
-        ndi.find_destroy(finder)
-
-
-def listing(search: Search) -> list[Endpoint]:
-    """Return the senders on the network. Raises Unavailable without the NDI runtime."""
-    found = find_sources(search.seconds, search.extra_ips)
-    return [Endpoint(sender.name, sender.url, {"kind": "ndi", "name": sender.name}) for sender in found]
+class _Picture:
+    frame: av.VideoFrame
+    aspect: float
+    """Width / height of the picture; 0 for square samples."""
+    stamp: float
+    """Presentation time (seconds)."""
+    received: float
+    interlaced: bool
 
 
 class NdiSource:
@@ -69,29 +54,34 @@ class NdiSource:
         self._settings = settings
         self._context = context
         self._ndi: Any = None  # the binding has no types
-        self._finder: Any = None
+        self._finder: Finder | None = None
         self._receiver: Any = None
+        self._capture: Capture | None = None
         self._url = ""
         self._seq = 0
-        self._missed = False
         self._facts: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        self._ndi = load_ndi()
+        with tempfile.TemporaryDirectory(prefix="sdstream-ndi-") as folder:
+            use_discovery_server(self._settings, Path(folder))
+            self._ndi = load_ndi()  # reads the file in the folder
         self._converter = Converter(self._context.canvas, self._settings)
         self._timeline, self._joiner, self._resampler = Timeline(), Joiner(), Resampler()
+        self._fields, self._times = Fields(), PresentationTimes()
+        self._deinterlacer = Deinterlacer("on", 0.0)
         if self._settings.url:
             self._connect(self._settings.url)
         else:
-            self._finder = _make_finder(self._ndi, self._settings.extra_ips)
+            self._lock = NameLock(self._settings.name or "")
+            self._finder = Finder(self._ndi, self._settings.extra_ips, self._settings.groups)
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self._receiver is not None:
             self._ndi.recv_destroy(self._receiver)
         if self._finder is not None:
-            self._ndi.find_destroy(self._finder)
-        self._receiver = self._finder = None
+            self._finder.close()
+        self._receiver = self._finder = self._capture = None
         self._url = ""
 
     def read(self) -> Frame | None:
@@ -99,11 +89,13 @@ class NdiSource:
         if self._ndi is None:
             raise Bug("the NDI source is not open")
         deadline = time.monotonic() + _PATIENCE
-        if self._receiver is None and not self._look_up(wait=True):
+        if self._capture is None and not self._look_up(wait=True):
             return None
         newest = self._newest(deadline)
         if newest is not None:
-            return self._frame(*newest)
+            if self._finder is not None:
+                self._lock.picture_came(newest.received)
+            return self._frame(newest)
         if self._finder is not None:
             self._look_up(wait=False)
         return None
@@ -114,20 +106,14 @@ class NdiSource:
 
     def _look_up(self, *, wait: bool) -> bool:
         """Find the sender by name, and connect to the present URL: a restarted sender has a new port."""
+        if self._finder is None:
+            return self._capture is not None
         if wait:
-            self._ndi.find_wait_for_sources(self._finder, int(_PATIENCE * 1000))
-        senders = _senders(self._ndi, self._finder)
-        wanted = self._settings.name
-        url = next((sender.url for sender in senders if wanted in (sender.name, _short(sender.name))), "")
-        if not url:
-            if not self._missed:
-                names = [sender.name for sender in senders]
-                get_logger().warning("no NDI source has this name yet", wanted=self._settings.name, seen=names)
-            self._missed = True
-            return self._receiver is not None
-        if url != self._url:
+            self._finder.wait(_PATIENCE)
+        url = self._lock.resolve(self._finder.senders(), time.monotonic())
+        if url and url != self._url:
             self._connect(url)
-        return True
+        return self._capture is not None
 
     def _connect(self, url: str) -> None:
         source = self._ndi.Source(p_url_address=url)
@@ -136,62 +122,86 @@ class NdiSource:
             self._ndi.recv_connect(self._receiver, source)
             return
         lowest = self._settings.bandwidth == "lowest"
+        if lowest:
+            get_logger().warning("receiving the small preview picture of the NDI source, because of bandwidth: lowest")
         bandwidth = self._ndi.RECV_BANDWIDTH_LOWEST if lowest else self._ndi.RECV_BANDWIDTH_HIGHEST
-        fields = False  # NDI then joins the two fields of an interlaced source
-        request = self._ndi.RecvCreateV3(source, self._ndi.RECV_COLOR_FORMAT_UYVY_BGRA, bandwidth, fields, "sdstream")
+        # Fastest: the sender's own YUV, with alpha. NDI's conversion of alpha pictures to BGRA is 8 levels off in blue.
+        request = self._ndi.RecvCreateV3(source, self._ndi.RECV_COLOR_FORMAT_FASTEST, bandwidth, True, "sdstream")
         self._receiver = self._ndi.recv_create_v3(request)
         if self._receiver is None:
             raise Lost(f"the NDI runtime cannot make a receiver for {url}")
+        self._capture = Capture(self._ndi, self._receiver)
 
-    def _newest(self, deadline: float) -> tuple[Any, float] | None:
+    def _newest(self, deadline: float) -> _Picture | None:
         """Wait for a picture, drain the queue and return the last picture; sound goes into the audio ring.
 
         Returns None at `deadline`, also when a sender has sound and no picture.
         """
-        newest, received = None, 0.0
+        capture = self._opened_capture()
+        newest: _Picture | None = None
         while newest is not None or time.monotonic() < deadline:
             wait = 0 if newest is not None else math.ceil((deadline - time.monotonic()) * 1000)
-            kind, video, audio, _ = self._ndi.recv_capture_v2(self._receiver, wait, True, True, False)
-            if kind == self._ndi.FRAME_TYPE_VIDEO:
-                if newest is not None:
-                    self._ndi.recv_free_video_v2(self._receiver, newest)
+            kind, video, audio = capture.take(wait)
+            if kind == VIDEO:
+                picture = self._picture(video)
+                capture.free(video)
+                if picture and newest:
                     self._context.counters.add("queued_pictures")
-                newest, received = video, time.monotonic()
-            elif kind == self._ndi.FRAME_TYPE_AUDIO:
+                newest = picture or newest
+            elif kind == AUDIO:
                 self._on_audio(audio)
-                self._ndi.recv_free_audio_v2(self._receiver, audio)
-            elif kind == self._ndi.FRAME_TYPE_NONE and newest is not None:
-                return newest, received
+                capture.free(audio)
+            elif kind == NOTHING and newest is not None:
+                return newest
         return None
 
-    def _frame(self, video: Any, received: float) -> Frame:
-        data = video.data  # each access makes a copy
-        stamp, code, ratio = _presentation_time(video), int(video.FourCC), video.picture_aspect_ratio
-        self._ndi.recv_free_video_v2(self._receiver, video)
-        height, width = video.yres, video.xres
-        picture = av.VideoFrame(width, height, "uyvy422" if code == _UYVY else "bgra")
-        _fill(picture, np.asarray(data, np.uint8).reshape(height, -1))
-        if code == _UYVY:
-            picture.colorspace, picture.color_range = _BT709, _LIMITED
-        # NDI gives the aspect ratio of the picture, and 0 for square samples
-        aspect = Fraction(ratio * height / width).limit_denominator(1000) if ratio > 0 else None
-        shape = Shape.of(picture, aspect)
-        colour = shape.colour(self._settings)
-        self._facts = {"codec": "ndi", "format": shape.format, "size": f"{width}x{height}", "colour": colour}
-        pixels = self._converter.convert(picture, shape)
-        self._context.counters.set("width", width)
-        self._context.counters.set("height", height)
-        self._seq += 1
-        return Frame(pixels, self._seq, self._timeline.place("picture", stamp, received), received)
+    def _picture(self, video: Video) -> _Picture | None:
+        """Return a picture that no longer needs the runtime's memory; None for a first field."""
+        stamp = self._times.of("picture", video)
+        try:
+            planes = self._fields.whole(video)
+            if planes is None:
+                return None
+            frame = frame_of(video, planes)
+        except ValueError as error:
+            raise Lost(str(error)) from error
+        return _Picture(frame, video.picture_aspect_ratio, stamp, time.monotonic(), is_interlaced(video))
 
-    def _on_audio(self, audio: Any) -> None:
-        if self._context.ring is None or not self._timeline.anchored:
+    def _frame(self, picture: _Picture) -> Frame | None:
+        frame, stamp = self._whole(picture)
+        if frame is None:
+            return None
+        # NDI gives the aspect ratio of the picture, and 0 for square samples
+        ratio = picture.aspect * frame.height / frame.width
+        shape = Shape.of(frame, Fraction(ratio).limit_denominator(1000) if ratio > 0 else None)
+        colour, size = shape.colour(self._settings), f"{frame.width}x{frame.height}"
+        self._facts |= {"codec": "ndi", "format": shape.format, "size": size, "colour": colour}
+        pixels = self._converter.convert(frame, shape)
+        self._context.counters.set("width", frame.width)
+        self._context.counters.set("height", frame.height)
+        self._seq += 1
+        placed = self._timeline.place("picture", stamp, picture.received)
+        return Frame(pixels, self._seq, placed, picture.received)
+
+    def _whole(self, picture: _Picture) -> tuple[av.VideoFrame | None, float]:
+        """Deinterlace if wanted; return the picture that is ready, and the time of the picture."""
+        mode = self._settings.deinterlace
+        if mode == "off" or (mode == "auto" and not picture.interlaced):
+            return picture.frame, picture.stamp
+        picture.frame.pts, picture.frame.time_base = round(picture.stamp * _TICKS), Fraction(1, _TICKS)
+        ready = self._deinterlacer.take(picture.frame)
+        if not ready:
+            return None, picture.stamp
+        return ready[-1], ready[-1].time or picture.stamp
+
+    def _on_audio(self, audio: Audio) -> None:
+        stamp = self._times.of("sound", audio)
+        if self._context.ring is None or not self._timeline.anchored or not audio.no_samples:
             return
         now = time.monotonic()
         self._facts["sound"] = f"{audio.sample_rate} Hz, {audio.no_channels} channels"
-        samples = self._stereo(np.asarray(audio.data, np.float32), audio.sample_rate)
-        placed = self._timeline.place("sound", _presentation_time(audio), now)
-        begin, samples = self._joiner.fit(placed, samples)
+        samples = self._stereo(audio.planes(), audio.sample_rate)
+        begin, samples = self._joiner.fit(self._timeline.place("sound", stamp, now), samples)
         self._context.ring.write(begin, samples)
         self._context.counters.add("sound_blocks")
 
@@ -206,43 +216,24 @@ class NdiSource:
         frame.sample_rate = rate
         return self._resampler.convert(frame)
 
-
-_UYVY = int.from_bytes(b"UYVY", "little")
-
-
-def _fill(picture: av.VideoFrame, lines: Any) -> None:  # PyAV takes any buffer, but is typed for bytes
-    """Copy packed lines (height, bytes) into a picture, padding the lines if needed."""
-    plane = picture.planes[0]
-    if plane.line_size == lines.shape[1]:
-        plane.update(lines)
-        return
-    padded: Any = np.zeros((picture.height, plane.line_size), np.uint8)
-    width = min(lines.shape[1], plane.line_size)
-    padded[:, :width] = lines[:, :width]
-    plane.update(padded)
+    def _opened_capture(self) -> Capture:
+        if self._capture is None:
+            raise Bug("the NDI source is not connected")
+        return self._capture
 
 
-def _make_finder(ndi: Any, extra_ips: Sequence[str]) -> Any:
-    finder = ndi.find_create_v2(ndi.FindCreate(True, None, ",".join(extra_ips) or None))
-    if finder is None:
-        raise Lost("the NDI runtime cannot make a finder; check the runtime: sdstream doctor")
-    return finder
-
-
-def _senders(ndi: Any, finder: Any) -> list[NdiName]:
-    return [NdiName(source.ndi_name or "", source.url_address or "") for source in ndi.find_get_current_sources(finder)]
-
-
-def _presentation_time(frame: Any) -> float:
-    """Return a frame's presentation time (seconds): the timecode, if a time of day, else the sending time.
+class PresentationTimes:
+    """The times of pictures and sound: timecodes, if both tracks have times of day as timecodes, else sending times.
 
     Picture and sound of a moment have the same timecode, even when sent at different times. But some senders leave the
-    timecode at zero, and some put a tape's timecode on the picture and not on the sound.
+    timecode at zero, and some put a timecode on one of the tracks only. Then the sending times agree better.
     """
-    stamp, code = float(frame.timestamp), float(frame.timecode)
-    return (code if abs(code - stamp) < _TIME_OF_DAY else stamp) * _TICK
 
+    def __init__(self) -> None:
+        self._coded = {"picture": False, "sound": False}
 
-def _short(name: str) -> str:
-    """Return "Name" of "MACHINE (Name)"."""
-    return name.partition(" (")[2].removesuffix(")")
+    def of(self, track: str, frame: Video | Audio) -> float:
+        """Return the presentation time of a frame of `track` ("picture" or "sound"), in seconds."""
+        stamp, code = frame.timestamp, frame.timecode
+        self._coded[track] = abs(code - stamp) < _TIME_OF_DAY
+        return float(code if all(self._coded.values()) else stamp) / _TICKS

@@ -23,7 +23,7 @@ KINDS = (
         NdiSourceSettings,
         opener="sdstream.sources.ndi:NdiSource",
         extra="ndi",
-        listing="sdstream.sources.ndi:listing",
+        listing="sdstream.sources.ndi_finder:listing",
         checks=("sdstream.system.ndi_runtime:check",),
     ),
     Kind(

@@ -18,6 +18,7 @@ from sdstream.errors import Unavailable
 from sdstream.ipc.counters import Counters
 from sdstream.sources import ndi as ndi_source
 from sdstream.sources.context import COUNTERS, SourceContext
+from sdstream.sources.ndi_capture import AUDIO, Audio, Video
 from tests.harness import ndi, network
 from tests.harness.requirements import need
 from tests.harness.wait import until
@@ -43,24 +44,27 @@ def test_a_missing_runtime_ends_the_stage_and_says_what_to_install(monkeypatch):
 
 
 def test_a_sender_with_sound_alone_does_not_hold_the_source_up(monkeypatch):
-    def capture(receiver, wait, *wanted):
-        time.sleep(min(0.02, wait / 1000))
-        return "sound", None, None, None
+    class Capture:
+        def __init__(self, *receiver):
+            pass
+
+        def take(self, wait):
+            time.sleep(min(0.02, wait / 1000))
+            return AUDIO, Video(), Audio()
+
+        def free(self, frame):
+            pass
 
     runtime = SimpleNamespace(
         Source=SimpleNamespace,
         RecvCreateV3=lambda *settings: None,
         RECV_BANDWIDTH_HIGHEST=0,
-        RECV_COLOR_FORMAT_UYVY_BGRA=0,
-        FRAME_TYPE_VIDEO="picture",
-        FRAME_TYPE_AUDIO="sound",
-        FRAME_TYPE_NONE="nothing",
+        RECV_COLOR_FORMAT_FASTEST=0,
         recv_create_v3=lambda settings: "receiver",
-        recv_capture_v2=capture,
-        recv_free_audio_v2=lambda receiver, audio: None,
         recv_destroy=lambda receiver: None,
     )
     monkeypatch.setattr(ndi_source, "load_ndi", lambda: runtime)
+    monkeypatch.setattr(ndi_source, "Capture", Capture)
     context = SourceContext(Canvas(width=64, height=64), Counters(COUNTERS), None, lambda: None)
     with ndi_source.NdiSource(NdiSourceSettings(kind="ndi", url="127.0.0.1:5961"), context) as source:
         assert [source.read() for _ in range(3)] == [None] * 3
