@@ -1,10 +1,11 @@
 """Any input of FFmpeg as a source: recordings at normal speed, live inputs at the sender's pace."""
 
+import math
 import stat
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -36,12 +37,11 @@ PATIENCE = 0.25
 _LEAD = 0.1  # a recording's first picture waits (seconds): the pictures after the first need time to be decoded
 _LATE = 0.1
 _AHEAD = 0.25
+_SOUND_AHEAD = 6.0  # seconds; the ring of the sound has 8
 _MOST_AHEAD = 64
 LIVE_OPTIONS = {"fpsprobesize": "0", "analyzeduration": "3000000", "fflags": "+discardcorrupt"}
 _EXPECTED = "expected a file, a device or a URL such as rtsp://, udp:// or https://"
-_NEWEST_SEGMENT = {
-    "live_start_index": "-1"
-}  # FFmpeg's HLS starts three segments back: two segments of delay for nothing
+_NEWEST_SEGMENT = {"live_start_index": "-1"}  # FFmpeg's HLS starts three segments back
 _SEGMENTED = frozenset({"hls", "dash"})
 _WEB = "http,https,tcp,tls,crypto,httpproxy,data"
 
@@ -71,12 +71,12 @@ class Input:
         """Return the input for `settings`."""
         url = settings.url.get_secret_value()
         path = _local(url)
-        live_file = path is not None and not stat.S_ISREG(_mode(path))
+        live_file = path is not None and not stat.S_ISREG(path.stat().st_mode)
         options = {**({} if path and not live_file else LIVE_OPTIONS), **_web_options(url), **_given(settings)}
         finite = not live_file and (path is not None or settings.format == "lavfi")
         format_ = settings.format or ("v4l2" if url.startswith("/dev/video") else None)
-        timeout, loop, realtime = settings.read_timeout, settings.loop, settings.realtime
-        return cls(url, mask_url(url), format_, options, finite, realtime, loop, timeout, settings)
+        pace = settings.realtime, settings.loop, settings.read_timeout
+        return cls(url, mask_url(url), format_, options, finite, *pace, settings)
 
 
 def _given(settings: FfmpegSourceSettings) -> dict[str, str]:
@@ -102,6 +102,7 @@ class FfmpegSource:
         self._seq = 0
         self._shown_at = 0.0
         self._shape: Shape | None = None
+        self._last: Frame | None = None
 
     def __enter__(self) -> Self:
         self._reader = Reader(lambda: _open(self._input), self._context.check_running)
@@ -117,8 +118,8 @@ class FfmpegSource:
     def __exit__(self, *exc: object) -> None:
         self._queue.clear()
         self._decoder = self._playout = None
-        self._context.counters.set("buffer", 0)
-        self._context.counters.set("buffer_reason", 0)
+        for name in ("buffer", "buffer_reason"):
+            self._context.counters.set(name, 0)
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -131,21 +132,24 @@ class FfmpegSource:
                 picture = self._playout.next(deadline)
             except EOFError as end:
                 raise Lost(f"{self._input.name}: the live input ended") from end
-            return None if picture is None else self._convert(picture)
+            return self._convert(picture) if picture else None
         return self._read_recording(deadline)
 
     def _read_recording(self, deadline: float) -> Frame | None:
+        """Return the next picture of a recording; the last picture again while no other is due."""
         while time.monotonic() < deadline:
             self._fill(deadline)
-            if not self._queue:
-                continue
-            picture = self._queue[0]
-            if self._paced and not self._wait(picture.pts, deadline):
-                return None
-            self._queue.popleft()
-            if frame := self._convert(picture):
+            due = self._queue[0].pts if self._queue else math.inf
+            if self._paced and not self._wait(due, deadline):
+                return self._still(time.monotonic())
+            if self._queue and (frame := self._convert(self._queue.popleft())):
                 return frame
         return None
+
+    def _still(self, now: float) -> Frame | None:
+        """Return the last picture at the present time; None before the first picture."""
+        last = self._last
+        return replace(last, pts=last.pts + now - last.captured, captured=now) if last else None
 
     def _live_playout(self, decoder: Decoder) -> Playout:
         buffer = self._input.picture.buffer
@@ -174,29 +178,38 @@ class FfmpegSource:
     def _fill(self, deadline: float) -> None:
         """Read a recording until the queue holds enough pictures, or until `deadline`."""
         decoder = self._opened_decoder()
-        while not self._queue or (self._paced and self._sound_lags(decoder)):
+        while self._wants_more(decoder):
             try:
                 self._queue.extend(decoder.pump(max(0.0, deadline - time.monotonic())))
             except EOFError as end:
-                if not self._queue:
-                    self._end(decoder, end)
-                return
+                if self._queue or not self._begins_again(decoder, end):
+                    return
             if time.monotonic() > deadline:
                 return
 
-    def _sound_lags(self, decoder: Decoder) -> bool:
-        """Tell whether the sound of the next picture is not there yet: files interleave coarsely."""
-        end = decoder.sound_end
-        return end is not None and len(self._queue) < _MOST_AHEAD and end < self._queue[0].pts + _AHEAD
+    def _wants_more(self, decoder: Decoder) -> bool:
+        """Tell whether to read on: to the next picture and its sound, because files interleave coarsely.
 
-    def _end(self, decoder: Decoder, end: EOFError) -> None:
-        if not self._input.loop:
-            raise Ended(self._input.name) from end
+        Sound without pictures is not read further ahead than the ring is long.
+        """
+        sound = decoder.sound_end
+        if not self._paced or sound is None:
+            return not self._queue
+        if not self._queue:
+            return sound < time.monotonic() + _SOUND_AHEAD
+        return len(self._queue) < _MOST_AHEAD and sound < self._queue[0].pts + _AHEAD
+
+    def _begins_again(self, decoder: Decoder, end: EOFError) -> bool:
+        """Go back to the start for `loop`; False while sound goes on without pictures. Raises Ended at the end."""
+        name = self._input.name
         if not self._seq:
-            raise Unavailable(
-                f"{self._input.name} has no picture that FFmpeg can decode; try: ffprobe {self._input.name}"
-            ) from end
-        decoder.rewind()
+            raise Unavailable(f"{name} has no picture that FFmpeg can decode; try: ffprobe {name}") from end
+        if self._input.loop:
+            decoder.rewind()
+            return True
+        if not self._paced or (decoder.sound_end or 0.0) < time.monotonic() + PATIENCE:
+            raise Ended(name) from end
+        return False
 
     @staticmethod
     def _wait(due: float, deadline: float) -> bool:
@@ -225,7 +238,8 @@ class FfmpegSource:
         self._context.counters.set("height", shape.height)
         self._seq += 1
         self._shown_at = now
-        return Frame(pixels, self._seq, picture.pts, now if self._paced else picture.received)
+        self._last = Frame(pixels, self._seq, picture.pts, now if self._paced else picture.received)
+        return self._last
 
     def _opened_decoder(self) -> Decoder:
         if self._decoder is None:
@@ -268,10 +282,6 @@ def _local(url: str) -> Path | None:
     """Return the path of a local file (or device, or pipe); None for a URL, or for a name of FFmpeg's."""
     path = Path(url.removeprefix("file:"))
     return path if "://" not in url and path.exists() else None
-
-
-def _mode(path: Path) -> int:
-    return path.stat().st_mode
 
 
 def _web_options(url: str) -> dict[str, str]:

@@ -111,11 +111,16 @@ class Playout:
             return
         if packet is None:
             return
-        now = time.monotonic()
-        at, sound = _time_of(packet), packet.stream is self._decoder.sound
-        (self._sound if sound else self._pictures).put(packet, at, now)
+        now, at = time.monotonic(), _time_of(packet)
+        if packet.stream is self._decoder.video:
+            waiting, note = self._pictures, self._buffer.on_picture
+        elif packet.stream is self._decoder.sound:
+            waiting, note = self._sound, self._buffer.on_sound
+        else:  # a track that is not heard
+            return
+        waiting.put(packet, at, now)
         if at is not None:
-            (self._buffer.on_sound if sound else self._buffer.on_picture)(at, now)
+            note(at, now)
 
     @property
     def _crowded(self) -> bool:

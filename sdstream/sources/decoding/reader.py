@@ -75,7 +75,11 @@ class Reader:
 
     def rewind(self) -> None:
         """Go back to the start, after the end. Raises FFmpegError if the input cannot."""
-        self.container.seek(0)
+        try:
+            self.container.seek(0)
+        except PermissionError:  # FLV: the picture begins later than the sound, so no key frame is at 0 or before
+            first = min(self._tracks, key=lambda track: (track.start_time or 0) * float(track.time_base or 0))
+            self.container.seek(0, backward=False, stream=first)
         self.start(self._tracks)
 
     def close(self) -> None:
