@@ -15,7 +15,7 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 
 from sdstream.errors import Lost
-from sdstream.frame import Samples
+from sdstream.frame import SAMPLE_RATE, Samples
 from sdstream.sources.context import SourceContext
 from sdstream.sources.decoding.damage import DamageFilter
 from sdstream.sources.decoding.deinterlace import Deinterlacer
@@ -191,7 +191,13 @@ class Decoder:
             if self._timeline.anchored:
                 self._write(pts, samples, received)
             else:
-                self._early.append((pts, samples))
+                self._keep_early(pts, samples)
+
+    def _keep_early(self, pts: float, samples: Samples) -> None:
+        """Keep sound from before the first picture, by number of blocks and by length."""
+        self._early.append((pts, samples))
+        while len(self._early) > 1 and sum(len(block) for _, block in self._early) > _EARLY_SOUND * SAMPLE_RATE:
+            self._early.popleft()
 
     def _write_early_sound(self, now: float) -> None:
         """Write the sound from before the first picture: the first picture fixes the time of the sound."""

@@ -11,6 +11,7 @@ NO_PICTURE = 3.0
 """Seconds of sound alone until the file starts with sound only; the source then reports the missing picture."""
 _MOST_HELD = 8 * 1024 * 1024
 _MOST_MESSAGES = 8192  # a minute of pictures and sound
+_LONGEST_SOUND = 256 * 1024  # bytes; a second of PCM has 192 kB
 _MOST_HEADER = 64 * 1024  # bytes; the configuration of a decoder takes some hundred
 
 
@@ -67,7 +68,7 @@ class Publication:
             tracks = flv.announced_tracks(media)
             self._announced = self._announced if tracks is None else tracks
             return b""  # FFmpeg would make a data track of unknown messages
-        if not flv.is_picture_or_sound(media):
+        if not flv.is_picture_or_sound(media) or (media.kind == AUDIO and len(media.payload) > _LONGEST_SOUND):
             return b""
         track = single_track(media, self._tracks[media.kind])
         if track is None:

@@ -10,9 +10,28 @@ from sdstream.sources.rtmp_server.publication import Publication
 
 _READ_BYTES = 64 * 1024
 _MOST_BEHIND = 2 * 1024 * 1024  # bytes that the source has not read: 2.7 s at 6 Mbit/s
+_RATE, _BURST = 2000.0, 20_000.0  # messages; 120 pictures and 400 sounds a second are the most that is of use
 _SOCKET_BUFFER = 256 * 1024
 _TOKEN_DEADLINE = 2.0
 _MOST_CONNECTIONS = 8
+
+
+class Allowance:
+    """The messages for the source: FFmpeg keeps a message of a byte in 300 bytes while FFmpeg looks for the tracks."""
+
+    def __init__(self, rate: float = _RATE, burst: float = _BURST) -> None:
+        """`rate` is in messages a second."""
+        self._rate, self._burst = rate, burst
+        self._left, self._at = burst, 0.0
+
+    def take(self, now: float) -> bool:
+        """Tell whether a message may go on at `now` (monotonic seconds), and count the message."""
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 class Relay:
@@ -24,6 +43,7 @@ class Relay:
         self._tracks = audio_track, video_track
         self._publication: Publication | None = None
         self._source: asyncio.StreamWriter | None = None
+        self._allowance = Allowance()
         self._connections: list[asyncio.StreamWriter] = []
 
     def begin(self) -> None:
@@ -52,7 +72,8 @@ class Relay:
             source = None
         behind = source.transport.get_write_buffer_size() if source else 0
         known = publication.other_tracks
-        data = publication.feed(media, now, wanted=source is not None, room=behind <= _MOST_BEHIND)
+        room = behind <= _MOST_BEHIND and self._allowance.take(now)
+        data = publication.feed(media, now, wanted=source is not None, room=room)
         if publication.other_tracks and not known:
             get_logger().info("other tracks of the publisher are left out")
         if source is None:

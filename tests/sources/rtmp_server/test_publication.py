@@ -120,6 +120,13 @@ def test_the_next_reader_need_not_wait_for_another_key_frame():
     assert feed(publication, delta(160)).endswith(tags(key(80), delta(120), delta(160)))
 
 
+def test_a_sound_of_many_seconds_is_left_out():
+    publication = Publication()
+    feed(publication, about(videocodecid=7.0), AVC_HEADER, key())
+    assert feed(publication, Media(AUDIO, 0, b"\x36" + bytes(300_000))) == b""
+    assert not publication.outgrown()
+
+
 MEGABYTE = bytes(1 << 20)
 FLOODS = {
     "pictures": (key(), VIDEO, b"\x27\1\0\0\0" + MEGABYTE, 60),
