@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sdstream.config.sources import AnySource, RtmpSourceSettings
 from sdstream.errors import SdstreamError
 from sdstream.ipc.live_text import LiveText
-from sdstream.sources.rtmp_server.tls import server_tls
+from sdstream.sources.rtmp_server.admission.tls import server_tls
 from sdstream.system.listening import BACKLOG, LOOPBACK, listen_at
 
 WHY_BYTES = 512

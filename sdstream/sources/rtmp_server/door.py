@@ -9,17 +9,17 @@ from collections.abc import Callable, Coroutine
 from sdstream.config.sources import RtmpSourceSettings
 from sdstream.errors import Bug
 from sdstream.log import get_logger
+from sdstream.sources.rtmp_server.admission.key_guard import KeyGuard
+from sdstream.sources.rtmp_server.admission.login import FAILED, Login
+from sdstream.sources.rtmp_server.admission.stream_name import is_key, stream_name
+from sdstream.sources.rtmp_server.admission.tls import server_tls
+from sdstream.sources.rtmp_server.admission.turnstile import Turnstile
+from sdstream.sources.rtmp_server.admission.waiting_room import first_to_go
 from sdstream.sources.rtmp_server.amf0 import ProtocolError
 from sdstream.sources.rtmp_server.events import LoginRequest, Media, PublishFinished, PublishRequest
-from sdstream.sources.rtmp_server.key_guard import KeyGuard
-from sdstream.sources.rtmp_server.login import FAILED, Login
 from sdstream.sources.rtmp_server.peer import Peer, Refusals
 from sdstream.sources.rtmp_server.protocol import RtmpSession
 from sdstream.sources.rtmp_server.relay import Relay
-from sdstream.sources.rtmp_server.stream_name import is_key, stream_name
-from sdstream.sources.rtmp_server.tls import server_tls
-from sdstream.sources.rtmp_server.turnstile import Turnstile
-from sdstream.sources.rtmp_server.waiting_room import first_to_go
 
 _PRICE = 0.0002  # seconds of work for a connection, besides the pieces that are measured
 _STRANGER_BYTES = 2 * 1024  # a piece of work for a stranger: at most 5 ms

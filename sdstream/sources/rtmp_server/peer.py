@@ -7,10 +7,10 @@ import ssl
 import time
 
 from sdstream.log import get_logger
+from sdstream.sources.rtmp_server.admission.key_guard import network_of
+from sdstream.sources.rtmp_server.admission.waiting_room import Standing
 from sdstream.sources.rtmp_server.amf0 import ProtocolError
-from sdstream.sources.rtmp_server.key_guard import network_of
 from sdstream.sources.rtmp_server.protocol import RtmpSession
-from sdstream.sources.rtmp_server.waiting_room import Standing
 
 _BUFFER = 64 * 1024
 _MOST_UNREAD = 256 * 1024  # bytes of answers that a peer does not read

@@ -10,10 +10,10 @@ import struct
 from collections.abc import Iterator
 
 from sdstream.sources.rtmp_server import amf0, chunks
+from sdstream.sources.rtmp_server.admission.login import query_of
 from sdstream.sources.rtmp_server.amf0 import ProtocolError
 from sdstream.sources.rtmp_server.chunks import ChunkReader, Message
 from sdstream.sources.rtmp_server.events import Event, LoginRequest, Media, PublishFinished, PublishRequest
-from sdstream.sources.rtmp_server.login import query_of
 
 VERSION = 3
 HANDSHAKE = 1536

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sdstream.sources.rtmp_server.login import ASK, VALID, Login, _digest, query_of
+from sdstream.sources.rtmp_server.admission.login import ASK, VALID, Login, _digest, query_of
 
 
 def challenge(login, now=1000.0, user="ann"):

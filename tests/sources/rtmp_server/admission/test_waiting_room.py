@@ -2,7 +2,7 @@
 
 import pytest
 
-from sdstream.sources.rtmp_server.waiting_room import Standing, first_to_go
+from sdstream.sources.rtmp_server.admission.waiting_room import Standing, first_to_go
 
 
 def standing(network="home", stepped=9.0, progress=0):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sdstream.sources.rtmp_server.key_guard import FREE_TRIES, PAUSE, KeyGuard, network_of
+from sdstream.sources.rtmp_server.admission.key_guard import FREE_TRIES, PAUSE, KeyGuard, network_of
 
 
 def test_a_few_wrong_keys_are_free_and_each_further_key_waits_for_longer():

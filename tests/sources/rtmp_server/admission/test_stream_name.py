@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdstream.sources.rtmp_server.stream_name import is_key, stream_name
+from sdstream.sources.rtmp_server.admission.stream_name import is_key, stream_name
 
 URL = "rtmp://studio.example:1935/live"
 
