@@ -128,8 +128,9 @@ class ChunkReader:
 
     def _begin(self, stream: _ChunkStream, fmt: int, fields: bytes, timestamp: int, extended: bool) -> None:
         if fmt < 3:
-            if stream.open:
-                raise ProtocolError("RTMP: a message begins before the end of the last message")
+            if fmt < 2 and stream.open and int.from_bytes(fields[3:6], "big") != stream.length:
+                stream.parts.clear()  # the program gave the last message up, as programs do after a full network
+                stream.open = False
             stream.extended = extended
             stream.step = timestamp
         if fmt < 2:

@@ -60,7 +60,7 @@ class RtmpSession:
         self._received = self._acknowledged = 0
         self._messages = 0
         self._transaction = 0.0
-        self._peer_window = 0
+        self._peer_window = _WINDOW  # a publisher that announces none may wait for acknowledgements all the same
         self._message_stream = 1
 
     @property
@@ -163,7 +163,7 @@ class RtmpSession:
         elif kind == chunks.AGGREGATE:
             yield from self._aggregate(message)
         elif kind in {chunks.COMMAND, chunks.COMMAND_AMF3}:
-            yield from self._command(payload[1:] if kind == chunks.COMMAND_AMF3 else payload, message.message_stream)
+            yield from self._command(_amf0(message), message.message_stream)
         elif kind == chunks.USER_CONTROL:
             self._ping(payload)
         elif kind in {chunks.SET_CHUNK_SIZE, chunks.ABORT, chunks.WINDOW_SIZE}:
@@ -188,9 +188,8 @@ class RtmpSession:
 
     def _media(self, message: Message) -> Iterator[Event]:
         if self._phase is _Phase.PUBLISHING:
-            amf3 = message.kind == chunks.DATA_AMF3
-            payload = message.payload[1:] if amf3 else message.payload
-            yield Media(chunks.DATA if amf3 else message.kind, message.timestamp, payload)
+            kind = chunks.DATA if message.kind == chunks.DATA_AMF3 else message.kind
+            yield Media(kind, message.timestamp, _amf0(message))
 
     def _aggregate(self, message: Message) -> Iterator[Event]:
         """Split an aggregate message of FLV tags; times count from the time of the first tag."""
@@ -234,6 +233,9 @@ class RtmpSession:
             raise ProtocolError("RTMP: the peer asked to play; expected to publish")
         elif name in _CONFIRMED_ONLY:
             self._reply(transaction, None, None)
+            if name == "FCPublish":  # Adobe's encoder and its relatives wait for this before createStream
+                facts = {"level": "status", "code": "NetStream.Publish.Start", "description": ""}
+                self._send(Message(chunks.COMMAND, 0, amf0.encode("onFCPublish", 0, None, facts)), 3)
 
     def _check_connect(self, name: str, values: list[amf0.Value]) -> dict[str, str]:
         """Take the application, and return the parameters after the application's name."""
@@ -259,3 +261,9 @@ class RtmpSession:
 
     def _send(self, message: Message, chunk_stream: int) -> None:
         self._out += chunks.write_message(message, chunk_stream, self._out_chunk_size)
+
+
+def _amf0(message: Message) -> bytes:
+    """Return the payload without the byte that says, in AMF3's kinds of message, that AMF0 follows."""
+    amf3 = message.kind in {chunks.COMMAND_AMF3, chunks.DATA_AMF3} and message.payload[:1] == b"\0"
+    return message.payload[1:] if amf3 else message.payload

@@ -121,3 +121,33 @@ def test_an_extended_step_is_repeated_as_a_step_or_as_a_time(repeated):
     first = write_message(Message(chunks.VIDEO, 0x28, b"first", 1), 4, 128)
     got = read(ChunkReader(1000), [first + chunked(1, 0x1000000, payload, repeat=repeat)])
     assert [(message.timestamp, message.payload) for message in got] == [(0x28, b"first"), (0x1000028, payload)]
+
+
+@pytest.mark.parametrize("base", [(1 << 24) - 60, (1 << 31) - 60, (1 << 32) - 60], ids=["2^24", "2^31", "2^32"])
+@pytest.mark.parametrize("repeats", [True, False])
+def test_times_go_on_over_each_border(base, repeats):
+    sent = [((base + 40 * number) & 0xFFFFFFFF, bytes([number + 7]) * 300) for number in range(4)]
+    data = b""
+    for stamp, load in sent:
+        extended = stamp >= 0xFFFFFF
+        again = stamp.to_bytes(4, "big") if extended and repeats else b""
+        plain = write_message(Message(chunks.VIDEO, min(stamp, 0xFFFFFF), load, 1), 4, 128)
+        head = plain[:12] + (stamp.to_bytes(4, "big") if extended else b"")
+        data += head + (b"\xc4" + again).join(load[place : place + 128] for place in range(0, len(load), 128))
+    got = read(ChunkReader(1000), [data])
+    assert [(message.timestamp, message.payload) for message in got] == sent
+
+
+def test_steps_go_on_over_the_border_of_32_bits():
+    first = chunked(0, (1 << 32) - 20, b"first", repeat=None)
+    step = bytes([1 << 6 | 4]) + (40).to_bytes(3, "big") + (4).to_bytes(3, "big") + bytes([chunks.VIDEO]) + b"next"
+    got = read(ChunkReader(1000), [first + step])
+    assert [message.timestamp for message in got] == [(1 << 32) - 20, 20]
+
+
+def test_a_message_that_was_given_up_is_forgotten():
+    reader = ChunkReader(1000)
+    whole = write_message(Message(chunks.VIDEO, 9, b"a" * 300, 1), 4, 128)
+    got = read(reader, [whole[:140] + write_message(Message(chunks.VIDEO, 10, b"b" * 200, 1), 4, 128)])
+    assert [(message.timestamp, message.payload) for message in got] == [(10, b"b" * 200)]
+    assert reader.held == 0

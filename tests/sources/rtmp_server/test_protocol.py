@@ -86,11 +86,12 @@ def test_every_step_is_answered():
         ("_result", 1.0),
         ("_result", 2.0),
         ("_result", 3.0),
+        ("onFCPublish", 0.0),
         ("_result", 4.0),
         ("onStatus", 0.0),
     ]
-    assert replies[3][3] == 1.0
-    assert replies[4][3]["code"] == "NetStream.Publish.Start"
+    assert replies[4][3] == 1.0
+    assert replies[5][3]["code"] == "NetStream.Publish.Start"
 
 
 def test_the_handshake_gives_the_peer_its_own_bytes_back():
@@ -230,3 +231,47 @@ def test_unfinished_messages_take_bounded_memory():
     events(session, bytes([10]) + chunk, bytes([11]) + chunk)
     with pytest.raises(ProtocolError, match="unfinished"):
         events(session, bytes([12]) + chunk[:-1])
+
+
+PUBLISH = ("publish", 5, None, "key", "live")
+ORDERS = {
+    "OBS": (ask("key"),),
+    "no createStream": (command(*PUBLISH, message_stream=1),),
+    "no message stream": (command("createStream", 4, None), command(*PUBLISH)),
+    "createStream last": (command(*PUBLISH, message_stream=1), command("createStream", 6, None)),
+    "a stream of its own number": (command(*PUBLISH, message_stream=9),),
+    "twice createStream": (command("createStream", 2, None) * 2, command(*PUBLISH, message_stream=1)),
+    "unknown commands": (command("setPeerInfo", 0, None, {}), command("_checkbw", 3, None), ask("key")),
+    "record": (command("publish", 5, None, "key", "record", message_stream=1),),
+    "no kind of publication": (command("publish", 5, None, "key", message_stream=1),),
+    "AMF3 messages": tuple(
+        write_message(Message(chunks.COMMAND_AMF3, 0, selector + amf0.encode(*PUBLISH), 1), 3, 128)
+        for selector in (b"\0",)
+    ),
+    "AMF3 without the first byte": (write_message(Message(chunks.COMMAND_AMF3, 0, amf0.encode(*PUBLISH), 1), 3, 128),),
+}
+
+
+@pytest.mark.parametrize("pieces", ORDERS.values(), ids=ORDERS)
+def test_programs_may_ask_in_their_own_order(pieces):
+    session = greeted()
+    got = events(session, connect(), *pieces, media(chunks.VIDEO, 40, b"\x27picture"))
+    assert got == [PublishRequest("live", "key"), Media(chunks.VIDEO, 40, b"\x27picture")]
+    (status,) = [values for values in answers(session.outgoing()[1 + 2 * HANDSHAKE :]) if values[0] == "onStatus"]
+    assert status[3]["code"] == "NetStream.Publish.Start"
+
+
+def test_bytes_are_acknowledged_without_being_asked():
+    session = publishing()
+    for _ in range(3):
+        events(session, write_message(Message(chunks.VIDEO, 0, bytes(1_000_000), 1), 4, 128))
+    assert session.outgoing()[7] == chunks.ACKNOWLEDGEMENT
+
+
+@pytest.mark.parametrize("size", [1, 2, 127, 128, 65536, 8 << 20, 16 << 20, 0x7FFFFFFF])
+def test_every_chunk_size_is_understood(size):
+    picture = b"\x27" + bytes(range(256)) * 40
+    session = publishing()
+    announced = write_message(Message(chunks.SET_CHUNK_SIZE, 0, size.to_bytes(4, "big")), 2, 128)
+    got = events(session, announced, *[write_message(Message(chunks.VIDEO, 40, picture, 1), 4, size)] * 2)
+    assert got == [Media(chunks.VIDEO, 40, picture)] * 2

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 _HOST = re.compile(r"^rtmp[a-z]*://[^/]*/?", re.IGNORECASE)
+_DEFAULT_INSTANCE = "/_definst_"  # of Adobe's and Wowza's servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class StreamName:
 def stream_name(app: str, name: str, wanted: str) -> StreamName:
     """Find the key in the application and the stream name of a publisher, for the application `wanted`."""
     app, name, wanted = _HOST.sub("", app.strip()).strip("/"), name.strip(), wanted.strip("/")
+    app = app.removesuffix(_DEFAULT_INSTANCE)
     path = _HOST.sub("", name).strip("/")
     whole = path != name.strip("/")
     if (whole or app == "") and path.startswith(wanted + "/"):

@@ -14,6 +14,7 @@ URL = "rtmp://studio.example:1935/live"
     [
         ("live", "key-1"),
         ("live", " key-1 "),
+        ("live/_definst_", "key-1"),
         ("live", "key-1?bandwidthtest=true"),
         ("live/key-1", ""),
         ("live/key-1", "key-1"),
