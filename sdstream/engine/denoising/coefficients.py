@@ -1,11 +1,15 @@
-"""The coefficients of a U-Net call (the x̂0 equation), computed once for a set of frames in flight."""
+"""The coefficients of a U-Net call (the x̂0 equation), on the device.
+
+A guidance slider or a fade of the seed changes numbers with every frame: the numbers are written into the same memory.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from sdstream.engine.bounded_cache import BoundedCache
 from sdstream.engine.denoising.guidance import RowGuidance
 from sdstream.engine.denoising.schedule import Schedule
 
@@ -67,37 +71,144 @@ class Coefficients:
     """Weights of x̂0 and x in the latent of the last stage; (1, 0) hands out x̂0."""
 
 
-def make_coefficients(live: Sequence[tuple[int, Sampling]], frames: int) -> Coefficients:
-    """Compute the coefficients of the call for `live` (stage, sampling) pairs in order of stage, `frames` rows each."""
-    device = live[0][1].noise.device
+Live = Sequence[tuple[int, Sampling]]
+"""(stage, sampling) of the frames of a call, in order of stage."""
 
-    def column(numbers: Sequence[float]) -> Tensor:
-        values = torch.tensor(numbers, dtype=torch.float32, device=device)  # [len]
-        return values.repeat_interleave(frames).view(-1, 1, 1, 1)  # [len * F, 1, 1, 1]
 
-    x_weight, output_weight, ref_weight = zip(*(_weights(stage, sampling) for stage, sampling in live), strict=True)
-    negative = tuple(i for i, (stage, sampling) in enumerate(live) if sampling.guidance.needs_negative(stage))
-    clean = [live[i][1].schedule.clean(live[i][0]) for i in negative]
-    moving = [(stage + 1, sampling) for stage, sampling in live if stage + 1 < len(sampling.schedule)]
-    ways = [_way(stage - 1, sampling.schedule) for stage, sampling in moving]
-    times = [sampling.schedule.timesteps[stage] for stage, sampling in [*live, *(live[i] for i in negative)]]
-    guided = any(sampling.guidance.active for _, sampling in live)
-    return Coefficients(
-        rows=_span([stage for stage, _ in live], frames, device),
-        next_rows=_span([stage for stage, _ in moving], frames, device),
-        timesteps=torch.tensor(times, device=device).repeat_interleave(frames),  # [R + N]
-        x_weight=column(x_weight),
-        output_weight=column(output_weight),
-        ref_weight=column(ref_weight) if guided else None,
-        negatives=_span(negative, frames, device) if negative else None,
-        negative_stages=negative,
-        negative_x_weight=column([p for p, _ in clean]),
-        negative_output_weight=column([q for _, q in clean]),
-        next_signal=column([signal for signal, _ in ways]),
-        next_drift=column([drift for _, drift in ways]) if any(drift for _, drift in ways) else None,
-        next_noise=_next_noise(moving, frames, live[0][1].noise),
-        end=_way(*last) if (last := _ending(live)) else (1.0, 0.0),
-    )
+@dataclass(frozen=True)
+class _Layout:
+    """Everything about a call that decides the shapes of the coefficients."""
+
+    stages: tuple[int, ...]
+    moving: int
+    """Frames before the last stage."""
+    negatives: tuple[int, ...]
+    """Indices of the frames with negative rows."""
+    guided: bool
+    drifting: bool
+    whole: bool
+    """Whether all timesteps are whole numbers."""
+
+    @classmethod
+    def of(cls, live: Live) -> "_Layout":
+        schedules = [sampling.schedule for _, sampling in live]
+        return cls(
+            stages=tuple(stage for stage, _ in live),
+            moving=len(_moving(live)),
+            negatives=tuple(i for i, (stage, sampling) in enumerate(live) if sampling.guidance.needs_negative(stage)),
+            guided=any(sampling.guidance.active for _, sampling in live),
+            drifting=any(_way(stage, sampling.schedule)[1] != 0 for stage, sampling in _moving(live)),
+            whole=all(isinstance(t, int) for schedule in schedules for t in schedule.timesteps),
+        )
+
+
+class CoefficientBuffers:
+    """Coefficients on the device, in memory of its own for each layout of a call."""
+
+    def __init__(self, frames: int, cache_size: int) -> None:
+        """`frames` is the number of rows for each frame in flight."""
+        self._frames = frames
+        self._buffers: BoundedCache[_Layout, _Buffer] = BoundedCache(cache_size)
+        self._last: _Buffer | None = None
+
+    def of(self, live: Live) -> Coefficients:
+        """Return the coefficients of a call, valid until the next call of `of`."""
+        if self._last is None or not self._last.holds(live):
+            layout = _Layout.of(live)
+            self._last = self._buffers.get(layout, lambda: _Buffer(layout, self._frames, live[0][1].noise))
+        return self._last.of(live)
+
+    def clear(self) -> None:
+        """Forget all coefficients."""
+        self._buffers.clear()
+        self._last = None
+
+    def __len__(self) -> int:
+        return len(self._buffers)
+
+
+class _Buffer:
+    """The coefficients of a layout."""
+
+    def __init__(self, layout: _Layout, frames: int, noise: Tensor) -> None:
+        """`noise` [n, c, h, w] gives shape and device."""
+        device, count = noise.device, len(layout.stages)
+        negatives, moving = len(layout.negatives), layout.moving
+        self._layout, self._frames = layout, frames
+        self._live: list[tuple[int, Sampling]] = []
+        sizes = [count, count, count if layout.guided else 0, negatives, negatives, moving]
+        sizes.append(moving if layout.drifting else 0)
+        self._numbers = torch.empty(sum(sizes) * frames, dtype=torch.float32, device=device)
+        parts = [part.view(-1, 1, 1, 1) for part in torch.split(self._numbers, [size * frames for size in sizes])]
+        self._noise = noise.new_empty(moving, frames, *noise.shape[1:])  # [moving, F, c, h, w]
+        self._use = Coefficients(
+            rows=_span(layout.stages, frames, device),
+            next_rows=_span([stage + 1 for stage in layout.stages[:moving]], frames, device),
+            timesteps=torch.empty(
+                (count + negatives) * frames, dtype=torch.int64 if layout.whole else torch.float32, device=device
+            ),
+            x_weight=parts[0],
+            output_weight=parts[1],
+            ref_weight=parts[2] if layout.guided else None,
+            negatives=_span(layout.negatives, frames, device) if negatives else None,
+            negative_stages=layout.negatives,
+            negative_x_weight=parts[3],
+            negative_output_weight=parts[4],
+            next_signal=parts[5],
+            next_drift=parts[6] if layout.drifting else None,
+            next_noise=self._noise.flatten(0, 1),
+            end=(1.0, 0.0),
+        )
+
+    def holds(self, live: Live) -> bool:
+        """Return whether the numbers are those of `live`."""
+        return self._live == list(live)
+
+    def of(self, live: Live) -> Coefficients:
+        """Return the coefficients of `live`, which has the layout of this buffer."""
+        if not self.holds(live):
+            self._write_numbers(live)
+            self._write_noise(live)
+            ending = live[-1] if self._layout.moving < len(live) else None
+            self._use = replace(self._use, end=_way(ending[0], ending[1].schedule) if ending else (1.0, 0.0))
+            self._live = list(live)
+        return self._use
+
+    def _write_numbers(self, live: Live) -> None:
+        layout = self._layout
+        x_weight, output_weight, ref_weight = zip(*(_weights(stage, sampling) for stage, sampling in live), strict=True)
+        clean = [live[i][1].schedule.clean(live[i][0]) for i in layout.negatives]
+        ways = [_way(stage, sampling.schedule) for stage, sampling in _moving(live)]
+        columns: list[Sequence[float]] = [x_weight, output_weight, ref_weight if layout.guided else ()]
+        columns += [[p for p, _ in clean], [q for _, q in clean], [signal for signal, _ in ways]]
+        columns.append([drift for _, drift in ways] if layout.drifting else ())
+        self._copy(self._numbers, [number for column in columns for number in column])
+        times = [sampling.schedule.timesteps[stage] for stage, sampling in live]
+        self._copy(self._use.timesteps, [*times, *(times[i] for i in layout.negatives)])
+
+    def _copy(self, target: Tensor, numbers: Sequence[float]) -> None:
+        """Write numbers for each frame into F rows each, without waiting for the device."""
+        pinned = target.device.type == "cuda"
+        source = torch.tensor(numbers, dtype=target.dtype).repeat_interleave(self._frames)
+        target.copy_(source.pin_memory() if pinned else source, non_blocking=pinned)
+
+    def _write_noise(self, live: Live) -> None:
+        """Write the fresh noise of each moving frame; the F rows of a frame share the same ε."""
+        before = [_fresh(*pair) for pair in _moving(self._live)]
+        for i, pair in enumerate(_moving(live)):
+            noise, scale = _fresh(*pair)
+            if not before or before[i][0] is not noise or before[i][1] != scale:
+                self._noise[i].copy_(noise[pair[0] + 1]).mul_(scale)  # [F, c, h, w]
+
+
+def _moving(live: Live) -> Live:
+    """Return the frames before the last stage."""
+    return [(stage, sampling) for stage, sampling in live if stage + 1 < len(sampling.schedule)]
+
+
+def _fresh(stage: int, sampling: Sampling) -> tuple[Tensor, float]:
+    """Return the cached noise and the scale of the noise on the way from `stage` to the next."""
+    return sampling.noise, sampling.schedule.moves[stage].fresh if sampling.renoise else 0.0
 
 
 def _weights(stage: int, sampling: Sampling) -> tuple[float, float, float]:
@@ -114,23 +225,6 @@ def _way(stage: int, schedule: Schedule) -> tuple[float, float]:
     move, a, b = schedule.moves[stage], schedule.a[stage], schedule.b[stage]
     drift = move.direction / b if b > 0 else 0.0
     return move.clean - drift * a, drift
-
-
-def _ending(live: Sequence[tuple[int, Sampling]]) -> tuple[int, Schedule] | None:
-    """Return stage and schedule of the row at its last stage; None without such a row."""
-    stage, sampling = live[-1]
-    return (stage, sampling.schedule) if stage + 1 == len(sampling.schedule) else None
-
-
-def _next_noise(moving: Sequence[tuple[int, Sampling]], frames: int, like: Tensor) -> Tensor:
-    """Return the fresh noise of each moving row; the F frames of a call share the same ε.  # [len * F, c, h, w]"""
-    if not moving:
-        return like[:0]  # [0, c, h, w]
-    scaled = [
-        sampling.noise[stage] * (sampling.schedule.moves[stage - 1].fresh if sampling.renoise else 0.0)
-        for stage, sampling in moving
-    ]
-    return torch.stack(scaled).repeat_interleave(frames, dim=0)  # [len * F, c, h, w]
 
 
 def _span(stages: Sequence[int], frames: int, device: torch.device) -> slice | Tensor:

@@ -11,8 +11,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from sdstream.engine.bounded_cache import BoundedCache
-from sdstream.engine.denoising.coefficients import Coefficients, Sampling, make_coefficients
+from sdstream.engine.denoising.coefficients import CoefficientBuffers, Coefficients, Sampling
 from sdstream.errors import Bug
 
 C = TypeVar("C")
@@ -91,8 +90,8 @@ class StreamBatch(Generic[C, L]):
         self._ref = torch.zeros_like(self._x)  # [n * F, c, h, w]
         self._in_flight: list[_InFlight[C, L] | _Gap[L] | None] = [None] * stages  # by denoising stage
         self._scene = 0
-        self.coefficients: BoundedCache[tuple[tuple[int, Sampling], ...], Coefficients] = BoundedCache(4 * stages)
-        """The coefficients of the latest U-Net calls, by the stages and samplings in flight."""
+        self.coefficients = CoefficientBuffers(frames, 4 * stages)
+        """The coefficients of the latest U-Net calls."""
 
     def push(
         self, latent: Tensor, recipe: Recipe[C], luggage: L, *, hint: Tensor | None = None, cut: bool = False
@@ -207,7 +206,7 @@ class StreamBatch(Generic[C, L]):
         ]
 
     def _coefficients(self, live: Sequence[tuple[int, Sampling]]) -> Coefficients:
-        return self.coefficients.get(tuple(live), lambda: make_coefficients(live, self._frames))
+        return self.coefficients.of(live)
 
 
 def _move_on(use: Coefficients, clean: Tensor, x: Tensor) -> Tensor:

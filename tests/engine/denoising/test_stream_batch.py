@@ -257,3 +257,23 @@ def test_a_fade_that_goes_on_for_hours_keeps_no_more_than_a_short_one():
         if k % 80 == 47:
             kept.append(live_tensors())
     assert max(kept[1:]) - kept[0] < 40, kept
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("batching", [True, False])
+def test_a_slider_that_moves_with_every_frame_writes_its_numbers_into_the_same_memory(mode, batching):
+    batch, _ = make(3, batching=batching)
+    z = latents(12)
+    recipes = [
+        Recipe(sampling((18, 32, 45), RowGuidance(mode, 1.5 + k / 50, 0.6), seed=1 + k % 3), (0.3, 0.1))
+        for k in range(12)
+    ]
+    outputs, places = [], set()
+    for frame, recipe in zip(z, recipes, strict=True):
+        outputs.append(push(batch, frame, recipe))
+        use = batch.coefficients._last._use
+        places.add((len(use.timesteps), use.x_weight.data_ptr(), use.next_noise.data_ptr(), use.timesteps.data_ptr()))
+    delay = 2 if batching else 0
+    assert_each(outputs[delay:], z[: 12 - delay], recipes[: 12 - delay])
+    assert len(places) == (3 if batching else 1)  # the sequential form ends each push with the last stage
+    assert len(batch.coefficients) == 3
