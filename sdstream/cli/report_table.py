@@ -109,7 +109,8 @@ def _printable(text: str) -> str:
 
 def _on_air(on_air: "OnAir") -> str:
     fading = "" if on_air.fading is None else f" (fading in, {on_air.fading:.0%})"
-    return _printable(f"“{' '.join(on_air.prompt.split())}”{fading}")
+    preparing = f"; preparing {on_air.preparing}" if on_air.preparing else ""
+    return _printable(f"“{' '.join(on_air.prompt.split())}”{fading}{preparing}")
 
 
 def _overridden(sink: "SinkReport") -> str:

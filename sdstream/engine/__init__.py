@@ -49,13 +49,17 @@ class Restyled(Frame):
     """The prompt of this frame."""
     outcome: Outcome = Outcome.RENDERED
     """RENDERED, or SKIPPED when `pixels` is the last rendered picture again."""
+    preparing: str = ""
+    """What the engine compiles beside the picture, in words: a changed control takes effect afterwards."""
 
     @classmethod
-    def of(cls, frame: Frame, pixels: Pixels, camera: Pixels, controls: Controls, due: DuePrompt) -> Self:
+    def of(
+        cls, frame: Frame, pixels: Pixels, camera: Pixels, controls: Controls, due: DuePrompt, preparing: str = ""
+    ) -> Self:
         """Return `pixels` as the restyled picture of `frame`."""
         return cls(
             pixels, frame.seq, frame.pts, frame.captured, frame.posted,
-            camera=camera, controls=controls, due=due,
+            camera=camera, controls=controls, due=due, preparing=preparing,
         )  # fmt: skip
 
     def again(self, last: Pixels) -> Self:

@@ -33,6 +33,20 @@ class RowUNet(Protocol):
         ...
 
 
+class Preparation(Protocol):
+    """Compiled graphs for future calls of a U-Net; a backend without compilation has none."""
+
+    def demand(self, rows: int, *, together: bool, wait: bool) -> None:
+        """Compile for calls of `rows` rows, with cross-frame attention if `together`: now, or beside the running
+        graphs without `wait`."""
+        ...
+
+    @property
+    def preparing(self) -> str:
+        """What is being compiled, in words; empty when everything is ready."""
+        ...
+
+
 class Coder(Protocol):
     """An autoencoder between pictures in host memory and scaled latents."""
 
@@ -73,6 +87,8 @@ class Networks:
     """Number format of the computation."""
     torch_threads: int
     """Threads for torch beside the networks."""
+    preparation: Preparation | None = None
+    """None for a U-Net that takes any rows at once."""
 
 
 class Backend(Protocol):

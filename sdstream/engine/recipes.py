@@ -51,6 +51,11 @@ class Recipes:
             self._last = recipe
         return self._last, DuePrompt(prompt, self._prompt_fade.share)
 
+    @staticmethod
+    def guidance(controls: Controls) -> RowGuidance:
+        """Return the guidance of a frame with these controls."""
+        return RowGuidance(controls.guidance.mode, controls.guidance.scale, controls.guidance.delta)
+
     def _adopt(self, now: float, controls: Controls) -> None:
         old = self._controls
         if old is None or old.cues != controls.cues or old.prompt != controls.prompt:
@@ -79,7 +84,7 @@ class Recipes:
         target = self._noise.mix(controls.seed, controls.seed_blend, len(controls.steps))
         sampling = Sampling(
             schedule=Schedule.of(self._table, controls.steps),
-            guidance=RowGuidance(controls.guidance.mode, controls.guidance.scale, controls.guidance.delta),
+            guidance=self.guidance(controls),
             noise=self._seed_fade.at(now, target, controls.transition, blended),
             renoise=controls.renoise,
         )

@@ -88,6 +88,7 @@ class Session:
         threads = settings.threads or CORES
         networks = open_networks(Job(model, settings, self.size, self._controlnets, self._loras, threads, cache))
         self.unet, self.autoencoder, self.dtype = networks.unet, networks.autoencoder, networks.dtype
+        self._preparation = networks.preparation
         self.torch_threads = networks.torch_threads
         """Threads for torch while this session runs: see `torch.set_num_threads`."""
         self._run = self._new_run()
@@ -167,7 +168,8 @@ class Session:
             run.last = self.autoencoder.to_picture(done.latent)
         if run.last is None:
             return None
-        restyled = Restyled.of(luggage.label, run.last, luggage.camera, luggage.controls, luggage.due)
+        preparing = "" if self._preparation is None else self._preparation.preparing
+        restyled = Restyled.of(luggage.label, run.last, luggage.camera, luggage.controls, luggage.due, preparing)
         return restyled if done.latent is not None else restyled.again(run.last)
 
     def _adopt(self, controls: Controls) -> Restyled | None:
@@ -191,10 +193,21 @@ class Session:
             run.batch = StreamBatch(self.unet, noise, stages=stages, batching=self._settings.batching)
         if run.controls is None or controls.steps != run.controls.steps:
             self._advise(controls.steps)
+        if self._preparation is not None:
+            rows, together = self._rows(controls)
+            self._preparation.demand(rows, together=together, wait=run.last is None)
         if self._loras.encode_with(tuple(controls.loras.get(name, 0.0) for name in self._loras.names)):
             self.text.cache.clear()
         run.controls = controls
         return drained
+
+    def _rows(self, controls: Controls) -> tuple[int, bool]:
+        """Return the rows of a full batch, and whether frames attend to each other."""
+        guidance, stages = Recipes.guidance(controls), len(controls.steps)
+        if not self._settings.batching:
+            return 1 + guidance.needs_negative(0), False
+        negatives = sum(guidance.needs_negative(stage) for stage in range(stages))
+        return stages + negatives, controls.cross_frame_attention and stages > 1
 
     def _advise(self, steps: tuple[float, ...]) -> None:
         """Log the steps of a few-step model, when other steps are asked for."""

@@ -31,6 +31,8 @@ class OnAir:
     """Progress of the fade, 0-1; None without a fade."""
     controls_version: int
     """Version of the controls when the picture's frame entered the engine."""
+    preparing: str = ""
+    """What the engine compiles before a changed control takes effect; empty when everything is ready."""
 
 
 class OnAirText:
@@ -57,7 +59,7 @@ class OnAirText:
         due = restyled.due
         share = None if due.fade is None else round(due.fade, 2)
         version = next((number for known, number in self._versions if known is restyled.controls), 0)
-        text = OnAir(_shortened(" ".join(readable(due.prompt).split())), share, version)
+        text = OnAir(_shortened(" ".join(readable(due.prompt).split())), share, version, restyled.preparing)
         if text != self._written:
             self._cell.set(dumps(asdict(text), ensure_ascii=False))
             self._written, self._next = text, now + _INTERVAL

@@ -87,7 +87,7 @@ def make(job: Job) -> Networks:
     if small:
         unet.prepare()
     # Leave the cores to the graphs: torch's threads spin for some milliseconds after each call.
-    return Networks(unet, autoencoder, runtime.processor.precision, torch_threads=1)
+    return Networks(unet, autoencoder, runtime.processor.precision, torch_threads=1, preparation=unet)
 
 
 def _incapability(dtype: Literal["bfloat16", "int8"]) -> str | None:

@@ -1,8 +1,11 @@
-"""A network as a graph: converted once, compiled for each number of rows on the first call, cached on disk.
+"""A network as a graph: converted once, compiled for each number of rows, cached on disk.
+
+A compilation takes seconds. On air, a thread compiles beside the running graphs.
 
 `Any` stands for OpenVINO's objects: OpenVINO has no `py.typed`.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +17,7 @@ from torch import Tensor, nn
 from sdstream.engine import progress
 from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.openvino.runtime import Compiled, Runtime
+from sdstream.errors import Unavailable
 from sdstream.log import get_logger
 
 log = get_logger()
@@ -33,12 +37,45 @@ class NetworkSource:
 
 
 class Graph:
-    """Runs a network; not safe for several threads. `store` is None for a network too large to cache on disk."""
+    """Runs a network; a single thread runs, and `begin` compiles in a thread of its own.
+
+    `store` is None for a network too large to cache on disk.
+    """
 
     def __init__(self, runtime: Runtime, source: NetworkSource, store: ArtefactStore | None) -> None:
         self._runtime, self._source, self._store = runtime, source, store
         self._graph: Any = None
         self._compiled: dict[int, Compiled] = {}
+        self._compiling = threading.Lock()
+        self._begun: set[int] = set()
+        self._failed: set[int] = set()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The numbers of rows with a graph, in increasing order."""
+        return tuple(sorted(self._compiled.copy()))
+
+    def begin(self, rows: int) -> None:
+        """Compile for `rows` rows in a thread; `sizes` has the number afterwards. A second call does nothing."""
+        if rows not in self._begun | self._failed and rows not in self._compiled:
+            self._begun.add(rows)
+            threading.Thread(target=self._compile_beside, args=(rows,), daemon=True).start()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a thread is compiling."""
+        return bool(self._begun)
+
+    def _compile_beside(self, rows: int) -> None:
+        try:
+            with torch.inference_mode():  # a mode of the thread
+                self.ready(rows)
+            log.info("compiled beside the running engine", network=self._source.name, rows=rows)
+        except (Unavailable, RuntimeError) as error:
+            log.warning("a control has no effect: no graph", network=self._source.name, rows=rows, reason=str(error))
+            self._failed.add(rows)
+        finally:
+            self._begun.discard(rows)
 
     def run(self, inputs: Sequence[Tensor], output: np.ndarray) -> None:
         """Run on contiguous tensors of equal numbers of rows, and write into `output`."""
@@ -48,8 +85,11 @@ class Graph:
         """Return the graph for `rows` rows; the first call for a number of rows compiles."""
         compiled = self._compiled.get(rows)
         if compiled is None:
-            progress.step()
-            compiled = self._compiled[rows] = self._restore(rows) or self._compile(rows)
+            with self._compiling:
+                if rows not in self._compiled:
+                    progress.step()
+                    self._compiled[rows] = self._restore(rows) or self._compile(rows)
+                compiled = self._compiled[rows]
         return compiled
 
     def _restore(self, rows: int) -> Compiled | None:

@@ -11,7 +11,7 @@ from torch import nn
 
 from sdstream.engine.openvino.runtime import Processor
 
-FORMAT = 3
+FORMAT = 4
 """Increase this number with every change of the way from a model to graphs."""
 
 

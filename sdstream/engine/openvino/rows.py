@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own documentation uses this name
 from torch import Tensor, nn
 
@@ -15,6 +16,9 @@ from sdstream.engine.openvino.int8 import rounded
 from sdstream.engine.openvino.norms import light_norms
 from sdstream.engine.shared_module import copy_structure
 from sdstream.engine.weights.activation_ranges import Ranges
+
+LARGEST = 1e30
+"""Bound of a key or a value; keys and values of a working network are far smaller."""
 
 
 class PlainUNet(nn.Module):
@@ -111,7 +115,10 @@ class SceneAttention:
         rows, tokens, dim = hidden_states.shape
         q = attn.to_q(hidden_states).view(rows, tokens, attn.heads, -1).transpose(1, 2)  # [rows, heads, tokens, d]
         k, v = (
-            project(hidden_states).reshape(1, rows * tokens, attn.heads, -1).transpose(1, 2).expand(rows, -1, -1, -1)
+            _finite(project(hidden_states))
+            .reshape(1, rows * tokens, attn.heads, -1)
+            .transpose(1, 2)
+            .expand(rows, -1, -1, -1)
             for project in (attn.to_k, attn.to_v)
         )  # [rows, heads, rows * tokens, d]
         same = self.scenes.unsqueeze(1) == self.scenes.unsqueeze(0)  # [rows, rows]
@@ -121,3 +128,11 @@ class SceneAttention:
         projection, dropout = attn.to_out
         output: Tensor = dropout(projection(result))
         return output
+
+
+def _finite(t: Tensor) -> Tensor:
+    """Replace NaN and infinity by 0: a masked NaN is NaN still, and a row that overflowed would spoil every row.
+
+    OpenVINO converts no `nan_to_num`; a comparison with NaN is false.
+    """
+    return torch.where(t.abs() < LARGEST, t, torch.zeros_like(t))

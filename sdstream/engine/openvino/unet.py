@@ -22,8 +22,7 @@ from sdstream.engine.weights.activation_ranges import Ranges
 
 PREPARED = 4
 """Graphs for 1 to PREPARED rows are compiled before going on air: enough for two steps in every guidance mode, or for
-four steps without negative rows. The first call with more rows, or with cross-frame
-attention, waits for a compilation."""
+four steps without negative rows. Further graphs are compiled on demand, on air beside the running graphs."""
 
 
 class GraphUNet:
@@ -63,17 +62,38 @@ class GraphUNet:
         for rows in range(1, PREPARED + 1):
             self._plain.ready(rows)
 
+    def demand(self, rows: int, *, together: bool, wait: bool) -> None:
+        """Compile for calls of `rows` rows: now, or beside the running graphs without `wait`."""
+        graph = self._cross_frame if together else self._plain
+        if wait:
+            graph.ready(rows)
+        else:
+            graph.begin(rows)
+
+    @property
+    def preparing(self) -> str:
+        """The graphs being compiled beside the running graphs, in words; empty without such a graph."""
+        waiting = {"cross-frame attention": self._cross_frame.waiting, "more U-Net rows": self._plain.waiting}
+        return ", ".join(name for name, busy in waiting.items() if busy)
+
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
-        """Run the U-Net on x [rows, c, h, w] float32. The result is of the same shape, valid until the next call."""
+        """Run the U-Net on x [rows, c, h, w] float32. The result is of the same shape, valid until the next call.
+
+        Without a graph for cross-frame attention, which `demand` prepares, each row has its own attention.
+        """
         self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows])
         if len(self._output) != len(x):
             self._output = torch.empty_like(x)
         scenes = number_scenes(rows)
         inputs = [x.contiguous(), self._sinusoids.of_times(timesteps), *self._prompts]
-        if len(set(scenes)) == len(rows):
-            self._plain.run(inputs, self._output.numpy())
-        else:
-            self._cross_frame.run([torch.tensor(scenes), *inputs], self._output.numpy())
+        size = min((size for size in self._cross_frame.sizes if size >= len(rows)), default=None)
+        if size is not None and len(set(scenes)) < len(rows):
+            # The numbers of padding rows are below the numbers of rows without a scene.
+            alone = [-len(rows) - 1 - i for i in range(size - len(rows))]
+            _run(self._cross_frame, [torch.tensor(scenes + alone), *inputs], self._output, size)
+            return self._output
+        for start, end, padded in split(len(rows), self._plain.sizes):
+            _run(self._plain, [tensor[start:end] for tensor in inputs], self._output[start:end], padded)
         return self._output
 
     def _choose(self, embeddings: Sequence[Embedding]) -> None:
@@ -89,6 +109,39 @@ class GraphUNet:
             return [tokens]
         sizes = self._sizes.expand(len(embeddings), -1).contiguous()  # [rows, 6 * sinusoids]
         return [tokens, torch.stack(pooled).float(), sizes]  # [rows, tokens, dim], [rows, dim], [rows, 6 * sinusoids]
+
+
+def split(rows: int, sizes: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Split `rows` rows into calls of the given sizes: (first row, last row (exclusive), size) for each call.
+
+    A call with fewer rows than the size is padded. The calls have as few rows as possible. Without sizes there is a
+    single call of exactly `rows` rows.
+    """
+    larger = [size for size in sizes if size >= rows]
+    if not sizes or rows in larger:
+        return [(0, rows, rows)]
+    calls, start = [], 0
+    while start < rows:
+        size = max((size for size in sizes if size <= rows - start), default=min(sizes))
+        calls.append((start, min(rows, start + size), size))
+        start += size
+    return [(0, rows, min(larger))] if larger and min(larger) <= sum(size for *_, size in calls) else calls
+
+
+def _run(graph: Graph, inputs: Sequence[Tensor], output: Tensor, size: int) -> None:
+    """Run `graph` on `size` rows, padded by the last row where an input has fewer; write the rows of `output`."""
+    rows = len(output)
+    if size == rows:
+        graph.run(inputs, output.numpy())
+        return
+    padded = [_pad(tensor, size) for tensor in inputs]
+    result = torch.empty(size, *output.shape[1:])  # [size, c, h, w]
+    graph.run(padded, result.numpy())
+    output.copy_(result[:rows])
+
+
+def _pad(tensor: Tensor, size: int) -> Tensor:
+    return torch.cat((tensor, tensor[-1:].expand(size - len(tensor), *tensor.shape[1:])))  # [size, ...]
 
 
 def number_scenes(rows: Sequence[Row[Condition]]) -> list[int]:

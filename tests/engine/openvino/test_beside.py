@@ -130,12 +130,12 @@ def test_a_process_that_ends_in_mid_compilation_ends_well(tiny_model, tmp_path):
     code = f"""
 import os, sys
 os.environ["XDG_CACHE_HOME"] = {str(tmp_path)!r}
-from tests.engine.openvino.test_beside import OFF, ON
-from tests.engine.pixel_engine import PixelEngine, feed, settings
+from sdstream.controls import Controls
+from tests.engine.pixel_engine import ALWAYS, PixelEngine, feed, settings
 from tests.engine.openvino.engine_pair import scene
 with PixelEngine(settings({str(tiny_model)!r}, acceleration="openvino")) as engine:
-    feed(engine, scene(4, 64), OFF)
-    feed(engine, scene(1, 64), ON)
+    for on in (False, False, False, False, True):
+        feed(engine, scene(1, 64), Controls(steps=(8, 20, 32), cross_frame_attention=on, **ALWAYS))
     assert engine.last.preparing
 """
     ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=300)
