@@ -44,7 +44,7 @@ def choose_sampling(settings: DiffusionSettings) -> ModelSampling:
     sampler = None if settings.sampler == "auto" else settings.sampler
     spacing = None if settings.timestep_spacing == "auto" else settings.timestep_spacing
     prediction = None if settings.prediction == "auto" else settings.prediction
-    loras = [lora.path for lora in settings.loras.values()]
+    loras = [lora.file or lora.path for lora in settings.loras.values()]
     known = recognise((*([settings.unet] if settings.unet else []), *loras, settings.model))
     reason = "the scheduler config" if sampler is None else "engine.sampler"
     if known is None:

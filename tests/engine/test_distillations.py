@@ -66,6 +66,14 @@ def test_settings_go_before_the_name_of_the_file():
     assert chosen.fields == {"prediction_type": "epsilon"}
 
 
+def test_the_file_of_a_repository_names_the_distillation():
+    file = "sdxl_lightning_4step_lora.safetensors"
+    chosen = choose_sampling(
+        settings(Path("mini"), loras={"a": {"path": "ByteDance/SDXL-Lightning", "file": file, "fuse": True}})
+    )
+    assert (chosen.choice.sampler, chosen.steps) == ("euler", EVEN_4)
+
+
 def own_unet(folder: Path, model: Path, name: str) -> Path:
     """Write the U-Net of another tiny model into a single file of diffusers' names."""
     other = make_tiny_model(folder / "other", seed=9, xl="text_encoder_2" in str(list(model.iterdir())))
