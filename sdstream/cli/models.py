@@ -41,13 +41,32 @@ def pull(name: Name) -> None:
 
 @models.command()
 def verify(name: Name, as_json: Json = False) -> None:
-    """Read every file of a model, and compare the checksum."""
+    """Read every file of a model, compare the checksum, and load the model as a run would."""
     from sdstream.engine.weights.hub_store import verify as check
+    from sdstream.log import configure
 
+    configure("warning")  # the log of loading belongs neither into the table nor into the JSON
     files = check(name)
+    verdict = _load(name)
     if as_json:
-        say_json({"files": [asdict(file) for file in files]})
+        say_json({"files": [asdict(file) for file in files], "verdict": verdict})
         return
     for file in files:
         say(f"{file.state:9} {file.size:>12} {file.sha256[:16]} {file.file}")
-    say(f"{len(files)} files, all intact")
+    say(f"{len(files)} {'file' if len(files) == 1 else 'files'} intact; {verdict}")
+
+
+def _load(name: str) -> str:
+    """Load a model in the number format of this machine, and return the verdict; raises Unavailable."""
+    from sdstream.config.engine import DiffusionSettings
+    from sdstream.engine.acceleration import weights_dtype
+    from sdstream.engine.models import choose_device, load
+    from sdstream.engine.weights.hub_store import own_autoencoder
+
+    autoencoder = own_autoencoder(name)
+    if autoencoder is None:
+        return "this is no model, so the fit shows only beside a model"
+    settings = DiffusionSettings(model=name, autoencoder=autoencoder)
+    dtype = weights_dtype(settings, choose_device("auto"))
+    load(settings, choose_device("cpu"), dtype)
+    return f"the model is whole: every weight is there, and fits in {str(dtype).removeprefix('torch.')}"

@@ -1,12 +1,14 @@
-"""The models on this machine, bundled or fetched from the hub: list, fetch and check."""
+"""The models on this machine, bundled or fetched from the hub: list, fetch and check the files."""
 
 import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from sdstream.config.model_names import BUNDLED
-from sdstream.engine.weights.files import HUB_ID, MODEL, check_safetensors, locate
+from sdstream.engine.weights.component import loading, refuse_not_finite
+from sdstream.engine.weights.files import HUB_ID, MODEL, check_safetensors, locate, read_config, refuse_pickle
 from sdstream.engine.weights.licence import licence
 from sdstream.errors import Unavailable
 
@@ -68,14 +70,19 @@ def pull(name: str) -> tuple[Path, str]:
 
 
 def verify(name: str) -> list[Checked]:
-    """Check header and checksum of every file of a model; raises Unavailable for the first broken or missing file."""
+    """Check header, numbers and checksum of every file of a model, or of any file of weights.
+
+    Raises Unavailable for the first file that is broken, missing, or has a number that is NaN or infinite. Whether
+    names and shapes are a model's shows on loading the model.
+    """
     path = locate(name, "model", MODEL)
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     sums = _published(path) if path.is_dir() else {}
     checked = []
     for file in files:
+        refuse_pickle(file, f"model {name}: {file}")
         if file.suffix == ".safetensors":
-            check_safetensors(file)
+            _check_numbers(file)
         relative = file.name if path.is_file() else file.relative_to(path).as_posix()
         digest = _digest(file)
         listed = sums.get(relative) or _blob(file)
@@ -88,6 +95,29 @@ def verify(name: str) -> list[Checked]:
     if missing := sums.keys() - {check.file for check in checked}:
         raise Unavailable(f"model {name}: {path / min(missing)} is missing; pull or copy the model again")
     return checked
+
+
+def own_autoencoder(name: str) -> Literal["tiny", "full"] | None:
+    """Return the kind of autoencoder that a model brings, as `engine.autoencoder` spells kinds; None for no model."""
+    path = locate(name, "model", MODEL)
+    if path.is_file():
+        names = check_safetensors(path).shapes if path.suffix == ".safetensors" else {}
+        if not any(key.startswith("model.diffusion_model.") for key in names):
+            return None
+        return "full" if any(key.startswith("first_stage_model.") for key in names) else "tiny"
+    if not (path / "unet").is_dir() and not (path / "model_index.json").is_file():
+        return None
+    config = read_config(path / "vae" / "config.json", "autoencoder")
+    return "full" if config.get("_class_name") == "AutoencoderKL" else "tiny"
+
+
+def _check_numbers(file: Path) -> None:
+    from safetensors import safe_open
+
+    names = check_safetensors(file).shapes
+    with loading(str(file)), safe_open(file, framework="pt") as opened:
+        for name in names:
+            refuse_not_finite({name: opened.get_tensor(name)})
 
 
 def _published(folder: Path) -> dict[str, str]:

@@ -12,11 +12,24 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+import structlog
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
+from sdstream.cli.models import verify
 from sdstream.engine.weights import hub_store
 from sdstream.engine.weights.licence import licence
 from sdstream.errors import Unavailable
+from tests.engine.original_layout import write_single_file
+from tests.engine.tiny_model import with_full_autoencoder
 from tests.engine.weights.hub import Hub
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -53,6 +66,80 @@ def test_a_file_that_went_missing_is_named(model):
     (model / "vae" / "config.json").unlink()
     with pytest.raises(Unavailable, match="vae"):
         hub_store.verify(str(model))
+
+
+def spoil(file: Path, change: Callable[[dict[str, Tensor]], object]) -> None:
+    state = load_file(file)
+    change(state)
+    save_file(state, file)
+
+
+def test_a_number_that_is_none_is_found_in_any_file(model):
+    file = model / "vae" / "diffusion_pytorch_model.safetensors"
+    spoil(file, lambda state: state["encoder.layers.0.bias"].fill_(float("nan")))
+    with pytest.raises(Unavailable, match=r"encoder\.layers\.0\.bias has NaN"):
+        hub_store.verify(str(model))
+    with pytest.raises(Unavailable, match="has NaN"):
+        hub_store.verify(str(file))
+
+
+def test_a_pickle_in_a_model_is_refused(model):
+    (model / "unet" / "more.bin").write_bytes(b"\x80\x04.")
+    with pytest.raises(Unavailable, match=r"more\.bin is a pickle"):
+        hub_store.verify(str(model))
+
+
+def test_the_bundled_model_has_a_checksum_for_every_file_that_is_read():
+    states = {check.file: check.state for check in hub_store.verify("mini")}
+    unlisted = {name for name, state in states.items() if state != "matches"}
+    assert {Path(name).suffix for name in unlisted - {hub_store.SUMS}} == {".md"}
+
+
+VERIFY = [
+    ("unet/diffusion_pytorch_model.safetensors", lambda state: state.pop("conv_in.bias"), "conv_in.bias"),
+    ("vae/diffusion_pytorch_model.safetensors", lambda state: state.pop("encoder.layers.0.bias"), "layers.0.bias"),
+    ("text_encoder/model.safetensors", lambda state: state.pop(min(state)), "missing keys"),
+    (
+        "unet/diffusion_pytorch_model.safetensors",
+        lambda state: state.update({"conv_in.weight": state["conv_in.weight"][:8].clone()}),
+        "conv_in.weight",
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "change", "said"), VERIFY, ids=[said for _, _, said in VERIFY])
+def test_a_model_that_would_not_run_is_not_called_whole(model, capsys, file, change, said):
+    spoil(model / file, change)
+    with pytest.raises(Unavailable, match=said):
+        verify(str(model))
+    assert "whole" not in capsys.readouterr().out
+
+
+def test_a_number_too_large_for_the_number_format_of_the_machine_is_found(model, monkeypatch):
+    monkeypatch.setattr("sdstream.engine.acceleration.weights_dtype", lambda *_: torch.float16)
+    spoil(model / "unet/diffusion_pytorch_model.safetensors", lambda state: state["conv_in.bias"].fill_(1e6))
+    with pytest.raises(Unavailable, match=r"conv_in\.bias has NaN or infinite numbers in float16"):
+        verify(str(model))
+
+
+def test_a_model_that_runs_is_called_whole_and_a_part_is_not(model, capsys):
+    verify(str(model))
+    assert "the model is whole: every weight is there, and fits in float" in capsys.readouterr().out
+    verify(str(model / "unet"))
+    said = capsys.readouterr().out
+    assert "this is no model" in said
+    assert "whole" not in said
+
+
+def test_a_checkpoint_in_a_file_is_loaded_too(model, tmp_path, capsys):
+    file = write_single_file(with_full_autoencoder(model), tmp_path / "one.safetensors")
+    for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler"):
+        shutil.copytree(model / part, tmp_path / part, ignore=shutil.ignore_patterns("*.safetensors"))
+    verify(str(file))
+    assert "the model is whole" in capsys.readouterr().out
+    spoil(file, lambda state: state.pop("model.diffusion_model.out.2.bias"))
+    with pytest.raises(Unavailable, match=r"conv_out\.bias"):
+        verify(str(file))
 
 
 def test_a_broken_list_of_checksums_is_refused(model):
@@ -148,9 +235,9 @@ def test_a_model_is_fetched_with_its_licence_told_and_listed_and_verified_withou
     assert pulled.returncode == 0, pulled.stderr
     assert "openrail++" in pulled.stdout
     listed = json.loads(models("list", "--json", HF_HUB_OFFLINE="1").stdout)
-    assert [one["name"] for one in listed if one["origin"] == "hub"] == ["some/model"]
+    assert [one["name"] for one in listed["models"] if one["origin"] == "hub"] == ["some/model"]
     verified = models("verify", "some/model", "--json", HF_HUB_OFFLINE="1")
-    states = {one["file"]: one["state"] for one in json.loads(verified.stdout)}
+    states = {one["file"]: one["state"] for one in json.loads(verified.stdout)["files"]}
     assert states["unet/diffusion_pytorch_model.safetensors"] == "matches"
     assert "model.safetensors" not in states
 
