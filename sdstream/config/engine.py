@@ -44,11 +44,28 @@ class LoraSettings(Settings):
     """Weight of a fused LoRA; `controls.loras` sets the weight of an adjustable LoRA."""
 
 
-def _lora(value: object) -> object:
+class EmbeddingSettings(Settings):
+    """A textual inversion: a new word for prompts."""
+
+    path: ModelName
+    """A `.safetensors` file, a folder or a hub id, as for a LoRA."""
+    file: ModelName | None = None
+    """Name of a file in the folder or the repository `path`."""
+
+
+def _by_path(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
 
-Lora = Annotated[LoraSettings, BeforeValidator(_lora, json_schema_input_type=LoraSettings | ModelName)]
+Embedding = Annotated[
+    EmbeddingSettings, BeforeValidator(_by_path, json_schema_input_type=EmbeddingSettings | ModelName)
+]
+"""A textual inversion; a text is the path."""
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\s():]+$")]
+"""A word of a prompt."""
+
+Lora = Annotated[LoraSettings, BeforeValidator(_by_path, json_schema_input_type=LoraSettings | ModelName)]
 """A LoRA; a text is the path."""
 
 
@@ -122,6 +139,10 @@ class DiffusionSettings(Settings):
     """Stream Batch: all denoising steps in a single U-Net call. `false` is the sequential form, for comparison."""
     prompt_cache: bool = True
     """Keep the prompt's cross-attention keys and values (paper appendix A.2); `false` is for comparison."""
+    clip_skip: int = Field(0, ge=0, le=31)
+    """Layers to leave out at the end of each text encoder, as diffusers counts: 1 here is "Clip skip 2" elsewhere."""
+    embeddings: dict[Word, Embedding] = Field({}, max_length=64)
+    """Textual inversions by word: a prompt with the word uses the vectors of the file. A text alone is the `path`."""
     loras: dict[str, Lora] = Field({}, max_length=16)
     """LoRAs by name; `controls.loras` gives them weights. A text alone is the `path`."""
     controlnets: dict[str, ControlNetSettings] = Field({}, max_length=8)

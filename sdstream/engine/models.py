@@ -102,6 +102,7 @@ def load(settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) 
     """
     path = locate(settings.model, "model", MODEL)
     model = (_from_file if path.is_file() else _from_folder)(path, settings, device, dtype)
+    model = replace(model, text=model.text.with_words(settings.embeddings).skipping(settings.clip_skip))
     _refuse_mixed_parts(model, path)
     _refuse_normalised_latents(model, path)
     fuse_loras({"unet": model.unet, **model.text.parts}, settings.loras)

@@ -14,8 +14,8 @@ _KINDS = {
     ("control_model.", "controlnet_cond_embedding."): "a ControlNet: set the model of a ControlNet in "
     "engine.controlnets to the file",
     ("image_proj.", "ip_adapter."): "an IP-Adapter, and sdstream loads no IP-Adapter: remove the entry",
-    ("emb_params", "clip_l", "clip_g", "string_to_param"): "a textual inversion (an embedding), and sdstream loads "
-    "no textual inversion: remove the entry",
+    ("emb_params", "clip_l", "clip_g", "string_to_param"): "a textual inversion (an embedding): move the entry "
+    "to engine.embeddings",
 }
 """Starts of names in files of further kinds -> what the file is, and what to do."""
 

@@ -1,18 +1,20 @@
 """Encodes prompts, with one text encoder (Stable Diffusion) or two (SDXL)."""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from sdstream.config.engine import EmbeddingSettings
 from sdstream.controls import Blend, Prompt
 from sdstream.engine.bounded_cache import BoundedCache
 from sdstream.engine.conditioning.condition import Embedding
 from sdstream.engine.conditioning.prompt_weights import parse_weights
+from sdstream.engine.conditioning.textual_inversion import add_word, read_vectors
 from sdstream.engine.conditioning.tokenizer import load_tokenizer
 from sdstream.engine.denoising import blend as blending
 from sdstream.engine.shared_module import copy_structure
@@ -31,6 +33,10 @@ class Tower:
     encoder: Any
     penultimate: bool
     """Whether to read the layer before the last, unnormalised, as SDXL does."""
+    skip: int = 0
+    """Layers to leave out at the end (clip skip)."""
+    words: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    """The tokenizer's number of a new word -> the encoder's numbers of the word's tokens."""
 
     def __post_init__(self) -> None:
         known = int(self.encoder.config.vocab_size)
@@ -74,8 +80,29 @@ class TextEncoder:
 
     def copy(self) -> Self:
         """Return an encoder with the same weights whose modules and cache are its own."""
+        return self._with([replace(tower, encoder=copy_structure(tower.encoder)) for tower in self._towers])
+
+    def skipping(self, layers: int) -> Self:
+        """Return an encoder that leaves out the last `layers` layers; raises Unavailable for more than the layers."""
+        for tower in self._towers:
+            most = int(tower.encoder.config.num_hidden_layers) - tower.penultimate
+            if layers > most:
+                raise Unavailable(f"engine.clip_skip: {layers} is too much: a text encoder of this model allows {most}")
+        return self._with([replace(tower, skip=layers) for tower in self._towers])
+
+    def with_words(self, embeddings: Mapping[str, EmbeddingSettings]) -> Self:
+        """Teach the text encoders new words, in place; return an encoder that reads the words. Raises Unavailable."""
+        widths = [int(tower.encoder.config.hidden_size) for tower in self._towers]
+        words: list[dict[int, tuple[int, ...]]] = [{} for _ in self._towers]
+        for word, settings in embeddings.items():
+            for tower, known, vectors in zip(self._towers, words, read_vectors(word, settings, widths), strict=True):
+                number, tokens = add_word(tower.tokenizer, tower.encoder, word, vectors)
+                known[number] = tokens
+        return self._with([replace(tower, words=known) for tower, known in zip(self._towers, words, strict=True)])
+
+    def _with(self, towers: Sequence[Tower]) -> Self:
         other = copy.copy(self)
-        other._towers = [replace(tower, encoder=copy_structure(tower.encoder)) for tower in self._towers]
+        other._towers = towers
         other.cache = BoundedCache(self._cache_size)
         other._zero = None
         return other
@@ -136,11 +163,15 @@ def mix(parts: Sequence[tuple[Embedding, float]], blend: Blend) -> Embedding:
 
 def _run(tower: Tower, ids: list[int]) -> tuple[Tensor, Tensor | None]:
     """Return a tower's tokens [tokens, dim] and pooled prompt [dim]; None for a tower without a pooled prompt."""
-    output = tower.encoder(torch.tensor([ids], device=tower.encoder.device), output_hidden_states=tower.penultimate)
+    all_layers = tower.penultimate or tower.skip > 0
+    output = tower.encoder(torch.tensor([ids], device=tower.encoder.device), output_hidden_states=all_layers)
     if not tower.penultimate:
-        return output.last_hidden_state[0], None
+        if not tower.skip:
+            return output.last_hidden_state[0], None
+        body = getattr(tower.encoder, "text_model", tower.encoder)  # only some versions of transformers have the former
+        return body.final_layer_norm(output.hidden_states[-(tower.skip + 1)])[0], None
     pooled: Tensor | None = getattr(output, "text_embeds", None)  # SDXL's first tower has no pooled prompt
-    return output.hidden_states[-2][0], None if pooled is None else pooled[0]
+    return output.hidden_states[-(tower.skip + 2)][0], None if pooled is None else pooled[0]
 
 
 def _ids(tower: Tower, parts: list[tuple[str, float]]) -> list[tuple[int, float]]:
@@ -150,7 +181,8 @@ def _ids(tower: Tower, parts: list[tuple[str, float]]) -> list[tuple[int, float]
     limit = length - 2  # tokens of text, between begin and end
     text: list[tuple[int, float]] = []
     for part, weight in parts:
-        text += [(token, weight) for token in tokenizer(part, add_special_tokens=False, verbose=False).input_ids]
+        for token in tokenizer(part, add_special_tokens=False, verbose=False).input_ids:
+            text += [(number, weight) for number in tower.words.get(token, (token,))]
         if len(text) > limit:  # thousands of parts may follow, each a call of the tokenizer
             log.warning("prompt cut", limit=limit)
             break

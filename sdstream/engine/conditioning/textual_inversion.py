@@ -1,0 +1,86 @@
+"""Textual inversions: new words for a model's text encoders, each with one or more vectors of tokens, from a file.
+
+`Any` stands for transformers' tokenizers and encoders, which publish no types.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sdstream.config.engine import EmbeddingSettings
+from sdstream.engine.weights.component import loading, refuse_not_finite
+from sdstream.engine.weights.files import check_safetensors
+from sdstream.engine.weights.single_file import locate_file
+from sdstream.errors import Unavailable
+
+ALONE = ("emb_params", "*", "string_to_param", "string_to_param.*")
+"""Names of the vectors in files for a single text encoder, by AUTOMATIC1111's trainer and its converters."""
+
+TOWERS = ("clip_l", "clip_g")
+"""Names of the vectors in files for SDXL, by text encoder."""
+
+
+def read_vectors(word: str, settings: EmbeddingSettings, widths: Sequence[int]) -> list[Tensor]:
+    """Read a file's vectors, for each text encoder with tokens of `widths` numbers.  # [vectors, width] each
+
+    Raises Unavailable with word, file and reason.
+    """
+    from safetensors.torch import load_file
+
+    file = locate_file(settings.path, settings.file, "embedding", f"engine.embeddings.{word}")
+    where = f"embedding {word!r}: {file}"
+    names = _names(check_safetensors(file).shapes, where, len(widths))
+    with loading(where):
+        state = load_file(file)
+        refuse_not_finite(state)
+        vectors = [state[name].reshape(1, -1) if state[name].ndim == 1 else state[name] for name in names]
+    for vector, width in zip(vectors, widths, strict=True):
+        if vector.ndim != 2 or vector.shape[1] != width or not len(vector) or not vector.is_floating_point():
+            raise Unavailable(
+                f"{where} was made for a different base model: the vectors are {list(vector.shape)}, and this model "
+                f"has tokens of {width} numbers; choose an embedding for this model"
+            )
+    if len({len(vector) for vector in vectors}) != 1:
+        raise Unavailable(f"{where} has {len(vectors[0])} vectors for the first text encoder and {len(vectors[1])} for "
+                          "the second: expected equal numbers")  # fmt: skip
+    return vectors
+
+
+def _names(shapes: Mapping[str, object], where: str, towers: int) -> tuple[str, ...]:
+    """Return the name of the vectors for each text encoder."""
+    if towers == 2 and set(shapes) == set(TOWERS):
+        return TOWERS
+    if towers == 1 and len(shapes) == 1:
+        (name,) = shapes
+        if name in ALONE or name in TOWERS or "." not in name:  # diffusers names the vectors by the word
+            return (name,)
+    expected = " and ".join(TOWERS) if towers == 2 else "emb_params, or a single tensor named by the word,"
+    found = ", ".join(sorted(shapes)[:3]) or "no tensor"
+    raise Unavailable(f"{where} is no embedding for this model: expected {expected} and found {found}")
+
+
+def add_word(tokenizer: Any, encoder: Any, word: str, vectors: Tensor) -> tuple[int, tuple[int, ...]]:
+    """Teach a text encoder a word; return the tokenizer's number of the word and the encoder's token numbers.
+
+    Raises Unavailable for a word that the tokenizer has already.
+    """
+    from tokenizers import AddedToken
+
+    if not tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=True)]):
+        raise Unavailable(f"engine.embeddings: the model has the word {word!r} already: choose a different word")
+    old: Tensor = encoder.get_input_embeddings().weight
+    rows = torch.cat([old, vectors.to(old)])
+    table = nn.Embedding(rows.shape[0], rows.shape[1], _weight=rows, _freeze=True)
+    encoder.set_input_embeddings(table)
+    encoder.config.vocab_size = max(len(rows), len(tokenizer))
+    _find_end(encoder, tokenizer.eos_token_id)
+    return tokenizer.convert_tokens_to_ids(word), tuple(range(len(old), len(rows)))
+
+
+def _find_end(encoder: Any, end: int) -> None:
+    """Make the pooled prompt come from the end token: older configs take the largest number for the end."""
+    for module in encoder.modules():
+        if hasattr(module, "eos_token_id"):  # of transformers' CLIP, whose class depends on the version
+            module.eos_token_id = end
