@@ -13,8 +13,9 @@ from torch import Tensor
 
 from sdstream.config.engine import ControlNetSettings
 from sdstream.engine.adapters.controlnet_file import load_controlnet
+from sdstream.engine.adapters.controlnet_union import is_union, refuse_other_types, union_arguments
 from sdstream.engine.weights.component import component
-from sdstream.engine.weights.files import locate
+from sdstream.engine.weights.files import locate, read_config
 from sdstream.engine.weights.preprocessor import Preprocessor
 from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
@@ -33,6 +34,7 @@ class ControlNets:
         self.names = tuple(settings)
         self._dtype, self._device = unet.dtype, unet.device
         self._nets = [_load(name, controlnet, unet) for name, controlnet in settings.items()]
+        self._conditions_of = tuple(controlnet.condition for controlnet in settings.values())
         self._scaled_for: tuple[tuple[float, ...], ...] = ()
         self._scales = torch.empty(0)
         self._conditions = [_condition(name, controlnet, self._device) for name, controlnet in settings.items()]
@@ -57,7 +59,9 @@ class ControlNets:
             self._scales = torch.tensor(scales, dtype=self._dtype, device=self._device)  # [rows, nets]
         for index, net in enumerate(self._nets):
             scale = self._scales[:, index].view(-1, 1, 1, 1)  # [rows, 1, 1, 1]
-            own_downs, own_middle = net(controlnet_cond=hints[:, index], return_dict=False, **call)
+            hint = hints[:, index]  # [rows, 3, H, W]
+            arguments = union_arguments(net, self._conditions_of[index], hint) or {"controlnet_cond": hint}
+            own_downs, own_middle = net(**arguments, return_dict=False, **call)
             scaled = [down * scale for down in own_downs]
             downs = [a + b for a, b in zip(downs, scaled, strict=True)] if downs else scaled
             middle = own_middle * scale if middle is None else middle + own_middle * scale
@@ -66,12 +70,18 @@ class ControlNets:
 
 
 def _load(name: str, settings: ControlNetSettings, unet: Any) -> Any:
-    from diffusers import ControlNetModel
+    from diffusers import ControlNetModel, ControlNetUnionModel
 
     folder = locate(settings.model, "ControlNet")
     if folder.is_file():
-        return load_controlnet(name, folder, unet)
-    net = component(ControlNetModel, folder, f"ControlNet {name!r}", torch_dtype=unet.dtype).to(unet.device)
+        return load_controlnet(name, folder, unet, settings.condition)
+    where = f"ControlNet {name!r}"
+    config = read_config(folder / "config.json", where)
+    union = is_union(config, f"{where}: {folder}")
+    if union:
+        refuse_other_types(int(config.get("num_control_type", 6)), settings.condition, f"{where}: {folder}")
+    kind = ControlNetUnionModel if union else ControlNetModel
+    net = component(kind, folder, where, torch_dtype=unet.dtype).to(unet.device)
     for key in ("cross_attention_dim", "block_out_channels", "addition_embed_type"):
         found, expected = net.config.get(key), unet.config.get(key)
         if found != expected:

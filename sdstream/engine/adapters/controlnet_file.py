@@ -10,6 +10,7 @@ from typing import Any
 from safetensors import safe_open
 from torch import Tensor
 
+from sdstream.engine.adapters.controlnet_union import MARK, empty_union, refuse_other_types
 from sdstream.engine.weights.component import empty, fill, loading, refuse_unused
 from sdstream.engine.weights.files import check_safetensors, refuse_pickle
 from sdstream.errors import Unavailable
@@ -26,8 +27,11 @@ POOLED = {"label_emb.0.0": "add_embedding.linear_1", "label_emb.0.2": "add_embed
 _TEXT = ".attn2.to_k.weight"
 
 
-def load_controlnet(name: str, file: Path, unet: Any) -> Any:
-    """Load the ControlNet `name` for `unet`; raises Unavailable with the file and the reason."""
+def load_controlnet(name: str, file: Path, unet: Any, condition: str) -> Any:
+    """Load the ControlNet `name` for `unet`; raises Unavailable with the file and the reason.
+
+    A ControlNet-Union needs a control type for `condition`.
+    """
     from diffusers import ControlNetModel
 
     where = f"ControlNet {name!r}: {file}"
@@ -42,8 +46,13 @@ def load_controlnet(name: str, file: Path, unet: Any) -> Any:
             f"token, and this model has {unet.config.cross_attention_dim}; choose a ControlNet for this model"
         )
     own = [key for key in shapes if key.startswith(PREFIX)] or list(shapes)
+    if shapes.get(MARK):
+        refuse_other_types(shapes[MARK][0], condition, where)
     with loading(where):
-        net = empty(lambda: ControlNetModel.from_unet(unet, load_weights_from_unet=False))
+        if MARK in shapes:
+            net = empty(lambda: empty_union(unet, shapes))
+        else:
+            net = empty(lambda: ControlNetModel.from_unet(unet, load_weights_from_unet=False))
         with safe_open(file, framework="pt") as opened:
             state = {key.removeprefix(PREFIX): opened.get_tensor(key) for key in own}
         return fill(net, _converted(state, net.config), unet.dtype).to(unet.device)

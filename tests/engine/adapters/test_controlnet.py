@@ -134,7 +134,7 @@ def test_a_controlnet_in_one_file_for_another_base_is_refused(tiny_xl_model, sin
     with pytest.raises(
         Unavailable, match=r"edges\.safetensors was made for a different base model: the ControlNet reads prompts of"
     ):
-        load_controlnet("a", single_file, unet_of(tiny_xl_model))
+        load_controlnet("a", single_file, unet_of(tiny_xl_model), "canny")
 
 
 def without(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
@@ -155,7 +155,7 @@ def test_a_file_that_is_not_whole_is_refused_with_the_weight(tiny_model, control
     file = tmp_path / "spoilt.safetensors"
     save_file(spoil(controlnet_names(load_file(next(controlnet.glob("*.safetensors"))), layers=1)), file)
     with pytest.raises(Unavailable, match=rf"ControlNet 'a': .*spoilt\.safetensors.*{reason}"):
-        load_controlnet("a", file, unet_of(tiny_model))
+        load_controlnet("a", file, unet_of(tiny_model), "canny")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_file_that_is_not_whole_is_refused_with_the_weight(tiny_model, control
 def test_a_pickled_or_a_broken_controlnet_is_refused(tiny_model, tmp_path, name, content, reason):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(Unavailable, match=reason):
-        load_controlnet("a", tmp_path / name, unet_of(tiny_model))
+        load_controlnet("a", tmp_path / name, unet_of(tiny_model), "canny")
 
 
 def test_an_xl_controlnet_by_the_original_names_has_all_of_its_weights(tiny_xl_model, tmp_path):
@@ -177,7 +177,7 @@ def test_an_xl_controlnet_by_the_original_names_has_all_of_its_weights(tiny_xl_m
     file = tmp_path / "xl.safetensors"
     state = {key: tensor.contiguous() for key, tensor in made.state_dict().items()}
     save_file(controlnet_names(state, layers=unet.config.layers_per_block), file)
-    loaded = load_controlnet("a", file, unet)
+    loaded = load_controlnet("a", file, unet, "canny")
     torch.testing.assert_close(dict(loaded.state_dict()), dict(made.state_dict()), rtol=0, atol=0)
 
 
