@@ -132,6 +132,9 @@ class DiffusionSettings(Settings):
     given here never changes."""
     autoencoder: Literal["tiny", "full"] = "tiny"
     """`tiny` is fast; `full`, the model's own autoencoder, is finer."""
+    vae: ModelName | None = None
+    """A full autoencoder in place of the model's own, for `autoencoder: full`: a `.safetensors` file with the names of
+    the original code or of diffusers, a folder in diffusers layout, or a hub id."""
     tiny_autoencoder: ModelName | None = None
     """Tiny autoencoder for a model with a full autoencoder: a folder, a .safetensors file or a hub id; TAESD by
     default."""

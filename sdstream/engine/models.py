@@ -10,7 +10,7 @@ from torch import Tensor
 from sdstream.config.engine import DiffusionSettings
 from sdstream.engine.adapters.lora import fuse_loras
 from sdstream.engine.autoencoder import Autoencoder
-from sdstream.engine.checkpoint import Checkpoint
+from sdstream.engine.checkpoint import ARCHITECTURES, Checkpoint
 from sdstream.engine.conditioning.text_encoder import TextEncoder
 from sdstream.engine.denoising.schedule import NoiseTable
 from sdstream.engine.distillations import ModelSampling, choose_sampling
@@ -22,6 +22,7 @@ from sdstream.engine.weights.component import component
 from sdstream.engine.weights.files import CONFIGS, MODEL, locate, read_config
 from sdstream.engine.weights.tiny_autoencoder_file import is_tiny_file, load_tiny_autoencoder
 from sdstream.engine.weights.unet_file import load_unet
+from sdstream.engine.weights.vae_file import load_vae
 from sdstream.errors import Unavailable
 from sdstream.log import get_logger
 
@@ -154,7 +155,9 @@ def _from_file(file: Path, settings: DiffusionSettings, device: torch.device, dt
     else:
         unet = load_unet(settings.unet, checkpoint.config("unet"), dtype)
     xl = is_xl(unet)
-    if settings.autoencoder == "full":
+    if settings.vae is not None:
+        autoencoder = load_vae(settings.vae, checkpoint.config("vae"), _vae_dtype(settings, dtype, xl=xl))
+    elif settings.autoencoder == "full":
         autoencoder = checkpoint.autoencoder(_full_dtype(dtype, xl=xl))
     else:
         autoencoder = _tiny(settings, dtype, channels=unet.config.in_channels, xl=xl)
@@ -187,6 +190,12 @@ def _zero_negative(folder: Path, *, standard: bool = False) -> bool:
 def _full_dtype(dtype: torch.dtype, *, xl: bool) -> torch.dtype:
     """Return the dtype for a full autoencoder: SDXL's overflows float16, and shows black."""
     return torch.float32 if xl and dtype == torch.float16 else dtype
+
+
+def _vae_dtype(settings: DiffusionSettings, dtype: torch.dtype, *, xl: bool) -> torch.dtype:
+    if settings.autoencoder != "full":
+        raise Unavailable("engine.vae is a full autoencoder, and engine.autoencoder is tiny: set autoencoder to full")
+    return _full_dtype(dtype, xl=xl)
 
 
 def _table(config: dict[str, Any], sampling: ModelSampling, path: Path) -> NoiseTable:  # JSON
@@ -245,7 +254,12 @@ def _autoencoder(
     from sdstream.engine.weights.shuffle_autoencoder import AutoencoderShuffle
 
     tiny = {kind.__name__: kind for kind in (AutoencoderTiny, AutoencoderShuffle)}
-    own_kind = tiny.get(read_config(own / "config.json", "autoencoder").get("_class_name", ""))
+    config = read_config(own / "config.json", "autoencoder")
+    own_kind = tiny.get(config.get("_class_name", ""))
+    if settings.vae is not None:
+        standard = ARCHITECTURES / ("sdxl" if xl else "sd1") / "vae" / "config.json"
+        base = read_config(standard, "autoencoder") if own_kind else config
+        return load_vae(settings.vae, base, _vae_dtype(settings, dtype, xl=xl)), False
     if settings.autoencoder == "full":
         if own_kind:
             raise Unavailable(
