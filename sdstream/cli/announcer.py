@@ -1,4 +1,4 @@
-"""Tells the user of `run` what to type into OBS, and when the publisher comes and goes."""
+"""Tells the user of `run` what to type into OBS, when the publisher comes and goes, and of words without a look."""
 
 from typing import TYPE_CHECKING
 
@@ -6,11 +6,12 @@ from sdstream.cli.output import tell_line
 
 if TYPE_CHECKING:
     from sdstream.config.schema import Config
+    from sdstream.controls import Controls
     from sdstream.supervisor.report import Report
 
 
 class Announcer:
-    """Speaks for a source that waits for a publisher; silent for every other source."""
+    """Speaks of a source that waits for a publisher, and of prompts that name no look of the bundled model."""
 
     def __init__(self, config: "Config", *, in_log: bool) -> None:
         """Say what to type; `in_log` logs events instead of lines for people."""
@@ -20,18 +21,31 @@ class Announcer:
         self._in_log = in_log
         self._waits = isinstance(config.source, RtmpSourceSettings) and config.source.listen is not None
         self._here = False
+        self._engine = config.engine
+        self._controls: Controls | None = None
         if self._waits:
             assert isinstance(config.source, RtmpSourceSettings)
             typed = obs_settings(config.source)
             self._say(f"OBS: Settings > Stream > Service Custom, {typed}; then Start Streaming", "waiting", obs=typed)
 
-    def each_second(self, report: "Report") -> None:
-        """Say that the publisher came or went."""
+    def each_second(self, report: "Report", controls: "Controls") -> None:
+        """Say that the publisher came or went, and which new prompt names no look."""
+        if controls != self._controls:
+            self._remark(controls)
         here = report.source.state == "live"
         if self._waits and here != self._here:
             text = "the publisher is here" if here else "the publisher sends no picture; waiting for the publisher"
             self._say(text, "publisher is here" if here else "publisher sends no picture", source=report.source.state)
         self._here = here
+
+    def _remark(self, controls: "Controls") -> None:
+        from sdstream.config.looks import remarks
+
+        before = [] if self._controls is None else remarks(self._engine, self._controls)
+        for remark in remarks(self._engine, controls):
+            if remark not in before:
+                self._say(f"prompt {remark}", "prompt without a look", remark=remark)
+        self._controls = controls
 
     def _say(self, text: str, event: str, **facts: object) -> None:
         if self._in_log:

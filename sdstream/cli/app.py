@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sdstream import __version__
-from sdstream.cli import bench, check, ctl, demo, doctor, init, models, probe, run, schema, sinks, sources
+from sdstream.cli import bench, check, ctl, demo, doctor, init, looks, models, probe, run, schema, sinks, sources
 from sdstream.cli.verbs import Verbs
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ _VERBS: tuple[Callable[..., None], ...] = (
     sinks.sinks,
     probe.probe,
     doctor.doctor,
+    looks.looks,
 )
 for _verb in _VERBS:
     app.command()(_verb)

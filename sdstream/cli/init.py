@@ -28,9 +28,15 @@ def init(
     say(f"wrote {path}; next: sdstream check {path}, then: sdstream run {path}")
 
 
+def schema_file() -> Path:
+    """Return the JSON schema beside the example configurations: in the clone, or in the installed package."""
+    package = Path(__file__).parents[1]
+    clone = package.parent / "configs" / "schema.json"
+    return clone if clone.is_file() else package / "share" / "configs" / "schema.json"
+
+
 def _text(source: str) -> str:
     from sdstream.cli.start_sources import with_source
-    from sdstream.config.schema_file import schema_file
 
     text = files("sdstream.config").joinpath("start.yaml").read_text(encoding="utf-8")
     return with_source(text.replace("$schema=./schema.json", f"$schema={schema_file().as_uri()}", 1), source)

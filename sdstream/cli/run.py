@@ -47,7 +47,7 @@ def run(
     def each_second(pipeline: Pipeline) -> None:
         if print_status and announcer:
             report = pipeline.report()
-            announcer.each_second(report)
+            announcer.each_second(report, pipeline.desk.controls)
             print_status(report)
 
     def each_turn() -> None:

@@ -65,6 +65,8 @@ class SinkPorts:
     """The engine's counters, for the preview page; None: the engine is loaded."""
     restyles: bool = True
     """Whether the engine changes the picture."""
+    looks: tuple[str, ...] = ()
+    """Names of the looks that the model knows, for the preview page; empty for a model that may know any word."""
 
 
 def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, ports: SinkPorts) -> None:
@@ -79,6 +81,7 @@ def run_sink(context: Context, settings: AnySink, canvas: Canvas, air: Air, port
         ports.controls.get,
         lambda: LOADED if ports.engine is None else loading(ports.engine),
         ports.restyles,
+        ports.looks,
     )
     given = SinkContext(canvas, reopened=context.counters.get("opened") > 1, preview=info)
     with open_sink(settings, given) as sink:

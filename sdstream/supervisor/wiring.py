@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sdstream.audio.delay import Delay
 from sdstream.audio.mixer import Mixer
 from sdstream.audio.ring import AudioRing
-from sdstream.config.engine import PassthroughSettings
+from sdstream.config.engine import DiffusionSettings, PassthroughSettings
+from sdstream.config.looks import looks_of
 from sdstream.config.schema import Config
 from sdstream.config.sinks import AnySink
 from sdstream.config.sources import AnySource
@@ -77,6 +78,8 @@ class Wiring:
         self._turn = Turn(1)
         engine_counters = stage_counters(engine.COUNTERS)
         self._engine_counters = engine_counters
+        known = looks_of(config.engine.model) if isinstance(config.engine, DiffusionSettings) else None
+        self._looks = tuple(look.name for look in known.looks) if known else ()
         self._rtmp_server: RtmpServer | None = open_rtmp_server(config.source)
         self.control_ports = open_control(config.control)
         self.sinks: list[SinkParts] = []
@@ -184,6 +187,7 @@ class Wiring:
             controls=self.desk.live,
             engine=self._engine_counters,
             restyles=not isinstance(self.config.engine, PassthroughSettings),
+            looks=self._looks,
         )
         stage = Stage(
             Context(name, stage_counters(sink.COUNTERS)),

@@ -154,7 +154,7 @@ def test_a_bug_shows_its_trace_when_asked(sdstream: Sdstream, monkeypatch: pytes
     def fail(*args: object) -> None:
         raise ZeroDivisionError("the reason")
 
-    monkeypatch.setattr("sdstream.config.load.load", fail)
+    monkeypatch.setattr("sdstream.config.load.accepted", fail)
     assert "Traceback" in sdstream("run", str(show), "-v").err
 
 

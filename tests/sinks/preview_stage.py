@@ -34,11 +34,12 @@ class Stage:
         self.lag, self.tick = lag, 0
         self.camera: Frame | None = None
         self.showing, self.restyles, self.loading = "live", True, LOADED
+        self.looks: tuple[str, ...] = ()
         self.controls = controls or Controls()
 
     def info(self) -> PreviewInfo:
         calls = (lambda: self.camera, lambda: self.showing, lambda: self.controls, lambda: self.loading)
-        return PreviewInfo(*calls, self.restyles)
+        return PreviewInfo(*calls, self.restyles, self.looks)
 
     def frame(self, tick: int, inverted: bool) -> Frame:
         level = tick % 250

@@ -32,7 +32,7 @@ def test_the_page_asks_for_nothing_that_is_not_served_here():
         assert response.getheader("Content-Type") == "text/html; charset=utf-8"
         wanted = set(re.findall(r'(?:src|href)="([^"]*)"|fetch\("([^"]*)"', page.decode()))
         names = {name for pair in wanted for name in pair if name and not name.startswith("data:")}
-        assert names == {"show.mjpeg", "camera.mjpeg", "status"}
+        assert names == {"show.mjpeg", "camera.mjpeg", "status", "looks.png"}
         assert "http" not in page.decode()
         assert browser.status_of("/status") == 200
 
@@ -180,6 +180,17 @@ def test_the_page_names_what_it_shows_by_the_status_alone():
     with on_air() as (browser, _):
         page = browser.ask("/")[1].decode()
     assert "restyled" not in re.sub(r"<script>.*</script>|<style>.*</style>", "", page, flags=re.DOTALL)
+
+
+def test_the_page_shows_the_looks_of_a_model_that_knows_some():
+    stage = Stage()
+    with on_air(stage) as (browser, _):
+        assert (json.loads(browser.ask("/status")[1])["looks"], browser.status_of("/looks.png")) == ([], 404)
+    stage.looks = ("oil", "ink")
+    with on_air(stage) as (browser, _):
+        assert json.loads(browser.ask("/status")[1])["looks"] == ["oil", "ink"]
+        response, body = browser.ask("/looks.png")
+    assert (response.status, response.getheader("Content-Type"), body[:4]) == (200, "image/png", b"\x89PNG")
 
 
 def test_the_status_tells_how_far_the_loading_has_come():

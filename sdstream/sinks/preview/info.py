@@ -34,3 +34,5 @@ class PreviewInfo:
     """How far the engine's loading has come."""
     restyles: bool = True
     """Whether the engine changes the picture; else even a live picture is the camera's."""
+    looks: tuple[str, ...] = ()
+    """Names of the looks that the model knows; empty for a model that may know any word."""

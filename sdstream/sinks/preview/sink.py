@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from sdstream import __version__
+from sdstream.config.looks import sheet
 from sdstream.config.sinks import PreviewSinkSettings
 from sdstream.controls import readable
 from sdstream.frame import Frame, Samples
@@ -109,6 +110,8 @@ class PreviewSink:
             return Answer(HTTPStatus.OK, "text/html; charset=utf-8", self._page)
         if name == "status":
             return Answer(HTTPStatus.OK, "application/json", json.dumps(self._status(), ensure_ascii=False).encode())
+        if name == "looks.png" and self._info.looks and (picture := sheet()):
+            return Answer(HTTPStatus.OK, "image/png", picture.read_bytes())
         stem, _, ending = name.rpartition(".")
         view = next((view for view in VIEWS if view == stem), None)
         if view is None or ending not in ("jpg", "mjpeg"):
@@ -134,6 +137,7 @@ class PreviewSink:
             "fps": round(self._rate.fps, 2),
             "latency": None if (late := self._rate.latency) is None else round(late, 4),
             "prompt": readable(controls.prompt),
+            "looks": self._info.looks,
             "cues": len(controls.cues),
             "width": self._canvas.width,
             "height": self._canvas.height,
