@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from pydantic import SecretStr
 
 from sdstream.cli.start_sources import with_source
 from sdstream.config.load import load, loads
@@ -49,6 +50,13 @@ def test_the_line_for_editors_leads_to_the_schema(sdstream: Sdstream, tmp_path: 
     assert json.loads(schema) == json.loads(schema_text())
 
 
+def revealed(value: object) -> object:
+    """Return a setting with the secrets in it as plain text."""
+    if isinstance(value, dict):
+        return {name: revealed(inner) for name, inner in value.items()}
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
 @pytest.mark.parametrize(
     ("wanted", "platform", "settings"),
     [
@@ -65,9 +73,7 @@ def test_the_line_for_editors_leads_to_the_schema(sdstream: Sdstream, tmp_path: 
 )
 def test_a_source_is_written_as_asked(wanted: str, platform: str, settings: dict[str, object]):
     source = loads(with_source(START, wanted, platform), "start").source
-    told = source.model_dump(mode="json", include=set(settings))
-    url = getattr(source, "url", None)
-    told |= {"url": url.get_secret_value()} if url is not None else {}
+    told = {name: revealed(getattr(source, name)) for name in settings}
     assert told == settings
 
 
