@@ -1,10 +1,10 @@
-"""Writes the README's table of sources, engines and sinks from the tables of kinds: `python -m scripts.kinds`."""
+"""Writes the table of sources, engines and sinks from the tables of kinds: `python -m scripts.kinds`."""
 
 from pathlib import Path
 
 from sdstream.cli.families import FAMILIES
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "guide.md"
 BEGIN, END = "<!-- kinds: written by scripts/docs -->\n", "<!-- /kinds -->\n"
 
 
@@ -26,4 +26,4 @@ def written(page: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

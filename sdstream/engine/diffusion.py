@@ -10,7 +10,7 @@ import torch
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
-from sdstream.engine import Restyled, progress
+from sdstream.engine import Restyled
 from sdstream.engine.acceleration import open_model
 from sdstream.engine.networks import CORES
 from sdstream.engine.session import Session
@@ -18,6 +18,7 @@ from sdstream.engine.size import Size
 from sdstream.engine.weights.component import LoadErrors
 from sdstream.errors import Bug, Unavailable, reason
 from sdstream.frame import Frame
+from sdstream.ipc import progress
 from sdstream.ipc.loading import Phase
 from sdstream.log import get_logger
 

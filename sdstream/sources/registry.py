@@ -17,7 +17,7 @@ KINDS = (
     Kind(
         RtmpSourceSettings,
         opener="sdstream.sources.rtmp:open_rtmp",
-        checks=(_AV, "sdstream.sources.rtmp_server.port_check:check"),
+        checks=(_AV, "sdstream.system.port_check:rtmp"),
     ),
     Kind(
         NdiSourceSettings,

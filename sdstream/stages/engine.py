@@ -10,7 +10,6 @@ from sdstream.config.engine import AnyEngine
 from sdstream.config.schema import Canvas
 from sdstream.config.stabilise import StabiliseSettings
 from sdstream.engine import Outcome
-from sdstream.engine.progress import heard_by
 from sdstream.engine.registry import open_engine
 from sdstream.ipc.context import Context
 from sdstream.ipc.counters import Counters, Histogram
@@ -19,6 +18,7 @@ from sdstream.ipc.live_text import LiveText
 from sdstream.ipc.loading import COUNTERS as LOADING
 from sdstream.ipc.loading import Phase, tell_loading
 from sdstream.ipc.mailbox import MailboxReader, MailboxWriter
+from sdstream.ipc.progress import heard_by
 from sdstream.ipc.turn import Turn
 from sdstream.log import get_logger
 from sdstream.stages.finisher import Finisher

@@ -19,7 +19,7 @@ class Kind:
     """A kind of a family."""
 
     settings: type[Settings]
-    """Settings of the kind. The field `kind` names the row; the docstring is the text in the README."""
+    """Settings of the kind. The field `kind` names the row; the docstring is the text in docs/guide.md."""
     opener: str
     """Class or function that takes the settings and the family's context, and returns a context manager."""
     extra: str = ""

@@ -5,6 +5,13 @@ import socket
 
 from sdstream.system.finding import Finding
 
+RTMP_PORT = 1935
+
+
+def rtmp(port: int = RTMP_PORT) -> Finding:
+    """Try to listen on the usual port of RTMP, for `sdstream doctor` without a file."""
+    return check_port("rtmp port", port, "source.listen")
+
 
 def check_port(name: str, port: int, setting: str) -> Finding:
     """Try to listen on the port of `setting`, for `sdstream doctor`; `name` is the name of the finding."""

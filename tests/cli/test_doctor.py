@@ -12,8 +12,7 @@ import pytest
 from sdstream.engine import checks
 from sdstream.sinks import cameras
 from sdstream.sinks import loopback as loopback_module
-from sdstream.sources.rtmp_server import port_check
-from sdstream.system import fresh_python
+from sdstream.system import fresh_python, port_check
 from tests.cli.command_line import Sdstream
 
 THINGS = ["python", "av", "rtmp port", "ndi", "diffusion", "openvino", "gpu", "virtualcam", "shared memory", "disk"]
@@ -76,11 +75,11 @@ def test_the_driver_and_the_build_of_torch_must_fit(
 def test_a_taken_port_is_told_with_its_owner():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        finding = port_check.check(port)
+        finding = port_check.rtmp(port)
         assert f"{port} is taken" in finding.found
         assert f"process {os.getpid()}" in finding.found
         assert str(port + 1) in finding.fix
-    assert port_check.check(port).state == "ok"
+    assert port_check.rtmp(port).state == "ok"
 
 
 @pytest.fixture

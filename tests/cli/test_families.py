@@ -102,7 +102,7 @@ def test_a_camera_that_refuses_is_listed_with_its_reason(monkeypatch: pytest.Mon
     assert cameras.listing(Search()) == [Endpoint("Desk", "/dev/video0", settings, "not in the group video")]
 
 
-def test_the_readme_has_the_tables():
-    page = kinds.README.read_text(encoding="utf-8")
+def test_the_guide_has_the_tables():
+    page = kinds.PAGE.read_text(encoding="utf-8")
     assert kinds.written(page) == page
     assert kinds.table() in page

@@ -6,7 +6,6 @@ from typing import Literal
 import torch
 
 from sdstream.config.engine import DiffusionSettings, NumberFormat
-from sdstream.engine import progress
 from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.models import Model
@@ -18,6 +17,7 @@ from sdstream.engine.openvino.unet import PREPARED, GraphUNet
 from sdstream.engine.shared_module import float_copy
 from sdstream.engine.weights.activation_ranges import FILE, ModelRanges
 from sdstream.errors import Unavailable
+from sdstream.ipc import progress
 from sdstream.ipc.loading import Phase
 from sdstream.log import get_logger
 from sdstream.system.installation import extra_line

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sdstream.engine import progress
 from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.openvino.runtime import Compiled, Runtime
 from sdstream.errors import Unavailable
+from sdstream.ipc import progress
 from sdstream.log import get_logger
 
 log = get_logger()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sdstream.config.engine import DiffusionSettings
-from sdstream.engine import progress
 from sdstream.engine.diffusion import DiffusionEngine
+from sdstream.ipc import progress
 from sdstream.ipc.loading import Phase
 
 Heard = list[tuple[Phase, int, int]]
