@@ -15,7 +15,7 @@ FOR_THE_SUPERVISOR = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP")
     if hasattr(signal, name)  # no SIGHUP on Windows
 )
-"""Signals for ending a run: a terminal sends the first and the last to every process of the run."""
+"""Signals about a whole run: a terminal sends the first and the last to every process of the run."""
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ def assert_nothing_left(processes: list[psutil.Process]) -> None:
     assert not alive
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_within_three_seconds_and_leaves_nothing(tmp_path: Path, number: int, daemon: Start) -> None:
     shm = "/dev/shm"
     before = set(os.listdir(shm)) if os.path.isdir(shm) else set()
@@ -92,7 +92,7 @@ def test_a_signal_ends_it_within_three_seconds_and_leaves_nothing(tmp_path: Path
     assert (set(os.listdir(shm)) if os.path.isdir(shm) else set()) <= before
 
 
-def test_a_terminal_that_is_closed_ends_it_well(tmp_path: Path) -> None:
+def test_a_terminal_that_is_closed_ends_no_show(tmp_path: Path) -> None:
     path, said = tmp_path / "run.yaml", b""
     path.write_text(GOOD)
     ours, theirs = pty.openpty()
@@ -103,8 +103,26 @@ def test_a_terminal_that_is_closed_ends_it_well(tmp_path: Path) -> None:
             said += os.read(ours, 4096)
         children = family(process)
         os.close(ours)
+        time.sleep(2.0)
+        assert process.poll() is None
+        assert family(process) == children
+        process.terminate()
         assert process.wait(10) == 0
     assert_nothing_left(children)
+
+
+def test_a_hang_up_ends_no_show(tmp_path: Path, daemon: Start) -> None:
+    process = daemon(GOOD, "--json")
+    until_on_air(tmp_path)
+    for _ in range(3):  # shells hang up more than once
+        os.killpg(process.pid, signal.SIGHUP)
+        time.sleep(0.5)
+    assert process.poll() is None
+    assert "the show goes on" in (tmp_path / "log").read_text()
+    process.terminate()
+    out, _ = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert all(sink["restarts"] == 0 for sink in json.loads(out)["sinks"])
 
 
 def test_nohup_is_respected(tmp_path: Path, daemon: Start) -> None:
