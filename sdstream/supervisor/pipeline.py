@@ -239,7 +239,7 @@ class Pipeline:
     def _handle_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's own signature
         """Drain at the first signal, leave at once at the second; a hang-up ends nothing, for a terminal may close."""
         if number not in (signal.SIGINT, signal.SIGTERM):
-            get_logger().info("the terminal hung up, and the show goes on", pid=os.getpid())
+            get_logger().warning("terminal closed, the show goes on", end=f"kill {os.getpid()}")
             return
         if self._stopping.is_set():
             os._exit(128 + number)  # the lifelines end the stages; a `join` may be in progress here

@@ -29,6 +29,9 @@ _TRAINING = {
 }  # fmt: skip
 """Fields without an influence on the picture: the tensors of the file tell which layers change."""
 
+_LONGEST, _REPETITIONS = 512, 2
+"""Bounds of a pattern of layer names, in characters and in repetitions; PEFT itself writes names without any."""
+
 _ONLY = {
     "peft_type": ("LORA", "LOHA", "LOKR"),
     "bias": ("none", "all", "lora_only"),
@@ -115,9 +118,17 @@ def _scale(fields: Mapping[str, Any], module: str, rank: int | None) -> float:
     return alpha / (math.sqrt(stated) if fields.get("use_rslora") else stated)
 
 
+def _refuse_slow(expression: str, pattern: str) -> None:
+    """Raise ValueError for a pattern of a stranger's that may take hours: repetitions inside repetitions, and many."""
+    repetitions = len(re.findall(r"[*+{]", expression))
+    if len(expression) > _LONGEST or repetitions > _REPETITIONS or re.search(r"\)[*+{?]|\\\d|\(\?", expression):
+        raise ValueError(f"header entry {CONFIG}: {pattern} {expression[:40]!r} may take hours to match")
+
+
 def _of_module(fields: Mapping[str, Any], pattern: str, module: str, default: Any) -> Any:  # a number in JSON
     """Return the value of the first pattern that fits the end of the module's name, as PEFT does."""
     for expression, value in (fields.get(pattern) or {}).items():
+        _refuse_slow(expression, pattern)
         try:
             if re.match(rf"(.*\.)?({expression})$", module):
                 return value

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sdstream.config.engine import DiffusionSettings, LoraSettings
 from sdstream.engine.acceleration import open_model
+from sdstream.engine.adapters import lora_header
 from sdstream.engine.adapters.lora import fuse_loras
 from sdstream.errors import Unavailable
 from tests.engine.adapters.lora_files import DOWN, LAYER, TEXT, UP, peft, saved
@@ -115,3 +116,14 @@ def test_an_alpha_as_tensor_and_in_the_header_is_refused(tiny_model, tmp_path):
     state = UNET_ONLY | {f"unet.{LAYER}.alpha": torch.tensor(2.0)}
     with pytest.raises(Unavailable, match="single alpha"):
         change(tiny_model, saved(tmp_path, state, metadata=header()))
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", ".*.*.*x", "(.*)*", r"(a)\1", "x{1,9}y{2,9}z{3,9}", "a" * 600, "(?=a)"])
+def test_a_pattern_that_may_take_hours_is_refused(pattern: str):
+    with pytest.raises(ValueError, match="may take hours to match"):
+        lora_header._of_module({"rank_pattern": {pattern: 4}}, "rank_pattern", "a" * 60, 4)
+
+
+def test_a_pattern_as_people_write_it_is_taken():
+    fields = {"rank_pattern": {"attn1|attn2": 2, r"^down\.\d+\..*to_[qk]": 8}}
+    assert lora_header._of_module(fields, "rank_pattern", "down.0.attentions.0.to_q", 4) == 8
