@@ -162,3 +162,8 @@ def test_256_kb_of_nonsense_costs_seconds_at_most(text: str):
     with pytest.raises(ConfigError):
         loads(text, "f", (), {})
     assert time.process_time() - began < 15
+
+
+def test_a_file_whose_name_is_no_utf8_is_a_source():
+    text = show('source: {kind: ffmpeg, url: "x\\udcffy.mp4"}')
+    assert loads(text, "f").source.url.get_secret_value() == "x\udcffy.mp4"

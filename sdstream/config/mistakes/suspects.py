@@ -25,7 +25,7 @@ def suspects(tree: Node, schema: SchemaPaths) -> list[Mistake]:
     data = tree.plain()
     found = []
     for path, node, text in _texts(tree, ()):
-        if message := _no_character(text):
+        if message := _no_character(text, of_file=path[-1] == "url"):
             found.append(Mistake(node.where, dotted(path), message))
         if message or path[0] == "controls":
             continue  # a prompt may be any text
@@ -46,10 +46,15 @@ def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node, str]]:
         yield path, node, node.value
 
 
-def _no_character(text: str) -> str:
+def _no_character(text: str, *, of_file: bool) -> str:
+    """Return what is wrong with a letter, or "".
+
+    A file's name may hold bytes that are no UTF-8, as Python writes such bytes.
+    """
     if "\0" in text and not _backslashes(text):
         return r"\0 ends a text for the system, and cannot stand in a setting; remove \0"
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
+    halves = [letter for letter in text if "\ud800" <= letter <= "\udfff"]
+    if halves and not (of_file and all("\udc80" <= letter <= "\udcff" for letter in halves)):
         return r"half a character (\ud800 to \udfff) stands in the text; write the whole character itself"
     return ""
 
