@@ -4,11 +4,22 @@ The room knows arguments, exit statuses and the look of results. The rooms below
 load inside the verb, so `--help` is quick. Start reading at `app`, the tree of verbs, then `run`.
 """
 
+import errno
 import os
 import sys
 import traceback
+from typing import NoReturn
 
 from sdstream.errors import Bug, Lost, SdstreamError, Unavailable
+
+_SHORTAGES = {
+    errno.EMFILE: "raise the limit of open files, shown by `ulimit -n`",
+    errno.ENFILE: "close other programs",
+    errno.ENOMEM: "close other programs",
+    errno.ENOSPC: "free space on the disk",
+    errno.EROFS: "choose a folder that can be written",
+}
+"""What to do about a shortage of the machine: no bug of ours."""
 
 INTERRUPTED = 130
 """Exit status when Ctrl-C ends any verb but `run`, as in shells: 128 + SIGINT."""
@@ -33,6 +44,10 @@ def main() -> None:
             _end(str(told), told.exit_code)
     except KeyboardInterrupt:
         _end("interrupted", INTERRUPTED)
+    except OSError as error:
+        if error.errno not in _SHORTAGES:
+            _end_with_bug(error)
+        _end(f"{error.strerror}: {_SHORTAGES[error.errno]}", Unavailable.exit_code)
     except Exception as error:  # noqa: BLE001 - the last line: any error here is a bug of ours
         _end_with_bug(error)
 
@@ -55,12 +70,12 @@ def _status(error: SdstreamError) -> int:
     return Unavailable.exit_code if isinstance(error, Lost) else error.exit_code
 
 
-def _end(message: str, status: int) -> None:
+def _end(message: str, status: int) -> NoReturn:
     _tell(message)
     sys.exit(status)
 
 
-def _end_with_bug(error: Exception) -> None:
+def _end_with_bug(error: Exception) -> NoReturn:
     if {"-v", "--verbose"} & set(sys.argv):
         _tell(traceback.format_exc().rstrip())
     _end(f"a bug in sdstream: {type(error).__name__}: {error}; run again with -v for the trace", Bug.exit_code)

@@ -10,6 +10,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
 from sdstream import __version__
+from sdstream.errors import Unavailable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,14 +24,15 @@ def say(text: str, end: str = "\n") -> None:
 
     Half a surrogate pair, as in the YAML text "\\ud800", has no UTF-8, and is printed as an escape (valid in JSON).
     """
-    printable = text.encode("utf-8", "backslashreplace").decode()
+    encoding = sys.stdout.encoding or "utf-8"
+    printable = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
         print(printable, end=end, flush=True)
     except OSError as error:
-        if error.errno not in {errno.EPIPE, errno.EIO}:
-            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python flushes again at exit
-        raise SystemExit(0) from error
+        if error.errno in {errno.EPIPE, errno.EIO}:
+            raise SystemExit(0) from error
+        raise Unavailable(f"standard output cannot be written: {error.strerror}; name another file") from error
 
 
 def say_json(facts: Mapping[str, object]) -> None:
@@ -39,7 +41,16 @@ def say_json(facts: Mapping[str, object]) -> None:
     Characters that move a terminal are escaped.
     """
     text = json.dumps({"version": __version__, **facts}, indent=2, ensure_ascii=False)
-    say("".join(letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in text))
+    say("".join(letter if letter == "\n" or _can_show(letter) else json.dumps(letter)[1:-1] for letter in text))
+
+
+def _can_show(letter: str) -> bool:
+    """Tell whether standard output has the letter, and the letter moves no terminal; some terminals have ASCII only."""
+    try:
+        letter.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return letter.isprintable()
 
 
 def tell_line(text: str) -> None:

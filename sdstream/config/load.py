@@ -1,5 +1,6 @@
 """Reads a file and the command line's overrides into settings; reports all mistakes at once, as file:line:column."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -144,6 +145,8 @@ def _override(tree: Node, override: str) -> list[Mistake]:
     where = Where(f"--set {key}")
     if not equals or not all(key.split(".")):
         return [Mistake(where, "", "should read key=value, for example --set canvas.fps=60")]
+    with contextlib.suppress(UnicodeError):  # in an ASCII locale, Python keeps the bytes of other letters as halves
+        text = os.fsencode(text).decode()
     try:
         value, mistakes = parse(text, where.name, option=True)
     except YamlError as error:

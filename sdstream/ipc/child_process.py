@@ -1,11 +1,14 @@
 """A spawned child process that ignores the signals of the terminal, and never outlives the parent."""
 
 import multiprocessing
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any, ParamSpec, Self
 
 from sdstream.ipc.lifeline import die_with_parent, signals_blocked
+from sdstream.log import get_logger
 from sdstream.redact import hidden, hide
 
 _SPAWN = multiprocessing.get_context("spawn")
@@ -20,6 +23,7 @@ class ChildProcess:
 
         The calling thread must live at least as long as the process: Linux ends the process with the thread.
         """
+        _leave_deleted_folder()
         child_end, self._lifeline = _SPAWN.Pipe(duplex=False)
         # The lifeline ends the process, rather than daemon=True: a daemon of multiprocessing may start no processes.
         self._process = _SPAWN.Process(target=_main, args=(child_end, hidden(), run, args, kwargs), name=name)
@@ -70,6 +74,15 @@ class ChildProcess:
         self.kill()
         self.join()
         self.close()
+
+
+def _leave_deleted_folder() -> None:
+    """Go to the folder for temporary files when the working folder is gone: else no process can start."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        os.chdir(tempfile.gettempdir())
+        get_logger().warning("the working folder is gone", now=os.getcwd())
 
 
 def _main(

@@ -3,10 +3,13 @@
 import errno
 import io
 import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
@@ -187,3 +190,26 @@ def test_a_report_is_rendered_for_a_terminal_that_was_closed(monkeypatch: pytest
 
     monkeypatch.setattr(sys, "stdout", Closed())
     assert "ran 12.3 s" in table(REPORT)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("verb", [["schema"], ["doctor"], ["check", "--all"], ["check", "--json"], ["--help"]])
+def test_a_terminal_without_unicode_gets_every_result(tmp_path: Path, verb: list[str], encoding: str):
+    file = tmp_path / "show.yaml"
+    file.write_text("version: 1\nsource: {kind: testsrc}\nsinks: [{kind: discard}]\ncontrols: {prompt: 'ö 😀'}\n")
+    command = [sys.executable, "-m", "sdstream", *verb, *([str(file)] if verb[0] == "check" else [])]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert done.returncode in (0, 69), done.stderr.decode(encoding)
+    assert done.stdout.decode(encoding)
+    if "--json" in verb:
+        assert json.loads(done.stdout.decode(encoding))["configuration"]["controls"]["prompt"] == "ö 😀"
+
+
+def test_an_override_of_an_ascii_locale_is_read_as_it_was_typed(tmp_path: Path):
+    file = tmp_path / "show.yaml"
+    file.write_text("version: 1\nsource: {kind: testsrc}\nsinks: [{kind: discard}]\n")
+    command = [sys.executable, "-m", "sdstream", "check", "--json", str(file), "--set", 'controls.prompt="ö"']
+    locale = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "POSIX"}
+    done = subprocess.run(command, env=os.environ | locale, capture_output=True, check=False)
+    assert json.loads(done.stdout)["configuration"]["controls"]["prompt"] == "ö"

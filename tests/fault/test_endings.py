@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -200,3 +201,47 @@ def test_ctrl_c_while_it_starts_ends_it_without_a_trace(tmp_path: Path, daemon: 
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=20)
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_working_folder_that_is_deleted_on_air_harms_no_restart(tmp_path: Path, daemon: Start) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    there = (sys.executable, "-c", "import os, sys; os.chdir(sys.argv[1]); os.execvp(sys.argv[2], sys.argv[2:])")
+    process = daemon(GOOD, before=(*there, str(gone)))
+    until_on_air(tmp_path)
+    gone.rmdir()
+    log = tmp_path / "log"
+    engine = next(child for child in family(process) if "spawn_main" in " ".join(child.cmdline()))
+    engine.kill()
+    until(lambda: "the working folder is gone" in log.read_text(), 20, "the folder is missed")
+    time.sleep(3.0)
+    process.terminate()
+    process.communicate(timeout=10)
+    assert process.returncode == 0, log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("check --all {} > /dev/full", "standard output cannot be written: No space left on device"),
+        ("run {} --for 1 > /dev/full", "standard output cannot be written: No space left on device"),
+        ("schema > /dev/full", "standard output cannot be written: No space left on device"),
+    ],
+)
+def test_a_full_disk_under_a_result_is_no_bug(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(GOOD)
+    command = f"{shlex.quote(sys.executable)} -m sdstream {line.format(shlex.quote(str(path)))}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, said in done.stderr) == (69, True), done.stderr
+
+
+def test_too_few_files_are_no_bug(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(GOOD)
+    command = ["bash", "-c", f"ulimit -n 20; exec {shlex.quote(sys.executable)} -m sdstream run {path} --for 1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in (69, 70)
+    assert "ulimit" in done.stderr
+    assert "a bug" not in done.stderr

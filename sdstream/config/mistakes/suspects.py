@@ -47,10 +47,7 @@ def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node, str]]:
 
 
 def _no_character(text: str, *, of_file: bool) -> str:
-    """Return what is wrong with a letter, or "".
-
-    A file's name may hold bytes that are no UTF-8, as Python writes such bytes.
-    """
+    """Return what is wrong with a letter, or "". The name of a file may hold bytes that are no UTF-8."""
     if "\0" in text and not _backslashes(text):
         return r"\0 ends a text for the system, and cannot stand in a setting; remove \0"
     halves = [letter for letter in text if "\ud800" <= letter <= "\udfff"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdstream.errors import Unavailable
+from sdstream.errors import Forbidden, Unavailable
 
 if TYPE_CHECKING:
     from sdstream.engine.weights.files import Header
@@ -33,7 +33,8 @@ _LONGEST_PATTERN = 512
 
 
 def refuse_links(file: Path, what: str) -> None:
-    """Raise Unavailable for anything but a regular file, and for a link that leads out of the model's folder.
+    """Raise Unavailable for anything but a regular file, and for a link that leads out of the model's folder; raise
+    Forbidden for a file that this user may not read.
 
     The folder that the user names may be a link, and so may a single file. The hub's cache is a folder of links to
     its own `blobs`.
@@ -42,7 +43,7 @@ def refuse_links(file: Path, what: str) -> None:
         kind = os.stat(file).st_mode
         target = file.resolve(strict=True)
     except PermissionError as error:
-        raise Unavailable(f"{what}: {file} may not be read by this user; see: ls -ld {file}") from error
+        raise Forbidden(f"{what}: {file} may not be read by this user; see: ls -ld {file}") from error
     except (OSError, RuntimeError) as error:
         raise Unavailable(f"{what}: {file} leads nowhere; pull or copy the model again") from error
     if not stat.S_ISREG(kind):

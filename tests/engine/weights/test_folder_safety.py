@@ -14,7 +14,8 @@ from sdstream.engine.conditioning.tokenizer import load_tokenizer
 from sdstream.engine.scheduler import noise_table
 from sdstream.engine.weights.files import BUNDLED, check_safetensors, read_config, weights
 from sdstream.engine.weights.folder_safety import refuse_odd_tokenizer
-from sdstream.errors import Unavailable
+from sdstream.errors import Forbidden, Unavailable
+from tests.harness.nobody import nobody
 
 TENSOR = {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}
 NAME = "model.safetensors"
@@ -232,3 +233,8 @@ def test_a_tokenizers_folder_is_looked_at_before_a_library_reads_it(
 def test_a_schedule_of_unlikely_length_is_refused(steps: object):
     with pytest.raises(Unavailable, match="num_train_timesteps"):
         noise_table({"num_train_timesteps": steps})
+
+
+def test_a_model_of_another_user_is_forbidden(folder: Path):
+    with nobody(), pytest.raises(Forbidden, match="may not be read by this user"):
+        weights(folder, "U-Net")
