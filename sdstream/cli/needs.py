@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdstream.config.engine import AnyEngine, DiffusionSettings
+from sdstream.config.outputs import EncodingSink
 from sdstream.config.schema import Config
 from sdstream.config.sinks import (
     AnySink,
-    FfmpegSinkSettings,
     NdiSinkSettings,
     PreviewSinkSettings,
     VirtualcamSinkSettings,
@@ -92,8 +92,8 @@ def _sink(sink: AnySink) -> str:
         return f"the NDI runtime; receivers see {sink.name}"
     if isinstance(sink, PreviewSinkSettings):
         return f"the port {sink.listen}; browse http://{sink.listen}/{'' if sink.key is None else 'KEY/'}"
-    if isinstance(sink, FfmpegSinkSettings):
-        url = sink.url.get_secret_value()
+    if isinstance(sink, EncodingSink):
+        url = sink.in_full().url.get_secret_value()
         return f"the server {_url(url)}" if re.match(r"\w{2,}:", url) else f"a new file {url}"
     return ""
 

@@ -5,19 +5,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from sdstream.config.base import Address, AudioBitrate, Settings, Url, VideoBitrate, is_loopback
-from sdstream.config.existing_file import ExistingFile
-
-Encoder = Literal["h264_nvenc", "libx264"]
-"""H.264 encoders, in the order in which `auto` tries them."""
-
-
-class SinkSettings(Settings):
-    """Settings of every sink."""
-
-    optional: bool = False
-    """Go on air without this sink when the device or runtime is missing; by default a missing sink ends the run with
-    exit status 69."""
+from sdstream.config.base import Address, is_loopback
+from sdstream.config.outputs import (
+    FfmpegSinkSettings,
+    FileSinkSettings,
+    RtmpSinkSettings,
+    SinkSettings,
+    TwitchSinkSettings,
+    YoutubeSinkSettings,
+)
 
 
 class VirtualcamSinkSettings(SinkSettings):
@@ -36,44 +32,6 @@ class NdiSinkSettings(SinkSettings):
     """An NDI source for the network."""
     name: str = Field("sdstream", min_length=1, max_length=128)
     """Name for receivers, shown behind this machine's name."""
-
-
-class FfmpegSinkSettings(SinkSettings):
-    """RTMP or RTMPS to a server such as Twitch, or a file."""
-
-    kind: Literal["ffmpeg"]
-    """An RTMP server, or a file."""
-    url: Url = Field(min_length=1)
-    """rtmp:// or rtmps:// URL with the stream key, or a file name. A file is never overwritten: a name that is taken
-    gets a number (show-2.mkv). Dates are filled in: show-%Y-%m-%d_%H-%M-%S.mkv."""
-    record: str | None = Field(None, min_length=1, max_length=1024)
-    """File for a recording beside a stream, without a second encoding; named as `url` names files. The recording goes
-    on while the server is away, and a full disk ends the recording alone."""
-    format: str | None = Field(None, max_length=64)
-    """FFmpeg output format; by default flv for rtmp, else guessed from the file name."""
-    encoder: Literal["auto", Encoder] = "auto"
-    """H.264 encoder; `auto` takes NVENC where NVENC works."""
-    preset: str | None = Field(None, max_length=32)
-    """Encoder preset; veryfast for libx264 and p4 for h264_nvenc by default."""
-    bitrate: VideoBitrate = 4_500_000
-    """Constant video bit rate, bits a second; 4500k and 6M are understood."""
-    audio_bitrate: AudioBitrate = 160_000
-    """AAC bit rate, bits a second."""
-    keyframe_interval: float = Field(2.0, gt=0, le=20)
-    """Seconds between key frames; Twitch asks for 2."""
-    ca_file: ExistingFile | None = None
-    """PEM file of certificate authorities for the check of an rtmps server; the system's authorities by default."""
-    timeout: float = Field(5.0, gt=0, le=60)
-    """Seconds to wait for the server; then the connection is made anew."""
-
-    @model_validator(mode="after")
-    def _records_beside_a_stream(self) -> Self:
-        url = self.url.get_secret_value()
-        if self.record is not None and ("://" not in url or url.startswith("file:")):
-            raise ValueError("`record` is for a file beside a stream, and `url` is a file already; remove `record`")
-        if self.record is not None and "://" in self.record:
-            raise ValueError("`record` is a file; a second server is a second sink")
-        return self
 
 
 class PreviewSinkSettings(SinkSettings):
@@ -111,6 +69,14 @@ class DiscardSinkSettings(SinkSettings):
 
 
 AnySink = Annotated[
-    VirtualcamSinkSettings | NdiSinkSettings | FfmpegSinkSettings | PreviewSinkSettings | DiscardSinkSettings,
+    VirtualcamSinkSettings
+    | NdiSinkSettings
+    | FfmpegSinkSettings
+    | RtmpSinkSettings
+    | TwitchSinkSettings
+    | YoutubeSinkSettings
+    | FileSinkSettings
+    | PreviewSinkSettings
+    | DiscardSinkSettings,
     Field(discriminator="kind"),
 ]

@@ -6,8 +6,8 @@ from typing import Union
 
 import av
 
+from sdstream.config.outputs import Encoder, FfmpegSinkSettings
 from sdstream.config.schema import Canvas
-from sdstream.config.sinks import Encoder, FfmpegSinkSettings
 from sdstream.errors import ConfigError
 from sdstream.frame import SAMPLE_RATE, Frame, Samples
 from sdstream.sinks import STAMPED_EARLY, Due, encoders

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import av
 
-from sdstream.config.sinks import Encoder, FfmpegSinkSettings
+from sdstream.config.outputs import Encoder, FfmpegSinkSettings
 from sdstream.errors import Unavailable
 from sdstream.system.endpoint import Endpoint
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from sdstream.config.sinks import FfmpegSinkSettings
+from sdstream.config.outputs import EncodingSink
 from sdstream.errors import Forbidden, Lost, SdstreamError, Unavailable
 from sdstream.frame import Frame, Samples
 from sdstream.log import get_logger
@@ -38,8 +38,9 @@ class FfmpegSink:
     server: the recording ends, and the log says why.
     """
 
-    def __init__(self, settings: FfmpegSinkSettings, context: SinkContext) -> None:
+    def __init__(self, chosen: EncodingSink, context: SinkContext) -> None:
         """With `context.reopened`, a disk may be full of what this run has written before."""
+        settings = chosen.in_full()
         self._settings, self._canvas = settings, context.canvas
         self._url = settings.url.get_secret_value()
         self._name = mask_url(self._url)

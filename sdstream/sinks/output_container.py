@@ -3,7 +3,7 @@
 import av
 from av.container import OutputContainer
 
-from sdstream.config.sinks import FfmpegSinkSettings
+from sdstream.config.outputs import FfmpegSinkSettings
 from sdstream.errors import ConfigError, Unavailable
 from sdstream.log import get_logger
 from sdstream.redact import mask_url

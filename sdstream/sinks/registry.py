@@ -2,10 +2,17 @@
 
 from dataclasses import dataclass
 
+from sdstream.config.outputs import (
+    FfmpegSinkSettings,
+    FileSinkSettings,
+    RtmpSinkSettings,
+    SinkSettings,
+    TwitchSinkSettings,
+    YoutubeSinkSettings,
+)
 from sdstream.config.sinks import (
     AnySink,
     DiscardSinkSettings,
-    FfmpegSinkSettings,
     NdiSinkSettings,
     PreviewSinkSettings,
     VirtualcamSinkSettings,
@@ -26,6 +33,17 @@ class SinkKind(Kind):
     arrival, so NDI sends sound as early as possible, with the lag in the timecode."""
 
 
+def _encoding(settings: type[SinkSettings], listing: str = "") -> SinkKind:
+    return SinkKind(
+        settings,
+        opener="sdstream.sinks.ffmpeg:FfmpegSink",
+        listing=listing,
+        checks=("sdstream.system.av_library:check",),
+        facts=("connected", "connects", "recording"),
+        early_samples=STAMPED_EARLY,
+    )
+
+
 KINDS = (
     SinkKind(
         VirtualcamSinkSettings,
@@ -42,14 +60,11 @@ KINDS = (
         checks=("sdstream.system.ndi_runtime:check",),
         facts=("connections", "on_program", "on_preview"),
     ),
-    SinkKind(
-        FfmpegSinkSettings,
-        opener="sdstream.sinks.ffmpeg:FfmpegSink",
-        listing="sdstream.sinks.encoders:listing",
-        checks=("sdstream.system.av_library:check",),
-        facts=("connected", "connects", "recording"),
-        early_samples=STAMPED_EARLY,
-    ),
+    _encoding(FfmpegSinkSettings, listing="sdstream.sinks.encoders:listing"),
+    _encoding(RtmpSinkSettings),
+    _encoding(TwitchSinkSettings),
+    _encoding(YoutubeSinkSettings),
+    _encoding(FileSinkSettings),
     SinkKind(
         PreviewSinkSettings,
         opener="sdstream.sinks.preview.sink:PreviewSink",

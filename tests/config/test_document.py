@@ -35,7 +35,7 @@ def test_every_setting_is_explained():
 
 def test_the_schema_lets_an_editor_know_the_kinds_and_the_written_bitrates():
     sinks = schema()["properties"]["sinks"]["items"]
-    assert set(sinks["discriminator"]["mapping"]) == {"virtualcam", "ndi", "ffmpeg", "preview", "discard"}
+    assert {"virtualcam", "ndi", "ffmpeg", "twitch", "file", "discard"} < set(sinks["discriminator"]["mapping"])
     bitrate = schema()["$defs"]["FfmpegSinkSettings"]["properties"]["bitrate"]
     assert {branch["type"] for branch in bitrate["anyOf"]} == {"integer", "string"}
 

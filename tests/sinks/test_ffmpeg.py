@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from sdstream.air.pacer import samples_in
+from sdstream.config.outputs import FfmpegSinkSettings
 from sdstream.config.schema import Canvas
-from sdstream.config.sinks import FfmpegSinkSettings
 from sdstream.errors import ConfigError, Lost, Unavailable
 from sdstream.frame import SAMPLE_RATE, Frame
 from sdstream.sinks import STAMPED_EARLY, Due, encoders

@@ -28,6 +28,10 @@ CANVAS = Canvas(width=64, height=48, fps=30)
         ({"kind": "virtualcam"}, "VirtualcamSink"),
         ({"kind": "preview"}, "PreviewSink"),
         ({"kind": "ffmpeg", "url": "show.mp4"}, "FfmpegSink"),
+        ({"kind": "rtmp", "url": "rtmp://a/b/c"}, "FfmpegSink"),
+        ({"kind": "twitch", "key": "k1"}, "FfmpegSink"),
+        ({"kind": "youtube", "key": "k1"}, "FfmpegSink"),
+        ({"kind": "file", "path": "show.mp4"}, "FfmpegSink"),
     ],
 )
 def test_every_kind_of_settings_gets_its_sink(settings, name):

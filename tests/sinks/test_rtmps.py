@@ -10,8 +10,8 @@ import threading
 import av
 import pytest
 
+from sdstream.config.outputs import FfmpegSinkSettings
 from sdstream.config.schema import Canvas
-from sdstream.config.sinks import FfmpegSinkSettings
 from sdstream.errors import Lost
 from sdstream.sinks.context import SinkContext
 from sdstream.sinks.ffmpeg import FfmpegSink

@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from sdstream.config.abilities import Obstacle
 from sdstream.config.base import is_loopback
 from sdstream.config.existing_file import expanded
+from sdstream.config.outputs import EncodingSink
 from sdstream.config.schema import Config
 from sdstream.config.sinks import AnySink
 
 _ANY_HOST = ("0.0.0.0", "[::]", "*")  # noqa: S104 - the user's setting is compared, and nothing listens here
+
+
+_LOCATION = {"twitch": "key", "youtube": "key", "file": "path"}
+"""The setting with the place of an output, where the setting is not `url`."""
 
 
 def clashes(config: Config) -> list[Obstacle]:
@@ -53,15 +58,17 @@ def _outputs(config: Config) -> Iterator[Obstacle]:
         owners["url", _target(config.source.url.get_secret_value())] = "source"
     for index, sink in enumerate(config.sinks):
         key, value, advice = _output(sink)
-        if sink.kind == "ffmpeg" and sink.record:
-            first = owners.setdefault(("url", _target(sink.record)), f"sinks.{index}")
+        record = sink.in_full().record if isinstance(sink, EncodingSink) else None
+        if record:
+            first = owners.setdefault(("url", _target(record)), f"sinks.{index}")
             if first != f"sinks.{index}":
                 yield Obstacle(("sinks", str(index), "record"), f"a recording needs a file of its own; {first} has it")
         if not value:
             continue
         first = owners.setdefault((key, value), f"sinks.{index}")
         if first != f"sinks.{index}":
-            yield Obstacle(("sinks", str(index), key), f"{advice}; {first} has the same {key}")
+            shown = _LOCATION.get(sink.kind, key)
+            yield Obstacle(("sinks", str(index), shown), f"{advice}; {first} has the same {shown}")
 
 
 def _output(sink: AnySink) -> tuple[str, str, str]:
@@ -70,8 +77,8 @@ def _output(sink: AnySink) -> tuple[str, str, str]:
         return "name", sink.name, "two ndi senders have the same name; give each sender a name of its own"
     if sink.kind == "virtualcam" and sink.device:
         return "device", sink.device, "a virtual camera takes a single writer; name another device, or remove a sink"
-    if sink.kind == "ffmpeg":
-        return "url", _target(sink.url.get_secret_value()), "each output needs a place of its own"
+    if isinstance(sink, EncodingSink):
+        return "url", _target(sink.in_full().url.get_secret_value()), "each output needs a place of its own"
     return "", "", ""
 
 

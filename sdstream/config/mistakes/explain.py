@@ -50,11 +50,9 @@ _ADVICE = {
 """The line to write for a key of other programs."""
 
 _OTHER_KINDS = {
-    "twitch": 'for Twitch write {kind: ffmpeg, url: "rtmp://live.twitch.tv/app/${TWITCH_KEY}"}',
-    "youtube": 'for YouTube write {kind: ffmpeg, url: "rtmp://a.rtmp.youtube.com/live2/${YOUTUBE_KEY}"}',
-    "rtmp": 'for RTMP write {kind: ffmpeg, url: "rtmp://HOST/APP/${STREAM_KEY}"}',
-    "rtmps": 'for RTMPS write {kind: ffmpeg, url: "rtmps://HOST/APP/${STREAM_KEY}"}',
-    "file": "for a file write {kind: ffmpeg, url: show.mkv}",
+    "rtmps": 'for RTMPS write {kind: rtmp, url: "rtmps://HOST/APP", key: "${STREAM_KEY}"}',
+    "srt": 'for SRT write {kind: ffmpeg, url: "srt://HOST:PORT"}',
+    "recording": "for a file write {kind: file, path: show.mkv}",
     "browser": "for a browser write {kind: preview}",
     "obs": 'for OBS write {kind: virtualcam} among the sinks, or {kind: rtmp, listen: "127.0.0.1:1935"} as the source',
 } | dict.fromkeys(
@@ -206,7 +204,7 @@ def _known_key(given: str, parent: Path, schema: SchemaPaths, data: Plain) -> st
     if re.search(r":\S", given):
         return "; write a space after the colon"
     if given == "key" and parent[:1] == ("sinks",):
-        return "; the stream key is the last part of `url`"
+        return "; the stream key is the last part of `url`, or the `key` of {kind: rtmp}"
     if advice := _ADVICE.get(given):
         return f"; {advice}"
     known = schema.names(parent, data)

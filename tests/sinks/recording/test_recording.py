@@ -13,8 +13,8 @@ import av
 import numpy as np
 import pytest
 
+from sdstream.config.outputs import FfmpegSinkSettings
 from sdstream.config.schema import Canvas
-from sdstream.config.sinks import FfmpegSinkSettings
 from sdstream.errors import Lost, Unavailable
 from sdstream.frame import Frame
 from sdstream.sinks import Due

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from sdstream.config.sinks import FfmpegSinkSettings
+from sdstream.config.outputs import FfmpegSinkSettings
 from tests.harness import bars, network, nginx_rtmp
 from tests.harness.network import Network
 from tests.harness.recording import Recording

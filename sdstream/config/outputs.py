@@ -1,0 +1,173 @@
+"""Settings of the sinks that encode: FFmpeg's, and the short kinds that are written in full as FFmpeg's."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from sdstream.config.base import AudioBitrate, Settings, Url, VideoBitrate
+from sdstream.config.existing_file import ExistingFile
+
+Encoder = Literal["h264_nvenc", "libx264"]
+"""H.264 encoders, in the order in which `auto` tries them."""
+
+_FILE = r"file:|(?!\w[\w+.-]*://)"
+"""The beginning of a text that names a file, and no server."""
+
+
+def _key(value: SecretStr) -> SecretStr:
+    """Refuse what is no stream key, without the key in the message."""
+    text = value.get_secret_value()
+    if "://" in text:
+        raise ValueError("should be the stream key alone, without the server's URL")
+    if re.search(r"\s", text) or text[:1] == "/":
+        raise ValueError("should be a stream key, without spaces and without / in front")
+    return value
+
+
+StreamKey = Annotated[SecretStr, Field(min_length=1), AfterValidator(_key)]
+"""A stream key as the service shows the key."""
+
+
+class SinkSettings(Settings):
+    """Settings of every sink."""
+
+    optional: bool = False
+    """Go on air without this sink when the device or runtime is missing; by default a missing sink ends the run with
+    exit status 69."""
+
+
+class EncodingSettings(SinkSettings):
+    """Settings of every sink that encodes."""
+
+    encoder: Literal["auto", Encoder] = "auto"
+    """H.264 encoder; `auto` takes NVENC where NVENC works."""
+    preset: str | None = Field(None, max_length=32)
+    """Encoder preset; veryfast for libx264 and p4 for h264_nvenc by default."""
+    bitrate: VideoBitrate = 4_500_000
+    """Constant video bit rate, bits a second; 4500k and 6M are understood."""
+    audio_bitrate: AudioBitrate = 160_000
+    """AAC bit rate, bits a second."""
+    keyframe_interval: float = Field(2.0, gt=0, le=20)
+    """Seconds between key frames; Twitch asks for 2."""
+
+
+class StreamSettings(EncodingSettings):
+    """Settings of every sink that sends to a server."""
+
+    record: str | None = Field(None, min_length=1, max_length=1024)
+    """File for a recording beside a stream, without a second encoding; named as `file` sinks name files. The recording
+    goes on while the server is away, and a full disk ends the recording alone."""
+    ca_file: ExistingFile | None = None
+    """PEM file of certificate authorities for the check of an rtmps server; the system's authorities by default."""
+    timeout: float = Field(5.0, gt=0, le=60)
+    """Seconds to wait for the server; then the connection is made anew."""
+
+    @model_validator(mode="after")
+    def _records_a_file(self) -> Self:
+        if self.record is not None and not re.match(_FILE, self.record):
+            raise ValueError("`record` is a file; a second server is a second sink")
+        return self
+
+
+class FfmpegSinkSettings(StreamSettings):
+    """RTMP or RTMPS to a server, or a file: anything that FFmpeg writes."""
+
+    kind: Literal["ffmpeg"]
+    """A server or a file."""
+    url: Url = Field(min_length=1)
+    """rtmp:// or rtmps:// URL with the stream key, or a file name. A file is never overwritten: a name that is taken
+    gets a number (show-2.mkv). Dates are filled in: show-%Y-%m-%d_%H-%M-%S.mkv."""
+    format: str | None = Field(None, max_length=64)
+    """FFmpeg output format; by default flv for rtmp, mpegts for srt, udp and tcp, else guessed from the file name."""
+
+    @model_validator(mode="after")
+    def _records_beside_a_stream(self) -> Self:
+        if self.record is not None and re.match(_FILE, self.url.get_secret_value()):
+            raise ValueError("`record` is for a file beside a stream, and `url` is a file already; remove `record`")
+        return self
+
+    def in_full(self) -> Self:
+        """Return these settings: they are in full already."""
+        return self
+
+
+class _ShortSettings(StreamSettings):
+    """A short kind: a place of its own, and else FFmpeg's settings."""
+
+    def _ffmpeg(self, url: str) -> FfmpegSinkSettings:
+        shared = {name: getattr(self, name) for name in StreamSettings.model_fields}  # each of our own fields
+        return FfmpegSinkSettings(kind="ffmpeg", url=SecretStr(url), **shared)
+
+
+class RtmpSinkSettings(_ShortSettings):
+    """RTMP or RTMPS to a server, as OBS asks: server and key."""
+
+    kind: Literal["rtmp"]
+    """An RTMP server."""
+    url: Url = Field(min_length=1)
+    """rtmp:// or rtmps:// URL of the server, with the application: rtmp://HOST/live."""
+    key: StreamKey | None = None
+    """Stream key; may be the last part of `url` instead."""
+
+    @model_validator(mode="after")
+    def _is_rtmp(self) -> Self:
+        if not re.match(r"rtmps?://[^/\s]+/\S", self.url.get_secret_value()):
+            raise ValueError("`url` should read rtmp://HOST/APPLICATION or rtmps://HOST/APPLICATION")
+        return self
+
+    def in_full(self) -> FfmpegSinkSettings:
+        """Return the settings of kind `ffmpeg`."""
+        url = self.url.get_secret_value()
+        return self._ffmpeg(f"{url.rstrip('/')}/{self.key.get_secret_value()}" if self.key else url)
+
+
+class TwitchSinkSettings(_ShortSettings):
+    """Twitch, by the stream key alone."""
+
+    kind: Literal["twitch"]
+    """Twitch."""
+    key: StreamKey
+    """Stream key, from Twitch's dashboard under Settings, Stream."""
+
+    def in_full(self) -> FfmpegSinkSettings:
+        """Return the settings of kind `ffmpeg`."""
+        return self._ffmpeg(f"rtmp://live.twitch.tv/app/{self.key.get_secret_value()}")
+
+
+class YoutubeSinkSettings(_ShortSettings):
+    """YouTube Live, by the stream key alone."""
+
+    kind: Literal["youtube"]
+    """YouTube Live."""
+    key: StreamKey
+    """Stream key, from YouTube Studio under Go live, Stream."""
+
+    def in_full(self) -> FfmpegSinkSettings:
+        """Return the settings of kind `ffmpeg`."""
+        return self._ffmpeg(f"rtmp://a.rtmp.youtube.com/live2/{self.key.get_secret_value()}")
+
+
+class FileSinkSettings(EncodingSettings):
+    """A recording, readable up to the last second after a power cut."""
+
+    kind: Literal["file"]
+    """A recording."""
+    path: str = Field(min_length=1, max_length=1024)
+    """Name of the file; never overwritten: a name that is taken gets a number (show-2.mp4). Dates are filled in:
+    show-%Y-%m-%d_%H-%M-%S.mp4."""
+
+    @model_validator(mode="after")
+    def _is_a_file(self) -> Self:
+        if not re.match(_FILE, self.path):
+            raise ValueError("`path` should be a file; for a server write kind: rtmp or kind: ffmpeg")
+        return self
+
+    def in_full(self) -> FfmpegSinkSettings:
+        """Return the settings of kind `ffmpeg`."""
+        shared = {name: getattr(self, name) for name in EncodingSettings.model_fields}  # each of our own fields
+        return FfmpegSinkSettings(kind="ffmpeg", url=SecretStr(self.path), **shared)
+
+
+EncodingSink = FfmpegSinkSettings | RtmpSinkSettings | TwitchSinkSettings | YoutubeSinkSettings | FileSinkSettings
+"""The settings of every kind that encodes; `in_full` returns those of kind `ffmpeg`."""
