@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Literal, Self
+from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -122,6 +123,35 @@ class RtmpSinkSettings(_ShortSettings):
         return self._ffmpeg(f"{url.rstrip('/')}/{self.key.get_secret_value()}" if self.key else url)
 
 
+class SrtSinkSettings(_ShortSettings):
+    """SRT through the ffmpeg program of the system, as MPEG-TS."""
+
+    kind: Literal["srt"]
+    """An SRT receiver."""
+    url: SecretStr = Field(min_length=1)
+    """srt://HOST:PORT of the receiver; `?mode=listener` waits for a receiver, and further options follow after &."""
+    passphrase: SecretStr | None = None
+    """Encrypts the stream; 10 to 79 characters, the same as the receiver's."""
+    latency: float = Field(0.12, ge=0.02, le=10)
+    """Seconds for the network to repeat lost packets; four round trips are usual."""
+
+    @model_validator(mode="after")
+    def _is_srt(self) -> Self:
+        if not re.match(r"srt://[^/\s?]+:\d{1,5}(\?|$)", self.url.get_secret_value()):
+            raise ValueError("`url` should read srt://HOST:PORT")
+        if self.passphrase and not re.fullmatch(r"[^\r\n]{10,79}", self.passphrase.get_secret_value()):
+            raise ValueError("`passphrase` should have 10 to 79 characters")
+        return self
+
+    def in_full(self) -> FfmpegSinkSettings:
+        """Return the settings of kind `ffmpeg`."""
+        options = f"latency={round(self.latency * 1e6)}"
+        if self.passphrase:
+            options += f"&passphrase={quote(self.passphrase.get_secret_value(), safe='')}"
+        url = self.url.get_secret_value()
+        return self._ffmpeg(f"{url}{'&' if '?' in url else '?'}{options}")
+
+
 class TwitchSinkSettings(_ShortSettings):
     """Twitch, by the stream key alone."""
 
@@ -169,5 +199,12 @@ class FileSinkSettings(EncodingSettings):
         return FfmpegSinkSettings(kind="ffmpeg", url=SecretStr(self.path), **shared)
 
 
-EncodingSink = FfmpegSinkSettings | RtmpSinkSettings | TwitchSinkSettings | YoutubeSinkSettings | FileSinkSettings
+EncodingSink = (
+    FfmpegSinkSettings
+    | RtmpSinkSettings
+    | SrtSinkSettings
+    | TwitchSinkSettings
+    | YoutubeSinkSettings
+    | FileSinkSettings
+)
 """The settings of every kind that encodes; `in_full` returns those of kind `ffmpeg`."""

@@ -11,6 +11,7 @@ from sdstream.config.outputs import (
     FileSinkSettings,
     RtmpSinkSettings,
     SinkSettings,
+    SrtSinkSettings,
     TwitchSinkSettings,
     YoutubeSinkSettings,
 )
@@ -73,6 +74,7 @@ AnySink = Annotated[
     | NdiSinkSettings
     | FfmpegSinkSettings
     | RtmpSinkSettings
+    | SrtSinkSettings
     | TwitchSinkSettings
     | YoutubeSinkSettings
     | FileSinkSettings

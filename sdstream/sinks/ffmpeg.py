@@ -24,6 +24,7 @@ from sdstream.sinks.recording.file_name import file_of
 from sdstream.sinks.recording.recording import Recording
 from sdstream.sinks.server.reach import reach
 from sdstream.sinks.server.said import ffmpeg_lines
+from sdstream.sinks.server.srt import SrtOutlet
 from sdstream.sinks.uplink import Uplink
 from sdstream.system.certificates import default_ca_file
 
@@ -118,6 +119,8 @@ class FfmpegSink:
 
     def _connect(self) -> Outlet:
         assert self._show is not None
+        if self._url.startswith("srt:"):
+            return SrtOutlet.connect(self._url, self._show, self._settings.timeout)
         said: list[str] = []
         try:
             reach(self._url, self._settings.timeout, self._settings.ca_file or default_ca_file())

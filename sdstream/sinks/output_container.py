@@ -9,13 +9,16 @@ from sdstream.log import get_logger
 from sdstream.redact import mask_url
 from sdstream.system.certificates import default_ca_file
 
+_FORMATS = dict.fromkeys(("udp", "tcp", "rtp", "unix"), "mpegts")
+
 
 def open_container(url: str, settings: FfmpegSinkSettings) -> OutputContainer:
     """Open a container at `url`, and send nothing yet.
 
     Raises ConfigError for a format unknown to FFmpeg, Unavailable without certificate authorities.
     """
-    wanted = settings.format or ("flv" if url.startswith("rtmp") else None)
+    scheme = url.partition(":")[0]
+    wanted = settings.format or ("flv" if scheme.startswith("rtmp") else _FORMATS.get(scheme))
     try:
         return av.open(
             url,

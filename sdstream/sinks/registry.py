@@ -7,6 +7,7 @@ from sdstream.config.outputs import (
     FileSinkSettings,
     RtmpSinkSettings,
     SinkSettings,
+    SrtSinkSettings,
     TwitchSinkSettings,
     YoutubeSinkSettings,
 )
@@ -33,12 +34,12 @@ class SinkKind(Kind):
     arrival, so NDI sends sound as early as possible, with the lag in the timecode."""
 
 
-def _encoding(settings: type[SinkSettings], listing: str = "") -> SinkKind:
+def _encoding(settings: type[SinkSettings], listing: str = "", checks: tuple[str, ...] = ()) -> SinkKind:
     return SinkKind(
         settings,
         opener="sdstream.sinks.ffmpeg:FfmpegSink",
         listing=listing,
-        checks=("sdstream.system.av_library:check",),
+        checks=("sdstream.system.av_library:check", *checks),
         facts=("connected", "connects", "recording"),
         early_samples=STAMPED_EARLY,
     )
@@ -62,6 +63,7 @@ KINDS = (
     ),
     _encoding(FfmpegSinkSettings, listing="sdstream.sinks.encoders:listing"),
     _encoding(RtmpSinkSettings),
+    _encoding(SrtSinkSettings, checks=("sdstream.system.ffmpeg_program:check",)),
     _encoding(TwitchSinkSettings),
     _encoding(YoutubeSinkSettings),
     _encoding(FileSinkSettings),

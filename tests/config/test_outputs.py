@@ -30,6 +30,11 @@ def in_full(**settings: Any) -> dict[str, Any]:
         ({"kind": "youtube", "key": "ab-cd"}, {"url": "rtmp://a.rtmp.youtube.com/live2/ab-cd"}),
         ({"kind": "rtmp", "url": "rtmp://a/live/", "key": "k1"}, {"url": "rtmp://a/live/k1"}),
         ({"kind": "rtmp", "url": "rtmps://a/live/k1"}, {"url": "rtmps://a/live/k1"}),
+        ({"kind": "srt", "url": "srt://a:1"}, {"url": "srt://a:1?latency=120000"}),
+        (
+            {"kind": "srt", "url": "srt://a:1?mode=listener", "passphrase": "a b&c=d+e%f", "latency": 0.5},
+            {"url": "srt://a:1?mode=listener&latency=500000&passphrase=a%20b%26c%3Dd%2Be%25f"},
+        ),
         ({"kind": "file", "path": "show.mp4", "bitrate": "6M"}, {"url": "show.mp4", "bitrate": 6_000_000}),
         (
             {"kind": "twitch", "key": "k1", "optional": True, "record": "a.mkv", "keyframe_interval": 1},

@@ -135,7 +135,10 @@ def test_a_mistake_in_the_controls(new: str, said: str):
             " {kind: ndi}",
             "f:5:8: sinks: should be a list (`- value` lines, or [a, b]); for example sinks: [{kind: prev",
         ),
-        ("\n  - {kind: nid}", "f:6:12: sinks.0.kind: should be virtualcam, ndi, ffmpeg, rtmp, twitch, youtube, file, "),
+        (
+            "\n  - {kind: nid}",
+            "f:6:12: sinks.0.kind: should be virtualcam, ndi, ffmpeg, rtmp, srt, twitch, youtube, file, ",
+        ),
         ("\n  - {kind: twitch}", "sinks.0.key: is missing, and needed"),
         ("\n  - {kind: twitch, key: my-key}", "is a placeholder for a key; put the key into the environment"),
         ("\n  - {kind: twitch, key: $TWITCH_KEY}", "write ${TWITCH_KEY}, with braces"),
@@ -148,7 +151,7 @@ def test_a_mistake_in_the_controls(new: str, said: str):
         ("\n  - {kind: rtmps}", 'for RTMPS write {kind: rtmp, url: "rtmps://HOST/APP", key: "${STREAM_KEY}"}'),
         (
             "\n  - {name: studio}",
-            "f:6:5: sinks.0: needs a `kind`: virtualcam, ndi, ffmpeg, rtmp, twitch, youtube, file, ",
+            "f:6:5: sinks.0: needs a `kind`: virtualcam, ndi, ffmpeg, rtmp, srt, twitch, youtube, file, ",
         ),
         ("\n\t- {kind: ndi}", "f:6:1: not YAML: found character '\\t' that cannot start any token"),
         ('\n  - {kind: ffmpeg, url: "C:\\Users\\me.mkv"}', "write a Windows path in single quotes, or with /"),

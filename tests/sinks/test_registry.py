@@ -29,6 +29,7 @@ CANVAS = Canvas(width=64, height=48, fps=30)
         ({"kind": "preview"}, "PreviewSink"),
         ({"kind": "ffmpeg", "url": "show.mp4"}, "FfmpegSink"),
         ({"kind": "rtmp", "url": "rtmp://a/b/c"}, "FfmpegSink"),
+        ({"kind": "srt", "url": "srt://a:1"}, "FfmpegSink"),
         ({"kind": "twitch", "key": "k1"}, "FfmpegSink"),
         ({"kind": "youtube", "key": "k1"}, "FfmpegSink"),
         ({"kind": "file", "path": "show.mp4"}, "FfmpegSink"),

@@ -51,7 +51,6 @@ _ADVICE = {
 
 _OTHER_KINDS = {
     "rtmps": 'for RTMPS write {kind: rtmp, url: "rtmps://HOST/APP", key: "${STREAM_KEY}"}',
-    "srt": 'for SRT write {kind: ffmpeg, url: "srt://HOST:PORT"}',
     "recording": "for a file write {kind: file, path: show.mkv}",
     "browser": "for a browser write {kind: preview}",
     "obs": 'for OBS write {kind: virtualcam} among the sinks, or {kind: rtmp, listen: "127.0.0.1:1935"} as the source',
