@@ -18,7 +18,7 @@ At = Annotated[
     str,
     typer.Option("--at", metavar="HOST:PORT", envvar="SDSTREAM_CONTROL", help="Address of the control server."),
 ]
-HERE = "127.0.0.1:8401"
+HERE = "127.0.0.1:8402"
 PresetName = Annotated[str, typer.Argument(help="Name of the preset.", show_default=False)]
 
 

@@ -15,7 +15,7 @@ _Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]{1,261}$")]
 class ControlSettings(Settings):
     """The control server: state, controls, presets, events and metrics over HTTP. Needs the extra `control`."""
 
-    listen: Address = "127.0.0.1:8401"
+    listen: Address = "127.0.0.1:8402"
     """`host:port` of the server; 127.0.0.1 is this machine only, port 0 takes a free port, and the log names the
     port."""
     token: SecretStr | None = None

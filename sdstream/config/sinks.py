@@ -5,8 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from sdstream.config.base import Address, is_loopback
+from sdstream.config.base import Address, VideoBitrate, is_loopback
 from sdstream.config.outputs import (
+    EncodingSettings,
     FfmpegSinkSettings,
     FileSinkSettings,
     RtmpSinkSettings,
@@ -35,6 +36,14 @@ class NdiSinkSettings(SinkSettings):
     """Name for receivers, shown behind this machine's name."""
 
 
+def _require_safe_key(listen: str, key: SecretStr | None) -> None:
+    """Raise ValueError where other machines reach a page without a key, or with a key to guess."""
+    if key is None and not is_loopback(listen):
+        raise ValueError(f"needs a `key`, because other machines can reach {listen}")
+    if key is not None and not re.fullmatch(r"[A-Za-z0-9_-]{8,128}", key.get_secret_value()):
+        raise ValueError("needs a `key` of 8 to 128 letters, digits, - and _: the key is part of the page's address")
+
+
 class PreviewSinkSettings(SinkSettings):
     """A web page with the restyled picture, the camera picture and the state of the run; without sound."""
 
@@ -53,12 +62,29 @@ class PreviewSinkSettings(SinkSettings):
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
-        if self.key is None and not is_loopback(self.listen):
-            raise ValueError(f"needs a `key`, because other machines can reach {self.listen}")
-        if self.key is not None and not re.fullmatch(r"[A-Za-z0-9_-]{8,128}", self.key.get_secret_value()):
-            raise ValueError(
-                "needs a `key` of 8 to 128 letters, digits, - and _: the key is part of the page's address"
-            )
+        _require_safe_key(self.listen, self.key)
+        return self
+
+
+class ServeSinkSettings(EncodingSettings):
+    """A stream with sound for OBS and players, fetched from here: http://127.0.0.1:8401/show.ts."""
+
+    kind: Literal["serve"]
+    """A stream for OBS and players."""
+    listen: Address = "127.0.0.1:8401"
+    """`host:port` of the stream; 127.0.0.1 is this machine only, port 0 takes a free port, named in the log."""
+    key: SecretStr | None = None
+    """Part of the address: http://HOST:PORT/KEY/show.ts. Needed when `listen` is not on this machine's loopback."""
+    viewers: int = Field(8, ge=1, le=64)
+    """Viewers at once. A viewer that stalls is left behind, and the rest do not notice."""
+    keyframe_interval: float = Field(0.5, gt=0, le=20)
+    """Seconds between key frames: a new viewer waits for a key frame."""
+    bitrate: VideoBitrate = 8_000_000
+    """Constant video bit rate, bits a second; 8M is much for a network, and nothing for a loopback."""
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        _require_safe_key(self.listen, self.key)
         return self
 
 
@@ -78,6 +104,7 @@ AnySink = Annotated[
     | TwitchSinkSettings
     | YoutubeSinkSettings
     | FileSinkSettings
+    | ServeSinkSettings
     | PreviewSinkSettings
     | DiscardSinkSettings,
     Field(discriminator="kind"),

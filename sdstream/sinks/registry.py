@@ -16,6 +16,7 @@ from sdstream.config.sinks import (
     DiscardSinkSettings,
     NdiSinkSettings,
     PreviewSinkSettings,
+    ServeSinkSettings,
     VirtualcamSinkSettings,
 )
 from sdstream.sinks import STAMPED_EARLY, Sink
@@ -67,6 +68,14 @@ KINDS = (
     _encoding(TwitchSinkSettings),
     _encoding(YoutubeSinkSettings),
     _encoding(FileSinkSettings),
+    SinkKind(
+        ServeSinkSettings,
+        opener="sdstream.sinks.serve.sink:ServeSink",
+        listing="sdstream.sinks.serve.sink:listing",
+        checks=("sdstream.system.av_library:check",),
+        facts=("connections", "left_behind", "port"),
+        early_samples=STAMPED_EARLY,
+    ),
     SinkKind(
         PreviewSinkSettings,
         opener="sdstream.sinks.preview.sink:PreviewSink",

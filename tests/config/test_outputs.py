@@ -58,6 +58,7 @@ def test_ffmpeg_is_in_full_already() -> None:
             "sinks.1.url: each output needs a place of its own",
         ),
         ("{kind: ffmpeg, url: a.mkv}, {kind: file, path: a.mkv}", "sinks.1.path: each output needs a place of its own"),
+        ("{kind: serve}, {kind: preview, listen: 127.0.0.1:8401}", "sinks.1.listen: 127.0.0.1:8401: sinks.0 listens"),
         ("{kind: twitch, key: abc1}, {kind: twitch, key: abc1}", "sinks.1.key: each output needs a place of its own"),
         (
             "{kind: file, path: a.mkv}, {kind: twitch, key: abc1, record: a.mkv}",

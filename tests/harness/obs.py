@@ -85,7 +85,7 @@ class Obs:
             raise Refused(f"{name}: {answer['code']} {answer['comment']}")
         return dict(answer["data"])
 
-    def add_media_source(self, name: str, url: str) -> None:
+    def add_media_source(self, name: str, url: str, **more: Any) -> None:
         """Add a Media Source as a user does: "Local File" off, the URL in, and nothing in "FFmpeg Options".
 
         An `analyzeduration` shorter than the stream's key frame interval would show the picture sooner, or never:
@@ -98,6 +98,7 @@ class Obs:
             "buffering_mb": 0,
             "close_when_inactive": False,
             "clear_on_media_end": False,
+            **more,
         }
         self.request("CreateInput", sceneName=SCENE, inputName=name, inputKind="ffmpeg_source", inputSettings=settings)
 

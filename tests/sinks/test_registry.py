@@ -27,6 +27,7 @@ CANVAS = Canvas(width=64, height=48, fps=30)
         ({"kind": "ndi"}, "NdiSink"),
         ({"kind": "virtualcam"}, "VirtualcamSink"),
         ({"kind": "preview"}, "PreviewSink"),
+        ({"kind": "serve"}, "ServeSink"),
         ({"kind": "ffmpeg", "url": "show.mp4"}, "FfmpegSink"),
         ({"kind": "rtmp", "url": "rtmp://a/b/c"}, "FfmpegSink"),
         ({"kind": "srt", "url": "srt://a:1"}, "FfmpegSink"),

@@ -27,7 +27,9 @@ def _ports(config: Config) -> Iterator[Obstacle]:
         taken.append(("source", config.source.listen))
     listeners: list[tuple[tuple[str, ...], str]] = [(("control",), config.control.listen)] if config.control else []
     listeners += [
-        (("sinks", str(index)), sink.listen) for index, sink in enumerate(config.sinks) if sink.kind == "preview"
+        (("sinks", str(index)), sink.listen)
+        for index, sink in enumerate(config.sinks)
+        if sink.kind in ("preview", "serve")
     ]
     for path, own in listeners:
         for owner, address in taken:

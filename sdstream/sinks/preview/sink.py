@@ -4,7 +4,6 @@ import hmac
 import json
 import time
 from http import HTTPStatus
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
@@ -21,7 +20,7 @@ from sdstream.sinks.preview.picture_rate import PictureRate
 from sdstream.sinks.preview.pictures import VIEWS, Pictures
 from sdstream.sinks.preview.server import Server
 from sdstream.system.endpoint import Endpoint
-from sdstream.system.listening import listen_at
+from sdstream.system.listening import is_address, listen_at
 
 _KEEP_AFTER = 10.0
 """Seconds to keep camera pictures after the last client, so that a client with rare requests gets pairs as well."""
@@ -91,7 +90,7 @@ class PreviewSink:
     def _answer(self, request: Request) -> Answer:
         if request.method not in ("GET", "HEAD"):
             return _text(HTTPStatus.METHOD_NOT_ALLOWED, "this page is read-only; use GET or HEAD")
-        if self._root == "/" and not _is_address(request.host):
+        if self._root == "/" and not is_address(request.host):
             # By DNS rebinding, a web site may point a host name at our address, and read the camera picture.
             return _text(
                 HTTPStatus.FORBIDDEN,
@@ -143,18 +142,6 @@ class PreviewSink:
             "height": self._canvas.height,
             "connections": len(self._server or ()),
         }
-
-
-def _is_address(host: str) -> bool:
-    """Tell whether `host` (host:port) is an IP address, localhost, or ""; browsers never send ""."""
-    name = host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
-    if name.lower() in ("", "localhost"):
-        return True
-    try:
-        ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _text(status: HTTPStatus, message: str) -> Answer:
