@@ -65,6 +65,7 @@ class PublisherSource:
         self._last: Frame | None = None
         self._last_at = 0.0  # monotonic time when the last picture was shown
         self._still_told = False
+        self._has_sound = False
 
     def __enter__(self) -> Self:
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -103,6 +104,7 @@ class PublisherSource:
             if tracks is None:
                 return None
             # 1 µs probes a single packet: any longer, libav waits for a second track in spite of the header
+            self._has_sound = tracks == _BOTH  # else the track of sound is prepared for sound that may come
             options = LIVE_OPTIONS if tracks == _BOTH else {**LIVE_OPTIONS, "analyzeduration": "1"}
             source = Input(file, "the publisher", "flv", options, read_timeout=None, picture=self._settings)
             self._file = file
@@ -126,7 +128,8 @@ class PublisherSource:
 
     def facts(self) -> dict[str, str]:
         """Return the known facts about the publication."""
-        return self._publication.facts() if self._publication else {}
+        facts = self._publication.facts() if self._publication else {}
+        return facts if self._has_sound else {name: fact for name, fact in facts.items() if name != "sound"}
 
     def _connection(self) -> socket.socket:
         if self._socket is None:

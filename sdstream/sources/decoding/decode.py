@@ -98,7 +98,8 @@ class Decoder:
         return self.decode(packet, time.monotonic()) if packet is not None else []
 
     def receive(self, patience: float) -> "Packet[Any] | None":
-        """Return the next packet; None if no packet came within `patience` seconds, or after a failed read.
+        """Return the next packet; None if no packet came within `patience` seconds, after a failed
+        read, and for a packet of an audio track that is not heard.
 
         Raises EOFError at the end, Lost when reading fails for good.
         """
@@ -111,7 +112,8 @@ class Decoder:
             return None
         if packet is not None:
             self._bad_reads = 0
-        return packet
+        heard = packet is None or packet.stream is self.video or packet.stream is self.sound
+        return packet if heard else None
 
     def decode(self, packet: "Packet[Any]", received: float) -> list[DecodedPicture]:
         """Return the pictures of a packet that arrived at `received`; sound goes into the ring, and gives none."""

@@ -77,6 +77,29 @@ def codec_of(media: Media) -> str:
     return _OLD_CODECS.get(first & 15, f"number {first & 15}")
 
 
+def placeholder(timestamp: int) -> bytes:
+    """Return a tag that makes FFmpeg prepare a track of AAC sound, 48 kHz stereo, before any sound has come.
+
+    FFmpeg knows the tracks of the opening only; the real sound brings its own configuration.
+    """
+    return tag(Media(AUDIO, timestamp, b"\xaf\0\x11\x90"))
+
+
+def is_aac(media: Media) -> bool:
+    """Tell whether a sound message is AAC."""
+    first = media.payload[0]
+    return media.payload[1:5] == b"mp4a" if first >> 4 == _ENHANCED_AUDIO else first >> 4 == _AAC
+
+
+def sound_or_picture_codec(media: Media) -> str:
+    """Return the name of a message's codec, for a comparison with other messages of the same kind."""
+    if media.kind == VIDEO:
+        codec = codec_of(media)
+        return {"avc1": "H.264", "hvc1": "HEVC"}.get(codec, codec)
+    enhanced = media.payload[0] >> 4 == _ENHANCED_AUDIO
+    return "aac" if is_aac(media) else str(media.payload[1:5] if enhanced else media.payload[0] >> 4)
+
+
 def is_known_codec(name: str) -> bool:
     """Tell whether FFmpeg may know the codec that `codec_of` names."""
     return name in _KNOWN_CODECS

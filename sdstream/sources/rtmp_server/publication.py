@@ -3,12 +3,14 @@
 from sdstream.sources.rtmp_server import flv
 from sdstream.sources.rtmp_server.chunks import AUDIO, DATA, VIDEO
 from sdstream.sources.rtmp_server.events import Media
-from sdstream.sources.rtmp_server.tracks import single_track
+from sdstream.sources.rtmp_server.tracks import CodecGuard, single_track
 
 GRACE = 0.5
 """Seconds from the first key frame until the file starts, even if an announced track is missing."""
 NO_PICTURE = 3.0
 """Seconds of sound alone until the file starts with sound only; the source then reports the missing picture."""
+NO_KEY_FRAME = 2.0
+"""Seconds of pictures without any key frame until the file starts at the next picture."""
 _MOST_HELD = 8 * 1024 * 1024
 _MOST_MESSAGES = 8192  # a minute of pictures and sound
 _LONGEST_SOUND = 256 * 1024  # bytes; a second of PCM has 192 kB
@@ -25,6 +27,8 @@ class Publication:
         self._announced: int | None = None
         self._seen = 0
         self._codec = ""
+        self._codecs = CodecGuard()
+        self._keyless: float | None = None
         self._promised = 0
         self._started = False
         self._skipping = False
@@ -74,18 +78,21 @@ class Publication:
         if track is None:
             self.other_tracks += 1
             return b""
+        if not self._codecs.accepts(track):
+            self.other_tracks += 1
+            return b""
         self._skipping = self._started and (self._skipping or not room)
         return self._feed_track(track, now, wanted, room)
 
     def _feed_track(self, media: Media, now: float, wanted: bool, room: bool) -> bytes:
-        self._seen |= flv.HAS_VIDEO if media.kind == VIDEO else flv.HAS_AUDIO
+        self._note(media)
         if media.kind == VIDEO and not self._codec:
             self._codec = flv.codec_of(media)
         if flv.is_sequence_header(media):
             if len(media.payload) <= _MOST_HEADER:
                 self._headers[media.kind] = media
             return flv.tag(media) if self._started and not self._skipping else b""
-        self._remember(media)
+        self._remember(media, now)
         if not self._started:
             return self._begin(media, now, wanted)
         if not self._skipping:
@@ -100,9 +107,20 @@ class Publication:
         """Tell whether a reader can begin at `media`: at a key frame, or anywhere in a file of sound only."""
         return flv.is_key_frame(media) or not self._promised & flv.HAS_VIDEO
 
-    def _remember(self, media: Media) -> None:
+    def _note(self, media: Media) -> None:
+        """Note the tracks. The file has no place for a new codec, nor for late sound that is not AAC."""
+        flag = flv.HAS_VIDEO if media.kind == VIDEO else flv.HAS_AUDIO
+        if self._codecs.changed(media) or (flag & ~self._seen and media.kind == AUDIO and not flv.is_aac(media)):
+            self._promised &= ~flag
+            self._codec = "" if media.kind == VIDEO else self._codec
+            header = self._codecs.headers.get(media.kind)
+            self._headers = {kind: part for kind, part in self._headers.items() if kind != media.kind}
+            self._headers |= {media.kind: header} if header else {}
+        self._seen |= flag
+
+    def _remember(self, media: Media, now: float) -> None:
         """Hold the messages since the last key frame, unless there are too many."""
-        if flv.is_key_frame(media):
+        if flv.is_key_frame(media) or self._is_keyless(media, now):
             self._clear_held()
         elif not self._held:
             return
@@ -110,6 +128,14 @@ class Publication:
         self._held_bytes += len(media.payload)
         if self._held_bytes > _MOST_HELD or len(self._held) > _MOST_MESSAGES:
             self._clear_held()
+
+    def _is_keyless(self, media: Media, now: float) -> bool:
+        """Tell whether to begin at any picture, because no key frame comes: the decoder shows what it can."""
+        if media.kind != VIDEO or self._held:
+            self._keyless = None
+            return False
+        self._keyless = now if self._keyless is None else self._keyless
+        return now - self._keyless > NO_KEY_FRAME
 
     def _begin(self, media: Media, now: float, wanted: bool) -> bytes:
         """Return the start of the file, once a reader is there, a key frame has come, and the tracks are known."""
@@ -130,11 +156,12 @@ class Publication:
         return waited or not expected & ~self._seen
 
     def _start(self, held: list[Media]) -> bytes:
-        self._promised = self._seen
+        self._promised = self._seen | (flv.HAS_AUDIO if self._seen & flv.HAS_VIDEO else 0)
         self._started = True
         first = held[0].timestamp
         headers = [Media(part.kind, first, part.payload) for part in self._headers.values()]
-        return flv.header(self._promised) + b"".join(flv.tag(part) for part in (*headers, *held))
+        late = b"" if self._seen & flv.HAS_AUDIO else flv.placeholder(first)
+        return flv.header(self._seen) + late + b"".join(flv.tag(part) for part in (*headers, *held))
 
     def _clear_held(self) -> None:
         self._held, self._held_bytes = [], 0

@@ -1,8 +1,9 @@
-"""A single track of a publication with several tracks (Enhanced RTMP v2: multitrack and ModEx packets)."""
+"""A single track and codec of a publication with several (Enhanced RTMP v2: multitrack and ModEx packets)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
+from sdstream.sources.rtmp_server import flv
 from sdstream.sources.rtmp_server.chunks import AUDIO, VIDEO
 from sdstream.sources.rtmp_server.events import Media
 
@@ -11,6 +12,9 @@ _ENHANCED_AUDIO, _ENHANCED_VIDEO = 9, 0x80
 _MULTITRACK = {AUDIO: 5, VIDEO: 6}
 _MOD_EX = 7
 _ONE_TRACK, _MANY_CODECS = 0, 2
+_MOST_HEADER = 64 * 1024  # bytes
+_FOR_GOOD = 25
+"""Messages of another codec in a row that count as a change; a stray message or header is left out."""
 
 
 def single_track(media: Media, track: int) -> Media | None:
@@ -65,3 +69,36 @@ def _tracks(data: bytes) -> Iterator[tuple[int, bytes]]:
 def _integer(data: bytes, offset: int, size: int) -> int:
     """Return the big-endian integer at `offset`; cut bytes count as 0."""
     return int.from_bytes(data[offset : offset + size].ljust(size, b"\0"), "big")
+
+
+class CodecGuard:
+    """The codec of each kind of message."""
+
+    def __init__(self) -> None:
+        self._codecs: dict[int, str] = {}
+        self._strangers: dict[int, int] = {}
+        self._changed: set[int] = set()
+        self.headers: dict[int, Media] = {}
+        """The last configuration of another codec, of each kind."""
+
+    def accepts(self, media: Media) -> bool:
+        """Tell whether `media` has the codec of its track; the first message decides."""
+        codec = flv.sound_or_picture_codec(media)
+        if self._codecs.setdefault(media.kind, codec) == codec:
+            self._strangers[media.kind] = 0
+            return True
+        self._strangers[media.kind] = self._strangers.get(media.kind, 0) + 1
+        if flv.is_sequence_header(media) and len(media.payload) <= _MOST_HEADER:
+            self.headers[media.kind] = media
+        if self._strangers[media.kind] < _FOR_GOOD:
+            return False
+        self._codecs[media.kind] = codec
+        self._changed.add(media.kind)
+        return True
+
+    def changed(self, media: Media) -> bool:
+        """Tell once whether the codec of the kind of `media` has changed for good."""
+        if media.kind not in self._changed:
+            return False
+        self._changed.discard(media.kind)
+        return True

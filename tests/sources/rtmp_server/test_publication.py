@@ -69,14 +69,20 @@ def test_a_track_that_does_not_come_is_not_waited_for_long(announced):
     assert started[:9] == flv.header(PICTURE)[:9]
 
 
-def test_a_track_that_comes_late_needs_a_new_file():
+def test_late_sound_joins_the_file_that_is_being_read():
     publication = Publication()
     feed(publication, about(videocodecid=7.0), AVC_HEADER, key())
+    assert feed(publication, AAC_HEADER, sound(40)) == tags(AAC_HEADER, sound(40))
     assert not publication.outgrown()
-    feed(publication, AAC_HEADER, sound())
+
+
+@pytest.mark.parametrize("payload", [b"\x2f\xff\xfbmp3", b"\x91Opussound"])
+def test_late_sound_that_is_not_aac_needs_a_new_file(payload):
+    publication = Publication()
+    feed(publication, about(videocodecid=7.0), AVC_HEADER, key(), Media(AUDIO, 40, payload))
     assert publication.outgrown()
     publication.restart()
-    assert feed(publication, key(99), sound(99))[:9] == flv.header(BOTH)[:9]
+    assert feed(publication, key(99), Media(AUDIO, 99, payload))[:9] == flv.header(BOTH)[:9]
 
 
 def test_sound_alone_becomes_a_file_after_a_while_so_that_its_reader_can_complain():
@@ -251,7 +257,7 @@ def test_ffmpeg_reads_the_default_track_of_several(tmp_path, mixed):
         elif kind == DATA:
             made += feed(publication, Media(kind, stamp, big))
     with av.open(io.BytesIO(made), format="flv") as container:
-        (track,) = container.streams
+        (track,) = container.streams.video
         assert (track.width, track.height) == (128, 96)
         assert sum(1 for _ in container.decode(video=0)) == 12
 
