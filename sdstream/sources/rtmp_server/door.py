@@ -94,7 +94,8 @@ class Door:
     def _make_room(self) -> None:
         if len(self._pending) <= self._settings.max_pending:
             return
-        standing = first_to_go([peer.standing for peer in self._pending], time.monotonic())
+        *others, _ = self._pending  # the newcomer, at the end, has had no time for a step
+        standing = first_to_go([peer.standing for peer in others], time.monotonic())
         (peer,) = (peer for peer in self._pending if peer.standing is standing)
         self._pending.remove(peer)
         peer.refused = f"more than {self._settings.max_pending} peers are waiting"
