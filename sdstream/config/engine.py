@@ -75,10 +75,14 @@ class ControlNetSettings(Settings):
     model: ModelName
     """A folder in diffusers layout, a hub id, or a `.safetensors` file with the names of diffusers or of the original
     code."""
-    condition: Literal["canny", "tile", "depth"]
-    """`canny` edges, `tile` (the picture itself) or `depth` (needs `depth_model`)."""
+    condition: Literal["canny", "tile", "depth", "hed", "lineart", "scribble", "normal", "openpose"]
+    """`canny` edges, `tile` (the picture itself), `depth` (needs `depth_model`); or with `condition_model`: `hed` (soft
+    edges), `lineart`, `scribble`, `normal` (directions of surfaces) or `openpose` (one person)."""
     depth_model: ModelName | None = None
     """A depth-estimation model in transformers layout, for `condition: depth`."""
+    condition_model: ModelName | None = None
+    """A model from pictures to the condition: an `.onnx` file with a `preprocessor_config.json` beside the file; for
+    `openpose` also a pose model in transformers layout (ViTPose)."""
 
 
 class DiffusionSettings(Settings):

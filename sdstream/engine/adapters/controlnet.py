@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sdstream.config.engine import ControlNetSettings
+from sdstream.engine.adapters.annotators import make_annotator
 from sdstream.engine.adapters.controlnet_file import load_controlnet
 from sdstream.engine.adapters.controlnet_union import is_union, refuse_other_types, union_arguments
 from sdstream.engine.weights.component import component
@@ -97,6 +98,12 @@ def _condition(name: str, settings: ControlNetSettings, device: torch.device) ->
         return lambda pixels: pixels
     if settings.condition == "canny":
         return edges
+    if settings.condition != "depth":
+        if settings.condition_model is None:
+            raise Unavailable(
+                f"ControlNet {name!r}: condition {settings.condition} needs engine.controlnets.{name}.condition_model"
+            )
+        return make_annotator(name, settings.condition, settings.condition_model, device)
     if settings.depth_model is None:
         raise Unavailable(f"ControlNet {name!r}: condition depth needs engine.controlnets.{name}.depth_model")
     return Depth(settings.depth_model, device)

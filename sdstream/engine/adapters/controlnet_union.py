@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sdstream.errors import Unavailable
 
-TYPES = {"depth": 1, "canny": 3, "tile": 6}
+TYPES = {"openpose": 0, "depth": 1, "hed": 2, "scribble": 2, "canny": 3, "lineart": 3, "normal": 4, "tile": 6}
 """Condition -> number of the control type in the published ControlNet-Union; tile came with the second version, of
 eight types (xinsir/controlnet-union-sdxl-1.0, model card)."""
 
