@@ -17,7 +17,15 @@ TESTED = [file for file in PYTHON if file.is_relative_to(ROOT / "tests")]
 KEYS = {"SDSTREAM_KEY": "in", "TWITCH_KEY": "out", "SRT_PASSPHRASE": "of ten letters"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "wrapper", "misc"}
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-HOSTS = {"deck.example", "evil.example", "json-schema.org", "www.apache.org", "huggingface.co", "www.w3.org"}
+HOSTS = {
+    "deb.debian.org",
+    "deck.example",
+    "evil.example",
+    "json-schema.org",
+    "www.apache.org",
+    "huggingface.co",
+    "www.w3.org",
+}
 """Hosts that a file here may name with http or https; whoever adds one has looked at it."""
 
 

@@ -48,7 +48,7 @@ def check(
 
 def _say_changes(old: "Config", new: "Config", json: bool) -> None:
     """Print the effect of each changed setting on a running show."""
-    from sdstream.config.changes import effects
+    from sdstream.config.on_air.changes import effects
 
     found = effects(old, new)
     if json:

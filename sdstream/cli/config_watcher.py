@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sdstream.config.file_text import read_text
 from sdstream.config.load import MAX_SHOWN, Reading, apart_from_controls, lines, read, schema_paths, understand
 from sdstream.config.mistakes.explain import explain
-from sdstream.config.patch import names, path_of, related
+from sdstream.config.on_air.patch import names, path_of, related
 from sdstream.config.schema import Config
 from sdstream.config.yaml_tree import Mistake, Plain
 from sdstream.errors import ConfigError, SdstreamError

@@ -1,6 +1,6 @@
 """The configuration of a run, a tree of frozen settings: the origin of the YAML format, the JSON schema and the docs.
 
-`controls` change with every frame. `config/changes.py` says what the change of any further setting does on air.
+`controls` change with every frame. `config/on_air/changes.py` says what the change of any further setting does on air.
 """
 
 import re

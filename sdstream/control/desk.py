@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sdstream.config.abilities import Obstacle
-from sdstream.config.patch import names, patched, related
+from sdstream.config.on_air.patch import names, patched, related
 from sdstream.control.preset_fade import PresetFade
 from sdstream.control.presets import Presets, Values
 from sdstream.control.supervisor import Busy, Supervisor

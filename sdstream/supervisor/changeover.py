@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sdstream.config.changes import on_air, waits
+from sdstream.config.on_air.changes import on_air, waits
 from sdstream.config.schema import Config
 from sdstream.config.sinks import AnySink
 from sdstream.errors import ConfigError, Forbidden, SdstreamError, Unavailable

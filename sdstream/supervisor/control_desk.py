@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sdstream.config.abilities import Obstacle, obstacles
 from sdstream.config.engine import AnyEngine
-from sdstream.config.patch import names, patched, related
+from sdstream.config.on_air.patch import names, patched, related
 from sdstream.config.schema import Config
 from sdstream.config.yaml_tree import Plain
 from sdstream.controls import Controls

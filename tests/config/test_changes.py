@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sdstream.config.changes import Effect, effects, on_air, waits
+from sdstream.config.on_air.changes import Effect, effects, on_air, waits
 from sdstream.config.schema import Config
 
 BASE: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sdstream.config.load import loads
-from sdstream.config.patch import names, patched
+from sdstream.config.on_air.patch import names, patched
 from sdstream.config.printing.document import effective_yaml, schema
 from sdstream.controls import Controls
 from tests.config.configuration_text import GOOD, mistakes
