@@ -10,6 +10,7 @@ import typer
 from sdstream.cli.options import ConfigFile, Json, Overrides
 from sdstream.cli.output import rendered, say, say_json
 from sdstream.errors import ConfigError, Unavailable
+from sdstream.redact import one_line
 
 if TYPE_CHECKING:
     from sdstream.cli.needs import Need
@@ -130,5 +131,5 @@ def _table(found: "Iterable[Need]") -> str:
     table = Table.grid(padding=(0, 2, 0, 0))
     for need in found:
         more = " (the run goes on without)" if need.optional else ""
-        table.add_row(f"  {need.part}", need.kind, Text((need.needs or "needs nothing") + more))
+        table.add_row(f"  {need.part}", need.kind, Text(one_line(need.needs or "needs nothing") + more))
     return rendered(table, wrap=True)

@@ -82,9 +82,9 @@ ROWS = (
         ("cli/test_config_follower.py", "cli/test_config_watcher.py", "config/test_strangers.py"),
     ),
     Row(
-        "each control, and each section, is saved on a running daemon",
-        "controls change on air, the rest waits for the next start",
-        "every control and section",
+        "each control, and the sections, are saved on a running daemon",
+        "controls and source change on air, the canvas waits for the next start; 99 % sent",
+        "every control",
         (FAULT + "test_reload.py",),
     ),
     Row(
