@@ -17,6 +17,7 @@ _SHORTAGES = {
     errno.ENFILE: "close other programs",
     errno.ENOMEM: "close other programs",
     errno.ENOSPC: "free space on the disk",
+    errno.EFBIG: "raise the limit of file sizes, shown by `ulimit -f`",
     errno.EROFS: "choose a folder that can be written",
 }
 """What to do about a shortage of the machine: no bug of ours."""

@@ -10,7 +10,7 @@ from sdstream.config.yaml_tree import MAX_BYTES, Where
 from sdstream.errors import ConfigError, Forbidden
 from sdstream.redact import one_line
 
-WITHIN = 5.0
+WITHIN = 3.0
 """Seconds that a pipe or a terminal in the file's place has for the text."""
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from sdstream.config.base import AudioBitrate, Settings, Url, VideoBitrate
-from sdstream.config.existing_file import ExistingFile
+from sdstream.config.mistakes.existing_file import ExistingFile
 
 Encoder = Literal["h264_nvenc", "libx264"]
 """H.264 encoders, in the order in which `auto` tries them."""

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from sdstream.config.base import Settings
 from sdstream.config.control import ControlSettings
 from sdstream.config.engine import AnyEngine, DiffusionSettings
-from sdstream.config.existing_file import ExistingFile
+from sdstream.config.mistakes.existing_file import ExistingFile
 from sdstream.config.sinks import AnySink
 from sdstream.config.sources import AnySource
 from sdstream.config.stabilise import StabiliseSettings

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from sdstream.config.base import Address, Settings, Url, is_loopback
-from sdstream.config.existing_file import ExistingFile
+from sdstream.config.mistakes.existing_file import ExistingFile
 
 
 class SourceSettings(Settings):

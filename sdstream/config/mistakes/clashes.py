@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sdstream.config.abilities import Obstacle
 from sdstream.config.base import is_loopback
-from sdstream.config.existing_file import expanded
+from sdstream.config.mistakes.existing_file import expanded
 from sdstream.config.outputs import EncodingSink
 from sdstream.config.schema import Config
 from sdstream.config.sinks import AnySink

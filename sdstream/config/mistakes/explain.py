@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sdstream.config.existing_file import NO_PERMISSION
+from sdstream.config.mistakes.existing_file import NO_PERMISSION
 from sdstream.config.schema_paths import SchemaPaths
 from sdstream.config.yaml_tree import Mistake, Node, Plain
 from sdstream.redact import mask_url, without_secrets

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sdstream.config.abilities import Obstacle
 from sdstream.config.engine import PassthroughSettings
-from sdstream.config.existing_file import FORBIDDEN, exists, expanded, is_file
+from sdstream.config.mistakes.existing_file import FORBIDDEN, exists, expanded, is_file
 from sdstream.config.mistakes.explain import HERE, suggestion, written
 from sdstream.config.model_names import BUNDLED, PICKLES
 from sdstream.config.schema import Config

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdstream.config.existing_file import exists, expanded
+from sdstream.config.mistakes.existing_file import exists, expanded
 from sdstream.config.model_names import BUNDLED, PICKLES
 from sdstream.engine.weights.folder_safety import refuse_index, refuse_links, refuse_unsafe
 from sdstream.engine.weights.licence import licence
