@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch reader knows
 from torch import Tensor, nn
 
+LARGEST = 2**28
+"""Numbers in a product, beyond the largest layer: small factors in a file may stand for a product of terabytes."""
+
 
 class Misfit(ValueError):
     """Raised for a change whose shape is unlike the layer's: `found` and `expected` are shapes."""
@@ -30,8 +33,14 @@ class Change:
         """Return the change in float32, apart from trailing dimensions of size 1 and a flattened kernel."""
         raise NotImplementedError
 
+    def size(self) -> int:
+        """Return the number of numbers in the product, before any product is made."""
+        return 0
+
     def delta(self, original: Tensor) -> Tensor:
         """Return the difference from `original` at weight 1, in float32; raises Misfit."""
+        if self.size() > LARGEST:
+            raise Misfit((self.size(),), tuple(original.shape))
         try:
             change = self.product()
         except RuntimeError as error:  # the factors contradict each other
@@ -59,6 +68,10 @@ class Pair(Change):
     up: Tensor  # [out, r] or [out, r, 1, 1]
     scale: float
     middle: Tensor | None = None  # [r, r, k, k]
+
+    def size(self) -> int:
+        """Count the outputs, times the inputs with the kernel."""
+        return int(self.up.shape[0]) * self.down[0].numel() * (1 if self.middle is None else self.middle[0, 0].numel())
 
     def product(self) -> Tensor:
         """Return the product of the matrices."""
@@ -92,6 +105,11 @@ class Hadamard(Change):
     t1: Tensor | None = None  # [r, r, k, k]
     t2: Tensor | None = None
 
+    def size(self) -> int:
+        """Count the larger of both pairs' products."""
+        pairs = ((self.w1_a, self.w1_b, self.t1), (self.w2_a, self.w2_b, self.t2))
+        return max(_product_size(*pair) for pair in pairs)
+
     def product(self) -> Tensor:
         """Return the product of both pairs."""
         first = _rebuilt(self.w1_a, self.w1_b, self.t1)
@@ -105,6 +123,10 @@ class Kronecker(Change):
     w1: Tensor  # [a, c]
     w2: Tensor  # [b, d] or [b, d, k, k]
     scale: float
+
+    def size(self) -> int:
+        """Count every number times every number."""
+        return self.w1.numel() * self.w2.numel()
 
     def product(self) -> Tensor:
         """Return the Kronecker product."""
@@ -159,6 +181,12 @@ def _axis(magnitude: Tensor, original: Tensor) -> int:
     if magnitude.shape[0] == 1 and magnitude.numel() == inputs:
         return 1
     raise Misfit(tuple(magnitude.shape), (outputs,))
+
+
+def _product_size(a: Tensor, b: Tensor, kernel: Tensor | None) -> int:
+    if kernel is None:
+        return int(a.shape[0]) * int(b.shape[-1])
+    return int(a.shape[-1]) * int(b.shape[-1]) * kernel[0, 0].numel()
 
 
 def _rebuilt(a: Tensor, b: Tensor, kernel: Tensor | None) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from sdstream.engine.adapters.lora_changes import Added, Change, Decomposed, Hadamard, Kronecker, Pair, Whole
+from sdstream.engine.adapters.lora_changes import LARGEST, Added, Change, Decomposed, Hadamard, Kronecker, Pair, Whole
 
 Tensors = dict[str, Tensor]
 """The tensors of a layer by role."""
@@ -69,6 +69,9 @@ def _factor(tensors: Tensors, name: str) -> Tensor:
         return tensors.pop(name)
     a, b = _all(tensors, (f"{name}_a", f"{name}_b"), "only a part of a LoKr")
     kernel = tensors.pop(name.replace("w", "t"), None)
+    outputs = a.shape[0] if kernel is None else a.shape[-1] * kernel[0, 0].numel()
+    if outputs * b.shape[-1] > LARGEST:
+        raise ValueError(f"has a {name} of {outputs * b.shape[-1]} numbers: no layer is so large")
     if kernel is None:
         return a.float() @ b.float()
     return torch.einsum("i j k l, i p, j r -> p r k l", kernel.float(), a.float(), b.float())

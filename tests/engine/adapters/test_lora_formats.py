@@ -216,6 +216,25 @@ PAIR = {f"{K}.lora_down.weight": DOWN, f"{K}.lora_up.weight": UP}
     ("state", "said"),
     [
         ({f"{K}.hada_w1_a": UP, f"{K}.hada_w1_b": DOWN, f"{K}.hada_w2_a": UP}, "part of a LoHa; hada_w2_b is missing"),
+        ({f"{K}.lokr_w1": torch.ones(20_000, 40), f"{K}.lokr_w2": torch.ones(900, 900)}, "different base"),
+        (
+            {f"{K}.lokr_w1": UP, f"{K}.lokr_w2_a": torch.ones(200_000, 1), f"{K}.lokr_w2_b": torch.ones(1, 200_000)},
+            "lokr_w2 of 40000000000 numbers",
+        ),
+        ({f"{K}.lora_up.weight": torch.ones(300_000, 1), f"{K}.lora_down.weight": torch.ones(1, 32)}, "different base"),
+        (
+            {f"{K}.lora_up.weight": torch.ones(300_000, 1), f"{K}.lora_down.weight": torch.ones(1, 300_000)},
+            "different base",
+        ),
+        (
+            {
+                f"{K}.hada_w{k}_{x}": torch.ones(200_000, 1).T if x == "b" else torch.ones(200_000, 1)
+                for k in (1, 2)
+                for x in "ab"
+            },
+            "different base",
+        ),
+        ({f"{K}.lora_up.weight": torch.tensor(1.0), f"{K}.lora_down.weight": DOWN}, "cannot be loaded"),
         ({f"{K}.lokr_w1": UP}, "part of a LoKr; lokr_w2_a is missing"),
         (PAIR | {f"{K}.diff": UP @ DOWN}, "a tensor .difference. without a meaning"),
         (PAIR | {f"{K}.dora_scale": torch.ones(3, 1)}, "different base"),
