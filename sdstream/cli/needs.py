@@ -12,6 +12,7 @@ from sdstream.config.sinks import (
     AnySink,
     NdiSinkSettings,
     PreviewSinkSettings,
+    ServeSinkSettings,
     VirtualcamSinkSettings,
 )
 from sdstream.config.sources import AnySource, FfmpegSourceSettings, NdiSourceSettings, RtmpSourceSettings
@@ -92,6 +93,8 @@ def _sink(sink: AnySink) -> str:
         return f"the NDI runtime; receivers see {sink.name}"
     if isinstance(sink, PreviewSinkSettings):
         return f"the port {sink.listen}; browse http://{sink.listen}/{'' if sink.key is None else 'KEY/'}"
+    if isinstance(sink, ServeSinkSettings):
+        return f"the port {sink.listen}; in OBS http://{sink.listen}/{'' if sink.key is None else 'KEY/'}show.ts"
     if isinstance(sink, EncodingSink):
         url = sink.in_full().url.get_secret_value()
         return f"the server {_url(url)}" if re.match(r"\w{2,}:", url) else f"a new file {url}"
