@@ -5,7 +5,7 @@ from functools import partial
 
 from torch import Tensor
 
-from sdstream.controls import Controls, Prompt
+from sdstream.controls import Blend, Controls, Prompt
 from sdstream.engine import DuePrompt
 from sdstream.engine.conditioning.condition import Condition, Embedding
 from sdstream.engine.conditioning.cues import Crossfade, due
@@ -38,6 +38,9 @@ class Recipes:
         self._seed_fade: Crossfade[Tensor] = Crossfade()
         self._controls: Controls | None = None
         self._since = 0.0
+        self._prompt: Prompt | None = None
+        self._blend: Blend | None = None
+        self._target: Embedding | None = None
         self._last: Recipe[Condition] | None = None
 
     def at(self, now: float, controls: Controls) -> tuple[Recipe[Condition], DuePrompt]:
@@ -66,6 +69,9 @@ class Recipes:
 
     def _condition(self, now: float, controls: Controls, prompt: Prompt, seconds: float) -> Condition:
         target = self._text.encode(prompt, controls.blend)
+        if target is not self._target and prompt == self._prompt and controls.blend != self._blend:
+            seconds = 0.0  # a change of `blend` alone is no new prompt, and does not fade
+        self._prompt, self._blend, self._target = prompt, controls.blend, target
         blended = partial(mix, blend=controls.blend)
         condition = Condition(
             positive=self._prompt_fade.at(now, target, seconds, blended),

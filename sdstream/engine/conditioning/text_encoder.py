@@ -121,6 +121,8 @@ class TextEncoder:
     @torch.inference_mode()
     def encode(self, prompt: Prompt, blend: Blend = "linear") -> Embedding:
         """Encode a prompt, or blend several encoded prompts."""
+        if isinstance(prompt, str):
+            blend = "linear"  # a lone prompt has nothing to blend, and is the same Embedding for every blend
         return self.cache.get((prompt, blend), lambda: self._encode(prompt, blend))
 
     def encode_negative(self, prompt: str) -> Embedding:
