@@ -8,7 +8,6 @@ from ruamel.yaml import YAML
 from sdstream.cli.config_follower import following
 from sdstream.cli.config_watcher import ConfigWatcher
 from sdstream.config.on_air.patch import names
-from sdstream.config.schema import Config
 from sdstream.controls import Controls
 from tests.harness.pipeline_run import PipelineRun, share_since
 from tests.harness.wait import until
