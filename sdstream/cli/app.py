@@ -1,6 +1,7 @@
 """The tree of verbs. Imports no library but typer, so `--help` is quick."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,7 +32,15 @@ def _root(
     _version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
-) -> None: ...
+    env_file: Annotated[
+        Path | None,
+        typer.Option("--env-file", metavar="FILE", help="Read variables for secrets: NAME=VALUE on each line."),
+    ] = None,
+) -> None:
+    if env_file is not None:
+        from sdstream.system.environment import read_env_file
+
+        read_env_file(env_file)
 
 
 _VERBS: tuple[Callable[..., None], ...] = (

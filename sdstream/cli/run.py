@@ -35,6 +35,8 @@ def run(
     from sdstream.config.load import accepted
     from sdstream.log import LogChoice
     from sdstream.supervisor.pipeline import Pipeline
+    from sdstream.supervisor.service_notice import ServiceNotice
+    from sdstream.system.notify_socket import NotifySocket
 
     logs = LogChoice("debug" if verbose else "error" if quiet else "info", log_json)
     log.configure(logs.level, json=logs.json)
@@ -43,10 +45,12 @@ def run(
     pipeline = Pipeline(with_state_folder(settings), logs)
     print_status = None if quiet else status_printer(in_log=log_json)
     announcer = None if quiet else Announcer(settings, in_log=log_json)
+    notice, service = ServiceNotice(), NotifySocket()
 
     def each_second(pipeline: Pipeline) -> None:
+        report = pipeline.report()
+        service.tell(*notice.of(report))
         if print_status and announcer:
-            report = pipeline.report()
             announcer.each_second(report, pipeline.desk.controls)
             print_status(report)
 
@@ -59,6 +63,7 @@ def run(
 
     with following(watcher, pipeline.desk, change):
         report = pipeline.run(None, each_second, each_turn)
+    service.tell("STOPPING=1")
     finish(report, json)
 
 

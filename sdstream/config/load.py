@@ -23,6 +23,7 @@ from sdstream.config.yaml_tree import Mistake, Node, Plain, Where, YamlError, pa
 from sdstream.errors import ConfigError, Forbidden
 from sdstream.log import get_logger
 from sdstream.redact import hide
+from sdstream.system.environment import secrets_environment
 
 MAX_SHOWN = 100
 """Most mistakes printed; a file with more needs a rewrite, and a longer list would not help."""
@@ -96,7 +97,7 @@ def understand(
     on_command_line = exposed(found)
     suspicious = suspects(tree, schema_paths())
     mistakes += suspicious
-    mistakes += _expand(tree, os.environ if environment is None else environment)
+    mistakes += _expand(tree, secrets_environment() if environment is None else environment)
     hide_secrets(found)
     config = None
     try:
@@ -158,14 +159,14 @@ def _override(tree: Node, override: str) -> list[Mistake]:
 def _unusable(value: str | None, name: str) -> str:
     """Return why the value of an environment variable is no secret, or ""; a secret of many lines is no key."""
     if not value:
-        return f"the environment variable {name} is not set; set it: export {name}=…"
+        return f"the environment variable {name} is not set; set it: export {name}=… (or --env-file FILE)"
     if not value.isprintable():
         return f"the environment variable {name} holds a line break or bytes that are no text; set it to the key alone"
     return ""
 
 
 def _expand(tree: Node, environment: Mapping[str, str]) -> list[Mistake]:
-    """Replace ${NAME} in secrets by the environment's value, hidden in logs; ${NAME} anywhere else is a mistake."""
+    """Replace ${NAME} in secrets by a variable or a credential, hidden in logs; ${NAME} anywhere else is a mistake."""
     data = tree.plain()
     mistakes = []
 
