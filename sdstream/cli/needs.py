@@ -15,7 +15,13 @@ from sdstream.config.sinks import (
     ServeSinkSettings,
     VirtualcamSinkSettings,
 )
-from sdstream.config.sources import AnySource, FfmpegSourceSettings, NdiSourceSettings, RtmpSourceSettings
+from sdstream.config.sources import (
+    AnySource,
+    FfmpegSourceSettings,
+    NdiSourceSettings,
+    RtmpSourceSettings,
+    SrtSourceSettings,
+)
 from sdstream.redact import mask_url, shown
 from sdstream.system import installation
 
@@ -57,6 +63,9 @@ def _source(source: AnySource) -> str:
         return f"a publisher such as OBS: {obs_settings(source)}"
     if isinstance(source, RtmpSourceSettings) and source.url:
         return f"the server {_url(source.url.get_secret_value())}"
+    if isinstance(source, SrtSourceSettings):
+        waits = f"an SRT sender such as OBS: srt://{source.listen}"
+        return f"the ffmpeg program, and {waits if source.listen else f'the SRT sender {source.place}'}"
     if isinstance(source, NdiSourceSettings):
         return f"the NDI sender {source.name or source.url}"
     if isinstance(source, FfmpegSourceSettings):

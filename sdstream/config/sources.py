@@ -1,6 +1,8 @@
 """Settings of each kind of source."""
 
+import re
 from typing import Annotated, Literal, Self
+from urllib.parse import parse_qsl
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
@@ -120,6 +122,77 @@ class RtmpSourceSettings(BufferedSourceSettings):
         return self
 
 
+class SrtSourceSettings(BufferedSourceSettings):
+    """SRT through the ffmpeg program of the system: either wait for a sender (`listen`), or call a sender (`url`)."""
+
+    kind: Literal["srt"]
+    """An SRT sender."""
+    listen: Address | None = None
+    """`host:port` (UDP) on which to wait for a single sender; 0.0.0.0:9000 waits for other machines, and needs a
+    `passphrase`."""
+    url: Url | None = None
+    """srt://HOST:PORT of a sender or a server that listens. Options such as streamid may follow after ? and &."""
+    passphrase: SecretStr | None = None
+    """Opens an encrypted stream; 10 to 79 characters, the same as the sender's. A sender with another passphrase, or
+    with none, is refused."""
+    streamid: SecretStr | None = Field(None, min_length=1, max_length=512)
+    """Name of the stream at the server that `url` calls, often with a key in it."""
+    latency: float = Field(0.12, ge=0.02, le=10)
+    """Seconds for the network to repeat lost packets; four round trips are usual. The larger of both ends counts."""
+    read_timeout: float = Field(10.0, gt=0, le=600)
+    """Seconds of silence until the connection is given up and made anew."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.listen is None) == (self.url is None):
+            raise ValueError("needs either `listen` (wait for a sender) or `url` (call a sender)")
+        if self.listen and self.streamid:
+            raise ValueError("`streamid` is for a server that is called, and needs `url`")
+        if self.listen and not self.passphrase and not is_loopback(self.listen):
+            raise ValueError(f"needs a `passphrase`, because other machines can reach {self.listen}")
+        return self
+
+    @model_validator(mode="after")
+    def _calls_a_sender(self) -> Self:
+        if self.url and not re.match(r"srt://[^/\s?@]+:\d{1,5}(\?|$)", self.url.get_secret_value()):
+            raise ValueError("`url` should read srt://HOST:PORT")
+        given = self._in_url
+        if given.get("mode", "caller") != "caller":
+            raise ValueError("`url` calls a sender; to wait for a sender write `listen: HOST:PORT` in place of `url`")
+        if "latency" in given:
+            raise ValueError("write `latency: 0.12`, in seconds, and not in `url`: programs differ in the unit there")
+        if not given.keys() <= {"mode", "passphrase", "streamid", "pbkeylen"}:
+            raise ValueError("`url` takes the options passphrase, streamid and pbkeylen; remove the rest")
+        if any(name in given and getattr(self, name) for name in ("passphrase", "streamid")):
+            raise ValueError("passphrase and streamid should stand in `url` or beside `url`, and not twice")
+        if not 10 <= len(self.options.get("passphrase", "0123456789")) <= 79:
+            raise ValueError("a passphrase should have 10 to 79 characters")
+        if any(re.search(r"[\x00-\x1f]", value) for value in self.options.values()):
+            raise ValueError("a passphrase or a streamid should have no line breaks")
+        return self
+
+    @property
+    def place(self) -> str:
+        """The address alone, srt://HOST:PORT, without a secret."""
+        return f"srt://{self.listen}" if self.url is None else self.url.get_secret_value().partition("?")[0]
+
+    @property
+    def options(self) -> dict[str, str]:
+        """FFmpeg's options for the connection; some are secrets."""
+        beside = {"passphrase": self.passphrase, "streamid": self.streamid}
+        return {
+            **self._in_url,
+            **{name: value.get_secret_value() for name, value in beside.items() if value},
+            "latency": str(round(self.latency * 1e6)),
+            "mode": "listener" if self.listen else "caller",
+        }
+
+    @property
+    def _in_url(self) -> dict[str, str]:
+        query = self.url.get_secret_value().partition("?")[2] if self.url else ""
+        return dict(parse_qsl(query, keep_blank_values=True))
+
+
 class NdiSourceSettings(PictureSettings):
     """NDI: either by `name` through discovery, or by `url` without discovery."""
 
@@ -182,6 +255,6 @@ class TestsrcSourceSettings(SourceSettings):
 
 
 AnySource = Annotated[
-    RtmpSourceSettings | NdiSourceSettings | FfmpegSourceSettings | TestsrcSourceSettings,
+    RtmpSourceSettings | SrtSourceSettings | NdiSourceSettings | FfmpegSourceSettings | TestsrcSourceSettings,
     Field(discriminator="kind"),
 ]

@@ -273,7 +273,7 @@ def _open_error(source: Input, error: FFmpegError) -> SdstreamError:
         return Unavailable(f"{message}; expected a file, a device or a URL; try: ffprobe {source.name}")
     if isinstance(error, av.error.ProtocolNotFoundError | av.error.DemuxerNotFoundError):
         srt = isinstance(source.url, str) and source.url.startswith("srt:")
-        hint = "the av wheels have no SRT: send by RTMP" if srt else _EXPECTED
+        hint = "the av wheels have no SRT: write `kind: srt`" if srt else _EXPECTED
         return Unavailable(f"{message}; this build of FFmpeg does not support the protocol or the format; {hint}")
     return Lost(message)
 

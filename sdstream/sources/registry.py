@@ -5,6 +5,7 @@ from sdstream.config.sources import (
     FfmpegSourceSettings,
     NdiSourceSettings,
     RtmpSourceSettings,
+    SrtSourceSettings,
     TestsrcSourceSettings,
 )
 from sdstream.sources import Source
@@ -18,6 +19,11 @@ KINDS = (
         RtmpSourceSettings,
         opener="sdstream.sources.rtmp:open_rtmp",
         checks=(_AV, "sdstream.system.port_check:rtmp"),
+    ),
+    Kind(
+        SrtSourceSettings,
+        opener="sdstream.sources.srt:SrtSource",
+        checks=(_AV, "sdstream.system.ffmpeg_program:check"),
     ),
     Kind(
         NdiSourceSettings,

@@ -68,7 +68,7 @@ def test_a_format_that_ffmpeg_has_not_is_unavailable(tmp_path):
     ("url", "hint"),
     [
         ("gopherx://host/a", "a URL such as rtsp://, udp:// or https://"),
-        ("srt://127.0.0.1:9000", "the av wheels have no SRT: send by RTMP"),
+        ("srt://127.0.0.1:9000", "the av wheels have no SRT: write `kind: srt`"),
     ],
 )
 def test_a_protocol_that_ffmpeg_has_not_is_unavailable_with_a_protocol_to_use(url, hint, monkeypatch):

@@ -9,7 +9,6 @@ import contextlib
 import os
 import re
 import select
-import shutil
 import subprocess
 import time
 from typing import Self
@@ -18,9 +17,10 @@ from urllib.parse import parse_qsl, urlsplit
 import av
 
 from sdstream.errors import ConfigError, Lost, Unavailable
-from sdstream.redact import mask_url, redact
+from sdstream.redact import mask_url
 from sdstream.sinks.encoded_show import EncodedShow, Packets
 from sdstream.sinks.outlet import Outlet
+from sdstream.system.ffmpeg_program import NO_SRT, errors_in, program
 
 MOST_WAITING = 4 * 1024 * 1024
 """Bytes that wait for the program; with more, the receiver is too slow, and the connection is lost."""
@@ -28,20 +28,7 @@ _END_WITHIN = 1.0  # seconds for the program to send the rest
 _NULL_PACKET = b"\x47\x1f\xff\x10" + b"\xff" * 184  # ISO 13818-1: receivers skip a null packet
 _ARGUMENTS = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", "-f", "data", "-i", "pipe:0")
 _COPY = ("-map", "0", "-c", "copy", "-flush_packets", "1", "-f", "data")
-_WORDS = (
-    (r"passphrase|BADSECRET|UNSECURE", "the receiver has another passphrase, or none"),
-    (r"Protocol not found", "this ffmpeg program has no SRT: sudo apt install ffmpeg"),
-    (r"resolve|Name or service", "check the spelling of the name, and the network of this machine"),
-    (r"", "expected an SRT receiver that listens at this address; SRT uses UDP, also in firewalls"),
-)
-
-
-def program() -> str:
-    """Return the path of the ffmpeg program. Raises Unavailable without the program."""
-    found = shutil.which("ffmpeg")
-    if found is None:
-        raise Unavailable("SRT needs the ffmpeg program, which is not installed: sudo apt install ffmpeg")
-    return found
+_ADVICE = "expected an SRT receiver that listens at this address; SRT uses UDP, also in firewalls"
 
 
 class SrtConnection:
@@ -124,11 +111,9 @@ class SrtConnection:
         self._said = (self._said + (self._err.read() or b"").decode(errors="replace"))[-8192:]
 
     def _failure(self, what: str) -> Lost | Unavailable:
-        lines = [line.strip() for line in re.split(r"[\r\n]+", self._said) if _is_error(line)]
-        said = redact("; ".join(lines[-2:]) or "no answer in time", self._url)
-        advice = next(advice for pattern, advice in _WORDS if re.search(pattern, said, re.IGNORECASE))
-        kind = Unavailable if "Protocol not found" in said else Lost
-        return kind(f"output {self.name} {what}: {said}; {advice}")
+        said = errors_in(self._said, self._url, "receiver", _ADVICE)
+        kind = Unavailable if NO_SRT in said else Lost
+        return kind(f"output {self.name} {what}: {said}")
 
 
 class SrtOutlet(Outlet):
@@ -166,7 +151,3 @@ def _split(url: str) -> tuple[str, bytes]:
         raise ConfigError("sinks: url: should read srt://HOST:PORT?passphrase=…")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"srt://{host}:{parts.port}", "".join(f"{name}={value}\n" for name, value in pairs).encode()
-
-
-def _is_error(line: str) -> bool:
-    return bool(re.search(r"error|fail|reject|not found|invalid|refused|timed? ?out|passphrase", line, re.IGNORECASE))

@@ -138,8 +138,8 @@ def test_the_program_ends_with_the_sink(private: Network, tmp_path: Path) -> Non
 
 def test_without_the_program_srt_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     from sdstream.errors import Unavailable
-    from sdstream.sinks.server import srt
+    from sdstream.system import ffmpeg_program
 
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(Unavailable, match="sudo apt install ffmpeg"):
-        srt.program()
+        ffmpeg_program.program()
