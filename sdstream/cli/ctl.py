@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sdstream.cli.control_client import ControlClient
-from sdstream.cli.output import say
+from sdstream.cli.output import say, say_json_text
 from sdstream.errors import ConfigError, Lost, reason
 
 ctl = typer.Typer(help="Look at and change a show on air.", no_args_is_help=True, rich_markup_mode=None)
@@ -149,4 +149,4 @@ def _report(verdict: dict[str, Any]) -> None:
 
 
 def _print(value: object) -> None:
-    say(json.dumps(value, indent=2, ensure_ascii=False))
+    say_json_text(json.dumps(value, indent=2, ensure_ascii=False))

@@ -36,11 +36,15 @@ def say(text: str, end: str = "\n") -> None:
 
 
 def say_json(facts: Mapping[str, object]) -> None:
-    """Print `facts` as a JSON object on standard output, with the version of sdstream first.
+    """Print `facts` as a JSON object on standard output, with the version of sdstream first."""
+    say_json_text(json.dumps({"version": __version__, **facts}, indent=2, ensure_ascii=False))
 
-    Characters that move a terminal are escaped.
+
+def say_json_text(text: str) -> None:
+    """Print a JSON document on standard output, as JSON on a terminal of any encoding too.
+
+    JSON's own escapes stand for characters that standard output lacks, and for characters that move a terminal.
     """
-    text = json.dumps({"version": __version__, **facts}, indent=2, ensure_ascii=False)
     say("".join(letter if letter == "\n" or _can_show(letter) else json.dumps(letter)[1:-1] for letter in text))
 
 

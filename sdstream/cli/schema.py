@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sdstream.cli.output import say
+from sdstream.cli.output import say, say_json_text
 
 
 def schema(
@@ -14,4 +14,7 @@ def schema(
     from sdstream.config.printing import document
     from sdstream.config.printing.reference import reference as page
 
-    say(page() if reference else document.schema_text(), end="")
+    if reference:
+        say(page(), end="")
+    else:
+        say_json_text(document.schema_text().removesuffix("\n"))

@@ -19,6 +19,7 @@ from sdstream.cli.endpoints import listed
 from sdstream.cli.output import rendered, say, say_json, styled
 from sdstream.cli.progress_bar import progress_bar
 from sdstream.cli.report_table import status_line, table
+from sdstream.config.printing.document import schema_text
 from sdstream.ipc.loading import Loading
 from sdstream.supervisor.control_desk import Refusal
 from sdstream.supervisor.report import ControlsReport, EngineReport, Report, SinkReport, SourceReport
@@ -202,6 +203,8 @@ def test_a_terminal_without_unicode_gets_every_result(tmp_path: Path, verb: list
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.returncode in (0, 69), done.stderr.decode(encoding)
     assert done.stdout.decode(encoding)
+    if verb == ["schema"]:
+        assert json.loads(done.stdout.decode(encoding)) == json.loads(schema_text())
     if "--json" in verb:
         assert json.loads(done.stdout.decode(encoding))["configuration"]["controls"]["prompt"] == "ö 😀"
 
