@@ -141,16 +141,22 @@ class TextEncoder:
         ids = [_ids(tower, parse_weights(prompt)) for tower in self._towers]
         encoded = [_run(tower, [i for i, _ in weighted]) for tower, weighted in zip(self._towers, ids, strict=True)]
         tokens = torch.cat([tokens for tokens, _ in encoded], dim=-1)
-        weights = [weight for _, weight in ids[0]]
-        if any(weight != 1.0 for weight in weights):
+        # A word may have another number of tokens in the second encoder: SDXL's second tokenizer pads with "!".
+        weights = [[weight for _, weight in weighted] for weighted in ids]
+        if any(weight != 1.0 for tower in weights for weight in tower):
             tokens = self._weigh(tokens, weights)
         return Embedding(tokens, encoded[-1][1])
 
-    def _weigh(self, tokens: Tensor, weights: list[float]) -> Tensor:
-        """Move each token away from the empty prompt's token, or towards; `tokens` and the result [tokens, dim]."""
+    def _weigh(self, tokens: Tensor, weights: list[list[float]]) -> Tensor:
+        """Move each token away from the empty prompt's token, or towards; `tokens` and the result [tokens, dim].
+
+        `weights` has a weight for each token of each tower. The rule is ComfyUI's, and compel's from weight 1 up. The
+        mean is not restored as in AUTOMATIC1111: SDXL's mean is near 0, and restoring would blow up or turn the sign.
+        """
         empty = self.encode("").tokens
-        column = torch.tensor(weights, dtype=torch.float32, device=tokens.device).unsqueeze(-1)  # [tokens, 1]
-        return (empty + column * (tokens.float() - empty)).to(tokens.dtype)
+        widths = [int(tower.encoder.config.hidden_size) for tower in self._towers]
+        columns = torch.tensor(weights, dtype=torch.float32).repeat_interleave(torch.tensor(widths), dim=0).T
+        return (empty + columns.to(tokens.device) * (tokens.float() - empty)).to(tokens.dtype)  # [tokens, dim]
 
 
 def mix(parts: Sequence[tuple[Embedding, float]], blend: Blend) -> Embedding:
