@@ -38,7 +38,7 @@ def _root(
     ] = None,
 ) -> None:
     if env_file is not None:
-        from sdstream.system.environment import read_env_file
+        from sdstream.config.environment import read_env_file
 
         read_env_file(env_file)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sdstream.config.abilities import Obstacle, obstacles
+from sdstream.config.environment import secrets_environment
 from sdstream.config.file_text import read_text
 from sdstream.config.mistakes.clashes import clashes
 from sdstream.config.mistakes.explain import dotted, explain
@@ -23,7 +24,6 @@ from sdstream.config.yaml_tree import Mistake, Node, Plain, Where, YamlError, pa
 from sdstream.errors import ConfigError, Forbidden
 from sdstream.log import get_logger
 from sdstream.redact import hide
-from sdstream.system.environment import secrets_environment
 
 MAX_SHOWN = 100
 """Most mistakes printed; a file with more needs a rewrite, and a longer list would not help."""

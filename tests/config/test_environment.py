@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from sdstream.config.environment import read_env_file, secrets_environment
 from sdstream.config.load import loads
 from sdstream.config.sources import RtmpSourceSettings
 from sdstream.errors import ConfigError, Unavailable
-from sdstream.system.environment import read_env_file, secrets_environment
 
 SHOW = """version: 1
 source: {kind: rtmp, listen: "127.0.0.1:1935", key: "${SHOW_KEY}"}
