@@ -31,7 +31,6 @@ def check(
     """List every mistake of a configuration (exit 78), or say what the run will need."""
     from sdstream import log
     from sdstream.config.load import load
-    from sdstream.config.mistakes.missing import absent
     from sdstream.config.printing.document import effective_yaml
 
     log.configure("warning")
@@ -42,9 +41,23 @@ def check(
         _check_as_json(config, overrides or [])
         return
     settings = load(config, overrides or ())
-    if missing := absent(settings):
+    if missing := _missing(settings):
         raise Unavailable(missing)
     say(effective_yaml(settings) if show_all else _summary(config, settings), end="" if show_all else "\n")
+
+
+def _missing(settings: "Config") -> str:
+    """Return what a run would miss or refuse on this machine; or ""."""
+    from sdstream.config.engine import DiffusionSettings
+    from sdstream.config.mistakes.missing import absent
+
+    if missing := absent(settings):
+        return missing
+    if not isinstance(settings.engine, DiffusionSettings) or not settings.engine.ip_adapters:
+        return ""
+    from sdstream.engine.adapters.image_prompt.check import refusal
+
+    return refusal(settings.engine)
 
 
 def _say_changes(old: "Config", new: "Config", json: bool) -> None:
@@ -61,7 +74,6 @@ def _say_changes(old: "Config", new: "Config", json: bool) -> None:
 def _check_as_json(config: Path, overrides: list[str]) -> None:
     """Print the result as a single object; exit with the status of a check for people."""
     from sdstream.config.load import load, read
-    from sdstream.config.mistakes.missing import absent
     from sdstream.config.yaml_tree import YamlError
 
     try:
@@ -74,7 +86,7 @@ def _check_as_json(config: Path, overrides: list[str]) -> None:
         if isinstance(cause, YamlError):
             _refuse([_as_dict(cause.mistake)])
         _refuse([{"file": str(config), "line": None, "column": None, "path": "", "message": str(error)}])
-    missing = absent(settings)
+    missing = _missing(settings)
     say_json(_result(settings, missing))
     if missing:
         raise typer.Exit(Unavailable.exit_code)

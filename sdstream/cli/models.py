@@ -60,10 +60,14 @@ def _load(name: str) -> str:
     """Load a model in the number format of this machine, and return the verdict; raises Unavailable."""
     from sdstream.config.engine import DiffusionSettings
     from sdstream.engine.acceleration import weights_dtype
+    from sdstream.engine.adapters.image_prompt.adapter_file import describe, is_ip_adapter
     from sdstream.engine.models import choose_device, load
+    from sdstream.engine.weights.files import MODEL, locate
     from sdstream.engine.weights.hub_store import own_autoencoder
 
     autoencoder = own_autoencoder(name)
+    if autoencoder is None and is_ip_adapter(file := locate(name, "model", MODEL)):
+        return describe(file)
     if autoencoder is None:
         return "this is no model, so the fit shows only beside a model"
     settings = DiffusionSettings(model=name, autoencoder=autoencoder)

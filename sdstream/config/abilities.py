@@ -24,9 +24,11 @@ def obstacles(engine: AnyEngine, controls: Controls) -> list[Obstacle]:
     if isinstance(engine, PassthroughSettings):
         return []
     reasons = {("loras", name): _lora(engine, name) for name in controls.loras}
-    reasons |= {
-        ("controlnets", name): _one_of("controlnets", name, engine.controlnets) for name in controls.controlnets
-    }
+    for section, asked, known in (
+        ("controlnets", controls.controlnets, engine.controlnets),
+        ("ip_adapters", controls.ip_adapters, engine.ip_adapters),
+    ):
+        reasons |= {(section, name): _one_of(section, name, tuple(known)) for name in asked}
     reasons |= {("region", "mode"): _region(engine, controls.region)}
     return [Obstacle(path, reason) for path, reason in reasons.items() if reason]
 

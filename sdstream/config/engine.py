@@ -85,6 +85,24 @@ class ControlNetSettings(Settings):
     `openpose` also a pose model in transformers layout (ViTPose)."""
 
 
+class IpAdapterSettings(Settings):
+    """An IP-Adapter: a picture as a prompt; `controls.ip_adapters` sets the weight."""
+
+    path: ModelName
+    """A `.safetensors` file, a folder or a hub id, as for a LoRA: `h94/IP-Adapter::models/ip-adapter_sd15.safetensors`.
+    """
+    file: ModelName | None = None
+    """Name of a file in the folder or the repository `path`."""
+    picture: Literal["live"] | Path
+    """A picture file, or `live`: the camera picture itself."""
+    image_encoder: ModelName | None = None
+    """The CLIP image encoder: a folder in transformers layout, a hub id, or a folder of a repository, as in
+    `h94/IP-Adapter::models/image_encoder`. By default the folder `image_encoder` beside the file."""
+    rate: float = Field(2.0, gt=0, le=60)
+    """For `picture: live`: the most times a second that the camera picture is encoded. The frame that is encoded comes
+    later by the time of the image encoder; all further frames use the last encoded picture."""
+
+
 class DiffusionSettings(Settings):
     """StreamDiffusion image-to-image (arXiv 2312.12491, version 2)."""
 
@@ -124,7 +142,7 @@ class DiffusionSettings(Settings):
     """`eager` runs the model in plain torch. `compile` uses torch.compile (an experiment: minutes at start, and a
     control that needs new code causes a pause on air, which may count as a hang). `openvino` is several times faster on
     a CPU, and needs the extra `openvino`. `auto` is openvino where OpenVINO supports all settings, else eager (as with
-    ControlNets, and with LoRAs that are not fused); the log names the choice."""
+    ControlNets, IP-Adapters, and LoRAs that are not fused); the log names the choice."""
     threads: int | None = Field(None, ge=1, le=256)
     """CPU threads for the model; a thread for each core by default."""
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:[0-9]{1,3})?)$")] = "auto"
@@ -154,6 +172,8 @@ class DiffusionSettings(Settings):
     """LoRAs by name; `controls.loras` gives them weights. A text alone is the `path`."""
     controlnets: dict[str, ControlNetSettings] = Field({}, max_length=8)
     """ControlNets by name; `controls.controlnets` gives them scales."""
+    ip_adapters: dict[str, IpAdapterSettings] = Field({}, max_length=8)
+    """IP-Adapters by name: pictures as prompts; `controls.ip_adapters` gives them weights."""
     mask: Path | None = None
     """A picture with the restyled part in white, for `controls.region.mode: mask`."""
     segmentation_model: ModelName | None = None

@@ -7,7 +7,7 @@ from sdstream.control.presets import Values
 from sdstream.controls import STEADINESS
 
 _BY_TRANSITION = ("prompt", "seed")  # the engine fades these by itself, over `transition` seconds
-_MISSING = {"loras": 0.0, "controlnets": 1.0}  # the value of a name that the controls do not list
+_MISSING = {"loras": 0.0, "controlnets": 1.0, "ip_adapters": 1.0}  # the value of a name that the controls do not list
 _WHOLE = ("seed", "transition", "cues_loop", "similarity.max_skips", "similarity.threshold")  # never in between
 
 

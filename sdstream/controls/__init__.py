@@ -95,7 +95,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """Seed of the noise."""
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
-"""Name of a LoRA or a ControlNet in the engine's settings."""
+"""Name of a LoRA, a ControlNet or an IP-Adapter in the engine's settings."""
 
 _Step = Annotated[float, Field(ge=0, lt=TIMESTEPS), AfterValidator(_whole)]
 
@@ -270,6 +270,8 @@ class Controls(Control):
     """Weight of each LoRA in `engine.loras`; a LoRA not listed has weight 0."""
     controlnets: dict[Name, Annotated[float, Field(ge=0, le=10)]] = Field({}, max_length=8)
     """Scale of each ControlNet in `engine.controlnets`; a ControlNet not listed has scale 1."""
+    ip_adapters: dict[Name, Annotated[float, Field(ge=-10, le=10)]] = Field({}, max_length=8)
+    """Weight of each IP-Adapter in `engine.ip_adapters`; an IP-Adapter not listed has weight 1."""
     region: Annotated[Region, BeforeValidator(_mode, json_schema_input_type=Region | RegionMode)] = Region()
     """The restyled part of the picture; a single word is the `mode`."""
     sound: Sound = Sound()

@@ -93,11 +93,11 @@ def _log_choice(name: Acceleration, job: Job, refusals: Mapping[Acceleration, st
 
 
 def _log_format_change(job: Job, dtype: NumberFormat, refusals: Mapping[Acceleration, str]) -> None:
-    """Log a change of the number format by ControlNets or LoRAs: the picture changes a little with the format."""
+    """Log a change of the number format by an addition to the model: the picture changes a little with the format."""
     settings, device = job.settings, job.model.device
-    if settings.dtype != "auto" or not (settings.controlnets or settings.loras):
+    if settings.dtype != "auto" or not (settings.controlnets or settings.loras or settings.ip_adapters):
         return
-    plain = settings.model_copy(update={"controlnets": {}, "loras": {}})
+    plain = settings.model_copy(update={"controlnets": {}, "loras": {}, "ip_adapters": {}})
     for name in choose(plain, device):
         if name in refusals:
             continue
@@ -107,5 +107,6 @@ def _log_format_change(job: Job, dtype: NumberFormat, refusals: Mapping[Accelera
             continue  # `open_networks` passes this backend over too
         if without != dtype:
             because = BACKENDS[name].obstacle(settings, device) or "a LoRA changes the model's weights"
-            log.warning("ControlNets or LoRAs change the number format", dtype=dtype, without=without, because=because)
+            what = "ControlNets, LoRAs or IP-Adapters change the number format"
+            log.warning(what, dtype=dtype, without=without, because=because)
         return

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sdstream.config.engine import DiffusionSettings, NumberFormat
 from sdstream.engine.adapters.controlnet import ControlNets
+from sdstream.engine.adapters.image_prompt.ip_adapters import IpAdapters
 from sdstream.engine.adapters.lora import Loras
 from sdstream.engine.conditioning.condition import Condition
 from sdstream.engine.denoising.stream_batch import Row
@@ -71,6 +72,7 @@ class Job:
     controlnets: ControlNets
     loras: Loras
     """The adjustable LoRAs; LoRAs with `fuse: true` are in the model's weights."""
+    ip_adapters: IpAdapters
     threads: int
     """CPU threads for the networks."""
     cache: Path | None

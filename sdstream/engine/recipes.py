@@ -1,13 +1,14 @@
 """Turns controls into the recipe of an entering frame; an unchanged recipe is the same object."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from torch import Tensor
 
 from sdstream.controls import Blend, Controls, Prompt
 from sdstream.engine import DuePrompt
-from sdstream.engine.conditioning.condition import Condition, Embedding
+from sdstream.engine.conditioning.condition import Condition, Embedding, ImagePrompt
 from sdstream.engine.conditioning.cues import Crossfade, due
 from sdstream.engine.conditioning.text_encoder import TextEncoder, mix
 from sdstream.engine.denoising.coefficients import Sampling
@@ -27,10 +28,12 @@ class Recipes:
         noise: NoiseCache,
         controlnets: Sequence[str] = (),
         loras: Sequence[str] = (),
+        ip_adapters: Sequence[str] = (),
     ) -> None:
-        """`controlnets` and `loras` are the names in the controls, in the order of the condition's scales and LoRAs."""
+        """`controlnets`, `loras` and `ip_adapters` are the names in the controls, in the order of the condition."""
         self._controlnets = controlnets
         self._loras = loras
+        self._ip_adapters = ip_adapters
         self._table = table
         self._text = text
         self._noise = noise
@@ -42,6 +45,7 @@ class Recipes:
         self._blend: Blend | None = None
         self._target: Embedding | None = None
         self._last: Recipe[Condition] | None = None
+        self._pictured: tuple[Recipe[Condition], Recipe[Condition]] | None = None
 
     def at(self, now: float, controls: Controls) -> tuple[Recipe[Condition], DuePrompt]:
         """Return the recipe of a frame entering at `now` (seconds), and the prompt of the recipe."""
@@ -53,6 +57,17 @@ class Recipes:
         if self._last is None or recipe != self._last:
             self._last = recipe
         return self._last, DuePrompt(prompt, self._prompt_fade.share)
+
+    def with_images(self, recipe: Recipe[Condition], images: tuple[ImagePrompt, ...]) -> Recipe[Condition]:
+        """Return a recipe of `at` with the pictures of the IP-Adapters."""
+        if not images:
+            return recipe
+        old = self._pictured
+        if old is not None and old[0] is recipe and old[1].condition.images is images:
+            return old[1]
+        pictured = replace(recipe, condition=replace(recipe.condition, images=images))
+        self._pictured = recipe, pictured
+        return pictured
 
     @staticmethod
     def guidance(controls: Controls) -> RowGuidance:
@@ -79,6 +94,7 @@ class Recipes:
             scales=tuple(controls.controlnets.get(name, 1.0) for name in self._controlnets),
             distilled=controls.guidance.distilled,
             loras=tuple(controls.loras.get(name, 0.0) for name in self._loras),
+            image_scales=tuple(controls.ip_adapters.get(name, 1.0) for name in self._ip_adapters),
         )
         last = self._last
         return last.condition if last is not None and last.condition == condition else condition

@@ -13,6 +13,7 @@ from sdstream.controls import Controls, Similarity
 from sdstream.engine import DuePrompt, Restyled
 from sdstream.engine.acceleration import open_networks
 from sdstream.engine.adapters.controlnet import ControlNets
+from sdstream.engine.adapters.image_prompt.ip_adapters import IpAdapters
 from sdstream.engine.adapters.lora import Loras
 from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.conditioning.condition import Condition
@@ -85,8 +86,9 @@ class Session:
         self.text = model.text
         self._loras = Loras({"unet": model.unet, **model.text.parts}, settings.loras)
         self._controlnets = ControlNets(settings.controlnets, model.unet)
-        threads = settings.threads or CORES
-        networks = open_networks(Job(model, settings, self.size, self._controlnets, self._loras, threads, cache))
+        self._ip_adapters = _ip_adapters(settings, model, clock)
+        additions = self._controlnets, self._loras, self._ip_adapters
+        networks = open_networks(Job(model, settings, self.size, *additions, settings.threads or CORES, cache))
         self.unet, self.autoencoder, self.dtype = networks.unet, networks.autoencoder, networks.dtype
         self._preparation = networks.preparation
         self.torch_threads = networks.torch_threads
@@ -111,7 +113,7 @@ class Session:
         assert run.controls is not None
         # Scale the camera picture, and choose the recipe of this frame.
         camera = fit(frame.pixels, *self.size)
-        recipe, due = run.recipes.at(self._clock(), run.controls)
+        recipe, due = run.recipes.at(now := self._clock(), run.controls)
         fresh = recipe is not run.recipe or run.controls is not before or self._settings.task == "txt2img"
         run.recipe = recipe
         label = replace(frame, pixels=_NO_PIXELS)
@@ -126,6 +128,7 @@ class Session:
             hint = self._controlnets.hint(camera)  # [nets, 3, H, W]
             batched = None if hint is None else hint.unsqueeze(0)  # [1, nets, 3, H, W]
             luggage = Luggage(label, own, run.controls, due)
+            recipe = run.recipes.with_images(recipe, self._ip_adapters.at(now, camera, recipe.condition.image_scales))
             done = run.batch.push(self._latent(camera), recipe, luggage, hint=batched, cut=run.filter.cut)
         return drained if done is None else self._restyled(done) or drained
 
@@ -155,8 +158,14 @@ class Session:
         return [frame for frame in done if frame.latent is not None]
 
     def _new_run(self) -> _Run:
+        self._ip_adapters.restart()
         recipes = Recipes(
-            self._table, self.text, self.noise, controlnets=self._controlnets.names, loras=self._loras.names
+            self._table,
+            self.text,
+            self.noise,
+            controlnets=self._controlnets.names,
+            loras=self._loras.names,
+            ip_adapters=self._ip_adapters.names,
         )
         rng = random.Random(self._settings.random_seed)  # noqa: S311 - chance, not secrets
         return _Run(recipes, SimilarityFilter(rng))
@@ -223,6 +232,7 @@ class Session:
         for what, asked, known in (
             ("loras", controls.loras, self._loras.names),
             ("controlnets", controls.controlnets, self._controlnets.names),
+            ("ip_adapters", controls.ip_adapters, self._ip_adapters.names),
         ):
             for name in asked:
                 if name not in known:
@@ -234,6 +244,17 @@ class Session:
         if self._settings.task == "txt2img":
             return self.noise.draw(0, 1).new_zeros(1, *self._shape)
         return self.autoencoder.to_latent(camera)
+
+
+def _ip_adapters(settings: DiffusionSettings, model: Model, clock: Callable[[], float]) -> IpAdapters:
+    """Load the IP-Adapters; raises Unavailable for an image encoder too slow for pictures on air."""
+    adapters = IpAdapters(settings.ip_adapters, model.unet)
+    if (seconds := adapters.time_encoders(clock)) >= settings.deadline:
+        raise Unavailable(
+            f"engine.ip_adapters: encoding a live picture takes {seconds:.1f} s on this machine, and engine.deadline "
+            f"is {settings.deadline:g} s: set picture to a file, or choose an IP-Adapter with a smaller image encoder"
+        )
+    return adapters
 
 
 def _engine_size(model: Model, settings: DiffusionSettings, canvas: Size) -> Size:

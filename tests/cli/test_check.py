@@ -89,6 +89,19 @@ def test_json_tells_what_is_missing(sdstream: Sdstream, show: Path):
     assert (answer.status, told["ok"], "./nowhere" in told["missing"]) == (69, False, True)
 
 
+def test_check_opens_the_header_of_an_ip_adapter_without_torch(sdstream: Sdstream, show: Path):
+    header = json.dumps({"image_proj.perceiver_resampler.x": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}})
+    file = show.parent / "face.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header.encode())
+    adapter = f"{{kind: diffusion, ip_adapters: {{ref: {{path: {file}, picture: live}}}}, model: "
+    show.write_text(SHOW.replace("{model: ", adapter))
+    code = f"import sys; sys.argv = ['sdstream', 'check', {str(show)!r}]; from sdstream.cli import main\n"
+    code += "try: main()\nfinally: print('torch' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stdout.splitlines()[-1]) == (69, "False")
+    assert "is an IP-Adapter FaceID" in answer.stderr
+
+
 def test_check_loads_nothing_heavy_and_takes_less_than_a_second(show: Path):
     code = (
         f"import sys; sys.argv = ['sdstream', 'check', {str(show)!r}]\nfrom sdstream.cli import main\n"

@@ -129,6 +129,7 @@ MODEL = GOOD.replace("{kind: passthrough}", "{loras: {sketch: {path: s}, lcm: {p
         ("loras: {skech: 1}", "f:6:20: controls.loras.skech: the engine has no such name; engine.loras has: sk"),
         ("loras: {lcm: 1}", "f:6:20: controls.loras.lcm: this LoRA is fused at load"),
         ("controlnets: {edges: 1}", "f:6:26: controls.controlnets.edges: the engine has no such name"),
+        ("ip_adapters: {ref: 1}", "f:6:26: controls.ip_adapters.ref: the engine has no such name"),
         ("region: {mode: mask}", "f:6:21: controls.region.mode: mask needs engine.mask"),
         ("region: {mode: background}", "f:6:21: controls.region.mode: background needs engine.segmentation_model"),
     ],

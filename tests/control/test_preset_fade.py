@@ -14,6 +14,7 @@ PRESENT = {
     "steadiness": "off",
     "loras": {},
     "controlnets": {},
+    "ip_adapters": {},
     "steps": [28],
     "seed": 2,
 }
@@ -37,9 +38,10 @@ def test_a_name_without_a_number_in_between_switches_at_once() -> None:
 
 
 def test_names_that_the_controls_do_not_list_start_at_their_defaults() -> None:
-    fade = PresetFade(PRESENT, {"loras.ink": 1.0, "controlnets.edges": 0.0, "steadiness": "frozen"}, 0.0, 2.0)
-    assert fade.at(1.0) == {"loras.ink": 0.5, "controlnets.edges": 0.5, "steadiness": 0.475}
-    assert fade.at(2.0) == {"loras.ink": 1.0, "controlnets.edges": 0.0, "steadiness": "frozen"}
+    preset = {"loras.ink": 1.0, "controlnets.edges": 0.0, "ip_adapters.ref": 0.0, "steadiness": "frozen"}
+    fade = PresetFade(PRESENT, preset, 0.0, 2.0)
+    assert fade.at(1.0) == {"loras.ink": 0.5, "controlnets.edges": 0.5, "ip_adapters.ref": 0.5, "steadiness": 0.475}
+    assert fade.at(2.0) == preset
 
 
 @given(st.floats(0, 30), st.floats(0, 30), st.floats(0.1, 100), st.lists(st.floats(0, 1), min_size=2, max_size=50))

@@ -12,6 +12,7 @@ from sdstream.config.engine import Acceleration, DiffusionSettings
 from sdstream.engine import acceleration
 from sdstream.engine.acceleration import AUTO, BACKENDS, choose, open_networks, weights_dtype
 from sdstream.engine.adapters.controlnet import ControlNets
+from sdstream.engine.adapters.image_prompt.ip_adapters import IpAdapters
 from sdstream.engine.adapters.lora import Loras
 from sdstream.engine.eager import backend as eager
 from sdstream.engine.eager.unet import ConditionedUNet
@@ -50,7 +51,7 @@ def install(monkeypatch: pytest.MonkeyPatch, **backends: object) -> None:
 def job(folder: Path, name: str, **more: object) -> Job:
     chosen = settings(folder, acceleration=name, **more)
     model: Model = load(chosen, CPU, torch.float32)
-    return Job(model, chosen, (64, 64), ControlNets({}, model.unet), Loras({}, {}), 1, None)
+    return Job(model, chosen, (64, 64), ControlNets({}, model.unet), Loras({}, {}), IpAdapters({}, model.unet), 1, None)
 
 
 def test_openvino_is_preferred_to_eager_and_compile_is_taken_by_name_only():

@@ -1,10 +1,11 @@
 """Finds files and models of the configuration missing on this machine; a file is looked for, never opened."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from sdstream.config.abilities import Obstacle
-from sdstream.config.engine import PassthroughSettings
+from sdstream.config.engine import DiffusionSettings, PassthroughSettings
 from sdstream.config.mistakes.existing_file import FORBIDDEN, exists, expanded, is_file
 from sdstream.config.mistakes.explain import HERE, suggestion, written
 from sdstream.config.model_names import BUNDLED, PICKLES
@@ -24,7 +25,18 @@ def missing_files(config: Config) -> list[Obstacle]:
     for field, name in (("model", engine.model), ("unet", engine.unet)):
         if name is not None and (reason := _model(name)):
             found.append(Obstacle(("engine", field), reason))
-    return found
+    return found + list(_ip_adapters(engine))
+
+
+def _ip_adapters(engine: DiffusionSettings) -> Iterator[Obstacle]:
+    for name, adapter in engine.ip_adapters.items():
+        place = ("engine", "ip_adapters", name)
+        if isinstance(adapter.picture, Path) and (obstacle := _no_file(expanded(adapter.picture), (*place, "picture"))):
+            yield obstacle
+        for field in ("path", "file"):
+            if Path(getattr(adapter, field) or "").suffix in PICKLES:  # named above
+                reason = "should be a .safetensors file: a pickle may hold programs, and is not opened"
+                yield Obstacle((*place, field), reason)
 
 
 def _no_file(file: Path, path: tuple[str, ...]) -> Obstacle | None:
@@ -41,6 +53,10 @@ def absent(config: Config) -> str:
     if source.kind == "ffmpeg" and source.format is None and not _is_there(source.url.get_secret_value()):
         return f"source.url: no such file: {written(source.url.get_secret_value())}{HERE}"
     names = {"model": engine.model, "unet": engine.unet} if engine.kind == "diffusion" else {}
+    if engine.kind == "diffusion":
+        for adapter, settings in engine.ip_adapters.items():
+            for field, name in (("path", settings.path), ("image_encoder", settings.image_encoder)):
+                names[f"ip_adapters.{adapter}.{field}"] = (name or "").partition("::")[0] or None
     for field, name in names.items():
         if name is not None and _is_path(name) and not _is_there(name):
             return f"engine.{field}: no such folder or file: {written(name)}{HERE}"

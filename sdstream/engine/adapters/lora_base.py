@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sdstream.engine.adapters.base_models import base_name
 from sdstream.engine.adapters.lora_names import PREFIXES, role_of
 from sdstream.engine.weights.files import Header
-
-BASES = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x", 2048: "Stable Diffusion XL"}
-"""Base models by the width of the prompt's tokens."""
 
 _KINDS = {
     ("model.diffusion_model.",): "a whole checkpoint: set engine.model to the file",
     ("control_model.", "controlnet_cond_embedding."): "a ControlNet: set the model of a ControlNet in "
     "engine.controlnets to the file",
-    ("image_proj.", "ip_adapter."): "an IP-Adapter, and sdstream loads no IP-Adapter: remove the entry",
+    ("image_proj.", "ip_adapter."): "an IP-Adapter: move the entry to engine.ip_adapters, and add a picture",
     ("emb_params", "clip_l", "clip_g", "string_to_param"): "a textual inversion (an embedding): move the entry "
     "to engine.embeddings",
 }
@@ -52,15 +50,11 @@ def other_base(header: Header, unet: Any) -> str:  # diffusers publishes no type
     """Return the end of a sentence with the LoRA's base model and the base model of `unet`."""
     width = _width(header.shapes)
     stated = header.metadata.get("modelspec.architecture") or header.metadata.get("ss_base_model_version")
-    theirs = _base(width) if width is not None else stated or "a base model that the file does not tell"
+    theirs = base_name(width) if width is not None else stated or "a base model that the file does not tell"
     return (
         f"was made for a different base model: the LoRA is for {theirs}, and this model is "
-        f"{_base(unet.config.cross_attention_dim)}; choose a LoRA for this model"
+        f"{base_name(unet.config.cross_attention_dim)}; choose a LoRA for this model"
     )
-
-
-def _base(width: int) -> str:
-    return BASES.get(width, f"a model with prompts of {width} numbers a token")
 
 
 def _has_second_tower(shapes: Mapping[str, tuple[int, ...]]) -> bool:

@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own documentation uses t
 from torch import Tensor
 
 from sdstream.engine.conditioning.condition import Embedding
+from sdstream.engine.eager.image_attention import ImageLayer, Pictures, split_heads
 from sdstream.engine.models import refuse_other_kinds
 
 Group = tuple[int, ...]
@@ -72,10 +73,11 @@ class FrameAttention:
 
 
 class PromptAttention:
-    """Cross-attention with keys and values from `PromptCache`, computed before the call."""
+    """Cross-attention with keys and values from `PromptCache`, computed before the call; then the pictures."""
 
-    def __init__(self, layer: Layer) -> None:
+    def __init__(self, layer: Layer, images: ImageLayer | None = None) -> None:
         self._layer = layer
+        self._images = images
 
     def __call__(
         self,
@@ -89,8 +91,29 @@ class PromptAttention:
         del encoder_hidden_states, attention_mask, temb
         assert self._layer.current is not None, "PromptCache.select comes before the U-Net"
         k, v = self._layer.current  # [rows, heads, tokens, d] each
-        q = _heads(attn, attn.to_q(hidden_states))  # [rows, heads, tokens, d]
-        return _out(attn, F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        q = split_heads(attn, attn.to_q(hidden_states))  # [rows, heads, tokens, d]
+        attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)  # [rows, tokens, dim]
+        return _out(attn, attended if self._images is None else self._images.add(q, attended))
+
+
+class PictureAttention:
+    """Cross-attention without a prompt cache, with the pictures of IP-Adapters."""
+
+    def __init__(self, images: ImageLayer) -> None:
+        self._images = images
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,  # [rows, tokens, dim]
+        encoder_hidden_states: Tensor,  # [rows, tokens of the prompt, width]
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
+        """Attend; the names are diffusers' protocol."""
+        del attention_mask, temb
+        q, k, v = attn.to_q(hidden_states), attn.to_k(encoder_hidden_states), attn.to_v(encoder_hidden_states)
+        return _out(attn, self._images.add(split_heads(attn, q), _attend(attn, q, k, v)))
 
 
 @dataclass
@@ -159,7 +182,7 @@ class PromptCache:
     @staticmethod
     def _compute(attention: Any, embedding: Embedding) -> tuple[Tensor, Tensor]:
         tokens = embedding.tokens.unsqueeze(0)  # [1, tokens, dim]
-        return _heads(attention, attention.to_k(tokens)), _heads(attention, attention.to_v(tokens))
+        return split_heads(attention, attention.to_k(tokens)), split_heads(attention, attention.to_v(tokens))
 
 
 @dataclass(frozen=True)
@@ -173,8 +196,11 @@ class Processors:
     """None without a prompt cache."""
 
 
-def make_processors(unet: Any, *, prompt_cache: bool, adapt: Adapt) -> Processors:
-    """Make processors for every attention layer. Raises Unavailable for attention unlike Stable Diffusion's."""
+def make_processors(unet: Any, *, prompt_cache: bool, adapt: Adapt, pictures: Pictures | None = None) -> Processors:
+    """Make processors for every attention layer; `pictures` are those of the IP-Adapters.
+
+    Raises Unavailable for attention unlike Stable Diffusion's.
+    """
     from diffusers.models.attention_processor import AttnProcessor2_0
 
     scenes = Scenes()
@@ -183,13 +209,14 @@ def make_processors(unet: Any, *, prompt_cache: bool, adapt: Adapt) -> Processor
     for name in unet.attn_processors:
         attention = unet.get_submodule(name.removesuffix(".processor"))
         refuse_other_kinds(name, attention)
+        images = None if pictures is None else pictures.layer(name, attention)
         if not attention.is_cross_attention:
             processors[name] = FrameAttention(scenes)
         elif prompt_cache:
             layers.append(Layer(attention))
-            processors[name] = PromptAttention(layers[-1])
+            processors[name] = PromptAttention(layers[-1], images)
         else:
-            processors[name] = AttnProcessor2_0()
+            processors[name] = AttnProcessor2_0() if images is None else PictureAttention(images)
     return Processors(processors, scenes, PromptCache(layers, adapt) if prompt_cache else None)
 
 
@@ -199,13 +226,8 @@ def _slices(rows: Sequence[int]) -> list[slice]:
     return [slice(rows[start], rows[end - 1] + 1) for start, end in pairwise([0, *cuts, len(rows)])]
 
 
-def _heads(attn: Any, t: Tensor) -> Tensor:
-    """Split off the heads.  # [rows, tokens, heads * d] -> [rows, heads, tokens, d]"""
-    return t.view(*t.shape[:-1], attn.heads, -1).transpose(1, 2)
-
-
 def _attend(attn: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    q, k, v = (_heads(attn, t) for t in (q, k, v))  # [rows, heads, tokens, d] each
+    q, k, v = (split_heads(attn, t) for t in (q, k, v))  # [rows, heads, tokens, d] each
     return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
 
 

@@ -51,6 +51,7 @@ def make_unet(job: Job) -> ConditionedUNet:
         time_ids=job.model.time_ids(job.size),
         controlnets=job.controlnets,
         loras=job.loras,
+        ip_adapters=job.ip_adapters,
     )
 
 

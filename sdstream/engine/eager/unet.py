@@ -12,10 +12,12 @@ import torch.nn.functional as F  # noqa: N812 - torch's own documentation uses t
 from torch import Tensor
 
 from sdstream.engine.adapters.controlnet import ControlNets
+from sdstream.engine.adapters.image_prompt.ip_adapters import IpAdapters
 from sdstream.engine.adapters.lora import Loras, Weights
 from sdstream.engine.conditioning.condition import Condition, Embedding
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.eager.attention import Group, make_processors
+from sdstream.engine.eager.image_attention import Pictures
 from sdstream.engine.shared_module import copy_structure
 
 
@@ -33,6 +35,7 @@ class ConditionedUNet:
         time_ids: Tensor | None = None,
         controlnets: ControlNets | None = None,
         loras: Loras | None = None,
+        ip_adapters: IpAdapters | None = None,
     ) -> None:
         self.module = copy_structure(unet)
         """The copy of the U-Net, with the processors of `attention` and the branches of the LoRAs."""
@@ -41,7 +44,10 @@ class ConditionedUNet:
         self._loras.attach(self.module)
         self._dtype = next(unet.parameters()).dtype
         self._time_ids = time_ids
-        processors = make_processors(self.module, prompt_cache=prompt_cache, adapt=self._loras.set_rows)
+        matrices = ip_adapters.layers if ip_adapters else {}
+        self._pictures = Pictures(matrices, cached=prompt_cache) if matrices else None
+        adapt = self._loras.set_rows
+        processors = make_processors(self.module, prompt_cache=prompt_cache, adapt=adapt, pictures=self._pictures)
         self.module.set_attn_processor(processors.by_name)
         self._scenes = processors.scenes
         self.prompt_cache = processors.cache
@@ -59,6 +65,8 @@ class ConditionedUNet:
         self._loras.fuse_if_uniform(weights)
         self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows], weights)
         self._loras.set_rows(weights)
+        if self._pictures is not None:
+            self._pictures.select([_images(row) for row in rows], [row.condition.image_scales for row in rows])
         self._scenes.select(_groups(rows))
         call = {
             "sample": x.to(self._dtype),
@@ -110,6 +118,11 @@ def embed_scales(scales: Tensor, size: int) -> Tensor:
     frequencies = torch.exp(torch.arange(half) * (-math.log(10_000) / (half - 1)))  # [half]
     angles = 1000 * (scales.float() - 1).unsqueeze(-1) * frequencies  # [rows, half]
     return F.pad(torch.cat((angles.sin(), angles.cos()), dim=-1), (0, size % 2))
+
+
+def _images(row: Row[Condition]) -> tuple[Embedding, ...]:
+    """Return the row's pictures, by IP-Adapter."""
+    return tuple(image.negative if row.negative else image.positive for image in row.condition.images)
 
 
 def _groups(rows: Sequence[Row[Condition]]) -> list[Group]:

@@ -41,6 +41,9 @@ def obstacle(settings: DiffusionSettings, device: torch.device) -> str | None:
     if settings.controlnets:
         name = next(iter(settings.controlnets))
         return f"runs no ControlNets (remove {name!r} from engine.controlnets)"
+    if settings.ip_adapters:
+        name = next(iter(settings.ip_adapters))
+        return f"runs no IP-Adapters (remove {name!r} from engine.ip_adapters)"
     if settings.dtype == "float16":
         return "computes in float32, bfloat16 or int8, not in float16 (set engine.dtype: auto)"
     if settings.dtype in ("bfloat16", "int8"):

@@ -28,7 +28,7 @@ def locate_file(name: str, file: str | None, what: str, setting: str) -> Path:
     Only the chosen file is fetched, with the model card and the config of a LoRA in PEFT's layout. Raises Unavailable
     with the files to choose from; `what` and `setting` name the part and its setting in the message.
     """
-    name, file = _split(name, file)
+    name, file = split_name(name, file)
     path = Path(name).expanduser()
     if path.is_file():
         if file is not None:
@@ -49,7 +49,7 @@ def _safe(file: Path, what: str) -> Path:
     return file
 
 
-def _split(name: str, file: str | None) -> tuple[str, str | None]:
+def split_name(name: str, file: str | None) -> tuple[str, str | None]:
     """Split `name::file` and `owner/repository/file`; a path that exists stays whole."""
     if Path(name).expanduser().exists():
         return name, file

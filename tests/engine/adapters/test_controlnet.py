@@ -71,7 +71,7 @@ def test_a_controlnet_that_changes_the_dtype_of_auto_is_told(tiny_model, control
     chosen = settings(tiny_model, acceleration="auto", dtype="auto", controlnets={"a": net(controlnet)})
     with capture_logs() as logs, PixelEngine(chosen):
         pass
-    (told,) = [log for log in logs if log["event"] == "ControlNets or LoRAs change the number format"]
+    (told,) = [log for log in logs if log["event"] == "ControlNets, LoRAs or IP-Adapters change the number format"]
     assert (told["dtype"], told["without"]) == ("float32", "bfloat16")
     assert "no ControlNets" in told["because"]
 

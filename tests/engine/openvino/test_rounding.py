@@ -163,7 +163,7 @@ def test_bfloat16_does_not_round_timesteps_and_sizes(tiny_xl_model):
 def said_of(chosen: DiffusionSettings) -> list[tuple[str, str]]:
     """What number formats an engine says it has, and would have, once it is open."""
     with capture_logs() as logs, PixelEngine(chosen):
-        told = [log for log in logs if log["event"] == "ControlNets or LoRAs change the number format"]
+        told = [log for log in logs if log["event"] == "ControlNets, LoRAs or IP-Adapters change the number format"]
     return [(log["dtype"], log["without"]) for log in told]
 
 
