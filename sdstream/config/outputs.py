@@ -1,6 +1,7 @@
 """Settings of the sinks that encode: FFmpeg's, and the short kinds that are written in full as FFmpeg's."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
@@ -9,8 +10,16 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from sdstream.config.base import AudioBitrate, Settings, Url, VideoBitrate
 from sdstream.config.mistakes.existing_file import ExistingFile
 
-Encoder = Literal["h264_nvenc", "libx264"]
-"""H.264 encoders, in the order in which `auto` tries them."""
+Codec = Literal["h264", "hevc", "av1"]
+Encoder = Literal["h264_nvenc", "libx264", "hevc_nvenc", "libx265", "av1_nvenc", "libsvtav1"]
+ENCODERS: Mapping[Codec, tuple[Encoder, ...]] = {
+    "h264": ("h264_nvenc", "libx264"),
+    "hevc": ("hevc_nvenc", "libx265"),
+    "av1": ("av1_nvenc", "libsvtav1"),
+}
+"""The encoders of each codec, in the order in which `auto` tries them."""
+_NO_AV1 = "MPEG-TS, MOV and AVI carry no AV1; write `codec: hevc` or `codec: h264`, or record to .mp4 or .mkv"
+_NO_AV1_PLACES = r"(?i)^(srt|udp|tcp|rtp|unix):|\.(m?ts|m2ts|mov|avi)$|^(mpegts|mov|avi)$"
 
 _FILE = r"file:|(?!\w[\w+.-]*://)"
 """The beginning of a text that names a file, and no server."""
@@ -41,16 +50,31 @@ class SinkSettings(Settings):
 class EncodingSettings(SinkSettings):
     """Settings of every sink that encodes."""
 
+    codec: Codec = "h264"
+    """Codec of the picture. Every server and player takes `h264`. `hevc` and `av1` look better at the same bit rate; by
+    RTMP they need a server with Enhanced RTMP (YouTube, MediaMTX, sdstream), and Twitch takes neither from a key alone.
+    Without an NVIDIA card they need a fast CPU."""
     encoder: Literal["auto", Encoder] = "auto"
-    """H.264 encoder; `auto` takes NVENC where NVENC works."""
+    """Encoder of `codec`; `auto` takes NVENC where NVENC works."""
     preset: str | None = Field(None, max_length=32)
-    """Encoder preset; veryfast for libx264 and p4 for h264_nvenc by default."""
+    """Encoder preset; by default p4 for NVENC, veryfast for libx264, ultrafast for libx265 and 11 for libsvtav1."""
     bitrate: VideoBitrate = 4_500_000
     """Constant video bit rate, bits a second; 4500k and 6M are understood."""
     audio_bitrate: AudioBitrate = 160_000
     """AAC bit rate, bits a second."""
     keyframe_interval: float = Field(2.0, gt=0, le=20)
     """Seconds between key frames; Twitch asks for 2."""
+
+    @model_validator(mode="after")
+    def _encodes_the_codec(self) -> Self:
+        if self.encoder != "auto" and self.encoder not in ENCODERS[self.codec]:
+            made = next(codec for codec, encoders in ENCODERS.items() if self.encoder in encoders)
+            raise ValueError(f"`encoder: {self.encoder}` makes {made}, and `codec` is {self.codec}; write one of both")
+        given = (getattr(self, name, None) for name in ("url", "path", "record", "format"))  # as far as a kind has them
+        texts = [text.get_secret_value() if isinstance(text, SecretStr) else text for text in given if text]
+        if self.codec == "av1" and any(re.search(_NO_AV1_PLACES, text) for text in texts):
+            raise ValueError(_NO_AV1)
+        return self
 
 
 class StreamSettings(EncodingSettings):

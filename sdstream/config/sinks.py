@@ -84,6 +84,8 @@ class ServeSinkSettings(EncodingSettings):
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
+        if self.codec == "av1":
+            raise ValueError("MPEG-TS carries no AV1; write `codec: hevc` or `codec: h264`")
         _require_safe_key(self.listen, self.key)
         return self
 

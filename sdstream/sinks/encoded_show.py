@@ -1,4 +1,4 @@
-"""Picture and sound of a sink as H.264 and AAC, encoded once for all outputs of the sink."""
+"""Picture and sound of a sink as H.264 (or HEVC, AV1) and AAC, encoded once for all outputs of the sink."""
 
 import math
 from collections import deque
@@ -31,7 +31,7 @@ class EncodedShow:
 
         Raises Unavailable without a working encoder, ConfigError for settings that an encoder refuses.
         """
-        self.encoder = encoders.choose(settings.encoder)
+        self.encoder = encoders.choose(settings)
         self._container = av.open("-", "w", format="null")  # a place for the encoders: nothing is written
         try:
             self.video = _add_video(self._container, self.encoder, settings, canvas)

@@ -1,10 +1,11 @@
-"""Sends H.264 and AAC to an RTMP server or a file, at a constant rate: the number of a picture gives the timestamp.
+"""Sends a show to an RTMP server or a file, at a constant rate: the number of a picture gives the timestamp.
 
 With PyAV 18, connecting to a silent server holds the interpreter lock and ignores the timeout. So `reach` looks first
 whether the server talks. If the server turns silent afterwards, the supervisor misses the heartbeat and replaces the
 process. PyAV 19 stops after `timeout`.
 """
 
+import re
 import time
 from pathlib import Path
 from typing import Self
@@ -30,6 +31,7 @@ from sdstream.system.certificates import default_ca_file
 
 _ROOM = 10.0
 """Seconds of show for which a full disk must have room again, before a recording begins anew."""
+_TWITCH = re.compile(r"rtmps?://[^/]*\b(twitch\.tv|live-video\.net)[:/]", re.IGNORECASE)
 
 
 class FfmpegSink:
@@ -59,6 +61,9 @@ class FfmpegSink:
         file cannot be made, Forbidden when the file may not be written, ConfigError for a format unknown to FFmpeg.
         """
         self._show = EncodedShow(self._settings, self._canvas, self._name)
+        if self._settings.codec != "h264" and _TWITCH.match(self._url):
+            advice = "write codec: h264 if Twitch shows no picture"
+            get_logger().warning("Twitch takes this codec from few accounts", codec=self._settings.codec, advice=advice)
         file, record = file_of(self._url), self._settings.record
         if file is not None:
             self._recording = Recording(file, self._show, self._settings.format, self._room)

@@ -9,17 +9,22 @@ from av.stream import Stream
 from sdstream.errors import ConfigError
 from sdstream.sinks.encoded_show import EncodedShow, Packet, Packets
 
+_HEVC = ("libx265", "hevc_nvenc")
+_TAGGED = ("mp4", "mov", "ipod", "ismv")  # QuickTime and Safari play HEVC in MP4 under this tag only
+
 
 class Outlet:
     """Copies packets of an `EncodedShow` into a container, so that several outlets share the encoders."""
 
     def __init__(self, container: OutputContainer, show: EncodedShow) -> None:
-        """Add the show's streams to `container`. Raises ConfigError when the format cannot hold H.264 and AAC."""
+        """Add the show's streams to `container`. Raises ConfigError when the format cannot hold the codecs."""
         self._container: OutputContainer | None = container
         self._start = Fraction(0)
         try:
             self._video = container.add_stream_from_template(show.video)
             self._audio = container.add_stream_from_template(show.audio)
+            if show.video.codec_context.name in _HEVC and container.format.name in _TAGGED:
+                self._video.codec_tag = "hvc1"
         except ValueError as error:  # the format cannot hold this codec
             raise ConfigError(
                 f"sinks: format: {error}; expected a format such as flv, mp4 or matroska, or another ending of the file"

@@ -9,6 +9,7 @@ from sdstream.log import get_logger
 from sdstream.redact import mask_url
 from sdstream.system.certificates import default_ca_file
 
+_FOURCC = {"hevc": "hvc1", "av1": "av01"}  # Enhanced RTMP, section "Enhanced Video"
 _FORMATS = dict.fromkeys(("udp", "tcp", "rtp", "unix"), "mpegts")
 
 
@@ -37,6 +38,8 @@ def open_container(url: str, settings: FfmpegSinkSettings) -> OutputContainer:
 def _options(url: str, settings: FfmpegSinkSettings) -> dict[str, str]:
     """Return the options of format and protocol. Raises Unavailable without certificate authorities."""
     chosen = {"flvflags": "no_duration_filesize", "tcp_nodelay": "1"}
+    if url.startswith("rtmp") and settings.codec in _FOURCC:
+        chosen["rtmp_enhanced_codecs"] = _FOURCC[settings.codec]  # told when connecting, for servers that ask
     if url.startswith(("rtmps:", "rtmpts:", "https:")):
         authorities = settings.ca_file or default_ca_file()
         if authorities is None:

@@ -190,12 +190,13 @@ def test_sound_is_stamped_as_much_earlier_as_it_comes_later_than_its_picture(tmp
 
 
 def test_auto_takes_an_encoder_that_has_encoded_a_picture():
-    assert encoders.failure(encoders.choose("auto")) is None
+    assert encoders.failure(encoders.choose(settings("a.mkv"))) is None
 
 
 def test_an_encoder_that_does_not_exist_is_unavailable_and_says_why():
+    wish = settings("a.mkv").model_copy(update={"encoder": "h264_nope"})
     with pytest.raises(Unavailable, match=r"h264_nope: .+; expected libx264"):
-        encoders.choose("h264_nope")
+        encoders.choose(wish)
 
 
 def test_pictures_that_the_clock_left_out_are_a_gap_in_time_and_silence(tmp_path):

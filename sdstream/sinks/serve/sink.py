@@ -98,4 +98,4 @@ class ServeSink:
         return "" if hmac.compare_digest(asked, wanted) else "404 Not Found"
 
 
-_SHARED = ("encoder", "preset", "bitrate", "audio_bitrate", "keyframe_interval")
+_SHARED = ("codec", "encoder", "preset", "bitrate", "audio_bitrate", "keyframe_interval")
