@@ -123,6 +123,7 @@ def seeds() -> dict[str, list[bytes]]:
         "amf0_values": [
             amf0.encode("@setDataFrame", "onMetaData", {"width": 1.0, "a": {"b": None, "c": True}}),
             b"\x0a\0\0\0\2\5\6\x0b" + bytes(10) + b"\x0c\0\0\0\1a\x08\0\0\0\0\0\0\x09\x10\0\1a\0\0\x09",
+            b"\2\0\7connect\x11\4\1\x11\x0a\x0b\1\7app\6\x09live\3a\x09\5\1\2\x0a\1\3b\x11\3\0\6\3k\3\3c\x0d\3\0\0\0\0\1\1",
         ],
         "rtmp_login": [b"authmod=adobe&user=ann&challenge=ab&response=cd==&opaque=3e8.00", b"authmod=llnw&user=%00"],
     }

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from sdstream.errors import Lost
+from sdstream.sources.rtmp_server import amf3
 
 Value = Any  # None, bool, float, str, dict[str, Value] or list[Value]: AMF is typed at run time only
 
 _NUMBER, _BOOLEAN, _STRING, _OBJECT, _NULL, _UNDEFINED = 0, 1, 2, 3, 5, 6
 _ECMA_ARRAY, _END, _STRICT_ARRAY, _DATE, _LONG_STRING, _XML, _TYPED_OBJECT = 8, 9, 10, 11, 12, 15, 16
+_REFERENCE, _UNSUPPORTED, _AMF3 = 7, 13, 17
 _DEEPEST = 8
 _MOST_VALUES = 4096
 
@@ -47,7 +49,8 @@ def _short(text: str) -> bytes:
 def decode(data: bytes) -> list[Value]:
     """Return the values in `data` before the first unreadable value.
 
-    Unreadable are a cut value, an unknown type such as AMF3, more than 8 levels, and all values after the first 4096.
+    Unreadable are a cut value, an unknown type, more than 8 levels, and all values after the first 4096. A value that
+    switches to AMF3 is read as a value of AMF0; a reference to an earlier value is None.
     """
     reader = _Reader(data)
     values = []
@@ -83,9 +86,21 @@ class _Reader:
             return self._text(2)
         if kind in {_LONG_STRING, _XML}:
             return self._text(4)
-        if kind in {_NULL, _UNDEFINED}:
+        if kind in {_NULL, _UNDEFINED, _UNSUPPORTED}:
             return None
+        if kind == _REFERENCE:
+            self._take(2)
+            return None
+        if kind == _AMF3:
+            return self._switched()
         return self._compound(kind, depth)
+
+    def _switched(self) -> Value:
+        try:
+            found, self._offset = amf3.read(self._data, self._offset)
+        except amf3.UnreadableError as error:
+            raise ProtocolError(str(error)) from error
+        return found
 
     def _compound(self, kind: int, depth: int) -> Value:
         if kind == _STRICT_ARRAY:
