@@ -10,7 +10,7 @@ from sdstream.config.sources import RtmpSourceSettings
 from sdstream.errors import Bug
 from sdstream.log import get_logger
 from sdstream.sources.rtmp_server.admission.key_guard import KeyGuard
-from sdstream.sources.rtmp_server.admission.login import FAILED, Login
+from sdstream.sources.rtmp_server.admission.login import ASKED, FAILED, Login
 from sdstream.sources.rtmp_server.admission.stream_name import is_key, stream_name
 from sdstream.sources.rtmp_server.admission.tls import server_tls
 from sdstream.sources.rtmp_server.admission.turnstile import Turnstile
@@ -20,16 +20,16 @@ from sdstream.sources.rtmp_server.events import LoginRequest, Media, PublishFini
 from sdstream.sources.rtmp_server.peer import Peer, Refusals
 from sdstream.sources.rtmp_server.protocol import RtmpSession
 from sdstream.sources.rtmp_server.relay import Relay
+from sdstream.sources.rtmp_server.succession import Succession
 
 _PRICE = 0.0002  # seconds of work for a connection, besides the pieces that are measured
 _STRANGER_BYTES = 2 * 1024  # a piece of work for a stranger: at most 5 ms
 _PUBLISHER_BYTES = 64 * 1024
 _PIECE = 8 * 1024
 _LONGEST_WORK = 0.005  # seconds of work for the publisher until others have a turn
-_SILENT = 1.0  # seconds until a silent publisher gives way to a publisher from the same address
 _LOOK_AGAIN = 0.05
 _TELL = 3.0  # seconds without a picture until the log tells why
-_ASKED = "was asked for user and password"
+_TAKEN = "a publisher is connected already"
 _TOO_MANY = "too many wrong keys or passwords came from this address; try again in a minute"
 _NO_DESCRIPTOR = 0.1  # seconds of pause when the system has no more descriptors
 
@@ -49,6 +49,7 @@ class Door:
         self._publisher: Peer | None = None
         self._refusals, self._questions = Refusals(), Refusals()  # each login begins with a question
         self._last = ""  # why the last peer was turned away
+        self._succession = Succession(settings)
         self._guard = KeyGuard()
         self._strangers = Turnstile()
         self._tls = server_tls(settings)
@@ -80,6 +81,8 @@ class Door:
             last = f"; the last peer was turned away: {self._last}" if self._last else ""
             return f"no publisher is connected{last}"
         silent = now - publisher.heard
+        if waits := self._succession.why(publisher, now):
+            return waits
         why = self._relay.why()
         if why and why != publisher.told and now - publisher.let_in > _TELL:
             publisher.told = why
@@ -121,7 +124,7 @@ class Door:
             reason = peer.refused or _tls_reason(error)
         finally:
             if reason := reason or peer.refused:
-                log = self._questions if reason == _ASKED else self._refusals
+                log = self._questions if reason == ASKED else self._refusals
                 log.note(peer.name, reason)
                 self._last = reason
             self._forget(peer)
@@ -186,6 +189,7 @@ class Door:
     async def _decide(self, peer: Peer, request: PublishRequest) -> None:
         """Let a peer publish, or refuse with a reason. The key of a peer never gets into the reason or the log."""
         reason = await self._refusal(peer, request)
+        self._succession.leave(peer)
         if peer.refused or peer.gone:
             peer.refused = peer.refused or "has gone before the answer"
             return
@@ -227,7 +231,7 @@ class Door:
             raise Bug("a session without a login asked for a login")
         if "response" not in request.query:
             peer.session.ask_to_log_in(login.question(request.query, time.monotonic()))
-            peer.refused = peer.refused or _ASKED
+            peer.refused = peer.refused or login.asked(request.query)
             return
         tries = await self._may_try(peer)
         if tries and login.is_answered(request.query, time.monotonic()):
@@ -252,26 +256,19 @@ class Door:
         last_moment = peer.connected + self._settings.handshake_timeout
         while (publisher := self._publisher) is not None and not peer.refused and not peer.gone:
             now = time.monotonic()
-            if self._gives_way(publisher, peer, now):
+            if self._succession.gives_way(publisher, peer, now):
                 break
-            if publisher.heard > asked or now + 2 * _LOOK_AGAIN > last_moment:
-                return "a publisher is connected already"
+            if publisher.heard > asked:
+                return _TAKEN
+            if now + 2 * _LOOK_AGAIN > last_moment:
+                return f"{_TAKEN}; silent, but not yet for source.stall ({self._settings.stall:g} s)"
+            self._succession.wait(publisher, peer, now)
             peer.standing.stepped = now
             await asyncio.sleep(_LOOK_AGAIN)
         return ""
 
-    def _gives_way(self, publisher: Peer, other: Peer, now: float) -> bool:
-        """Tell whether `other` takes over: by policy, or because the connection of `publisher` has stalled.
-
-        A program that lost its network comes back from the same address, and need not wait for the stall.
-        """
-        if self._settings.second_publisher == "takeover" or publisher.gone:
-            return True
-        stall = self._settings.stall
-        same = other.standing.network == publisher.standing.network
-        return now - publisher.heard >= (min(_SILENT, stall) if same else stall)
-
     def _forget(self, peer: Peer) -> None:
+        self._succession.leave(peer)
         if peer in self._pending:
             self._pending.remove(peer)
         if peer is self._publisher:

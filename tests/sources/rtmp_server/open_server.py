@@ -3,10 +3,12 @@
 import socket
 from contextlib import contextmanager
 
+from sdstream.sources.rtmp_server import open_rtmp_server
 from sdstream.sources.rtmp_server.chunks import VIDEO
+from tests.harness.wait import until
 from tests.sources.rtmp_server.local_settings import KEY, listen
 from tests.sources.rtmp_server.rtmp_client import Client, media
-from tests.sources.source_stage import running_rtmp_server
+from tests.sources.source_stage import running_rtmp_server, serving
 
 START, BAD = "NetStream.Publish.Start", "NetStream.Publish.BadName"
 
@@ -20,6 +22,19 @@ def opened(**more):
     settings = listen(**more)
     with running_rtmp_server(settings) as address:
         yield int(settings.listen.rpartition(":")[2]), address
+
+
+@contextmanager
+def server(**more):
+    """Run an RTMP server; give the port, and a function that waits for a reason."""
+    settings = listen(**more)
+    opened = open_rtmp_server(settings)
+
+    def says(words):
+        until(lambda: words in opened.why.get()[1] or (not words and not opened.why.get()[1]), 6, words or "nothing")
+
+    with serving(opened):
+        yield int(settings.listen.rpartition(":")[2]), says
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from sdstream.sources.rtmp_server.chunks import USER_CONTROL, Message, write_message
 from tests.sources.rtmp_server.local_settings import KEY
@@ -16,6 +17,7 @@ from tests.sources.rtmp_server.open_server import (
     START,
     attempt,
     opened,
+    server,
     source_of,
 )
 from tests.sources.rtmp_server.rtmp_client import Client, metadata
@@ -63,6 +65,27 @@ def test_a_second_publisher_waits_until_the_first_counts_as_stalled(host, least,
         assert attempt(port, host) == START
         assert least < time.monotonic() - began < most
         assert first.closed()
+
+
+def test_a_publisher_that_waits_for_the_place_is_told_in_log_and_status():
+    with capture_logs() as logs, server(stall=6.0) as (port, says), Client(port) as first:
+        assert first.publish("live", KEY) == START
+        with Client(port, "127.0.0.2") as second:
+            second.ask("live", KEY)
+            says("a second publisher waits; the first has been silent for ")
+            says("and goes after 6 s")
+        says("the publisher has sent nothing for")
+    assert [log["first"].rpartition(":")[0] for log in logs if log["event"] == "a second publisher waits"] == [
+        "127.0.0.1"
+    ]
+
+
+def test_a_publisher_that_could_not_wait_any_longer_reads_for_what_it_waited():
+    with server(stall=60.0, handshake_timeout=1.0) as (port, says), Client(port) as first:
+        assert first.publish("live", KEY) == START
+        assert attempt(port, "127.0.0.2") == BAD
+        first.socket.close()
+        says("a publisher is connected already; silent, but not yet for source.stall (60 s)")
 
 
 def test_a_stalled_publisher_gives_way_to_the_right_key_only():

@@ -1,20 +1,17 @@
 """Whenever no publisher is shown, the server says why."""
 
 import re
-from contextlib import contextmanager
 
 import pytest
 from structlog.testing import capture_logs
 
-from sdstream.sources.rtmp_server import open_rtmp_server
 from sdstream.sources.rtmp_server.chunks import AUDIO, VIDEO
 from sdstream.sources.rtmp_server.events import Media
 from sdstream.sources.rtmp_server.publication import Publication
 from tests.harness.wait import until
-from tests.sources.rtmp_server.local_settings import KEY, listen
-from tests.sources.rtmp_server.open_server import BAD, HEADER, PICTURE, published
+from tests.sources.rtmp_server.local_settings import KEY
+from tests.sources.rtmp_server.open_server import BAD, HEADER, PICTURE, published, server
 from tests.sources.rtmp_server.rtmp_client import Client, media, metadata
-from tests.sources.source_stage import serving
 
 CONFIGURATION, DELTA, SOUND = b"\x17\0\0\0\0avcC", b"\x27\1\0\0\0delta", b"\xaf\1sound"
 
@@ -43,19 +40,6 @@ def test_a_publication_says_what_is_missing(messages, why):
     for kind, payload in messages:
         publication.feed(Media(kind, 0, payload), 0.0, wanted=False)
     assert re.match(why, publication.why())
-
-
-@contextmanager
-def server(**more):
-    """Run an RTMP server; give the port, and a function that waits for a reason."""
-    settings = listen(**more)
-    opened = open_rtmp_server(settings)
-
-    def says(words):
-        until(lambda: words in opened.why.get()[1] or (not words and not opened.why.get()[1]), 6, words or "nothing")
-
-    with serving(opened):
-        yield int(settings.listen.rpartition(":")[2]), says
 
 
 def test_from_nobody_to_a_picture_each_reason_has_its_turn():
@@ -101,3 +85,9 @@ def test_a_login_that_is_missing_is_a_reason():
     with server(user="ann", password="s3cret") as (port, says), Client(port) as client:
         client.ask("live", KEY)
         says("was asked for user and password")
+
+
+def test_a_login_of_another_kind_is_a_reason_of_its_own():
+    with server(user="ann", password="s3cret") as (port, says), Client(port) as client:
+        client.ask("live?authmod=llnw&user=ann", KEY)
+        says("the login authmod=llnw is not taken; expected authmod=adobe")

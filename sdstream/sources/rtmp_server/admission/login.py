@@ -11,9 +11,13 @@ import secrets
 from collections.abc import Mapping
 
 ASK = "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : "
+ASKED = "was asked for user and password"
 FAILED = "[ AccessManager.Reject ] : [ authmod=adobe ] : ?reason=authfailed&opaque=-"
 VALID = 60
 """Seconds until a challenge is too old."""
+
+
+_OTHER_WAY = "llnw"  # Limelight's way: HTTP's digest; FFmpeg and librtmp know both, and obey the server's question
 
 
 def query_of(app: str) -> dict[str, str]:
@@ -40,6 +44,12 @@ class Login:
             "[ AccessManager.Reject ] : [ authmod=adobe ] : "
             f"?reason=needauth&user={user}&salt={self._salt}&challenge={opaque}&opaque={opaque}"
         )
+
+    def asked(self, query: Mapping[str, str]) -> str:
+        """Return for the log why a peer with `query` is asked; a wish for another way of logging in is named."""
+        if query.get("authmod", "") == _OTHER_WAY:
+            return f"the login authmod={_OTHER_WAY} is not taken; expected authmod=adobe, or no authmod at all"
+        return ASKED
 
     def is_answered(self, query: Mapping[str, str], now: float) -> bool:
         """Tell whether `query` has the right answer to a challenge of the last minute."""
