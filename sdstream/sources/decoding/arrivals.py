@@ -3,7 +3,8 @@
 A packet's transit is the time of arrival minus the packet's own time. Both clocks have any origin, so only differences
 between transits mean anything. The fastest packets of the last seconds set the floor; a late packet begins an event,
 and the event ends when packets come near the floor again. A burst is an event, and so is a hiccup of the network. A
-hiccup is no reason to delay a show, so only the second of two events is proof of a depth.
+hiccup is no reason to delay a show, so only the second of two events is proof of a depth. Packets that were read late
+because this process had no processor say nothing of the network, so that much of their lateness is excused.
 """
 
 from collections import deque
@@ -46,6 +47,7 @@ class Arrivals:
         self._floors: deque[tuple[int, float]] = deque(maxlen=_SLOTS + 1)  # (slot of time, least transit)
         self._events: deque[_Event] = deque(maxlen=_MOST_EVENTS)
         self._in_event = False
+        self._excused = 0.0  # seconds of lateness that are this process's own
         self._time = self._now = 0.0
         self._valley = 0.0  # least transit since the last event
         self._beyond: float | None = None  # since when all packets have come later than `bound`
@@ -82,6 +84,10 @@ class Arrivals:
         """Arrival of the newest packet; None before the first packet."""
         return self._now if self._first else None
 
+    def excuse(self, seconds: float) -> None:
+        """Excuse `seconds` of lateness of the next packets, until a packet comes in time."""
+        self._excused += seconds
+
     def note(self, time: float, now: float) -> None:
         """Note the arrival at `now` of the packet with the time `time`."""
         if self._leapt(time - self._time, now - self._now):
@@ -89,8 +95,10 @@ class Arrivals:
         elif 0 < time - self._time < LEAP:
             self._spacing += (time - self._time - self._spacing) / 16
         self._time, self._now = time, now
-        self._note_floor(now - time, now)
-        self._note_event(now - time, now)
+        transit = now - time
+        self._note_floor(transit, now)
+        self._excused = min(self._excused, transit - self.floor)
+        self._note_event(transit - self._excused, now)
         self._weigh(now)
 
     def _leapt(self, step: float, elapsed: float) -> bool:
@@ -103,7 +111,7 @@ class Arrivals:
         self._events.clear()
         self._first = _Event(now, transit)
         self._events.append(self._first)
-        self._in_event, self._beyond, self._valley = False, None, transit
+        self._in_event, self._beyond, self._valley, self._excused = False, None, transit, 0.0
 
     def _note_floor(self, transit: float, now: float) -> None:
         slot = int(now / self._window * _SLOTS)
@@ -121,8 +129,8 @@ class Arrivals:
         elif self._beyond is None:
             self._beyond = now
         elif now - self._beyond > self._bound:  # all packets are so late: the sender has paused, not the network
-            self._begin(transit, now)
-            self._note_floor(transit, now)
+            self._begin(now - self._time, now)
+            self._note_floor(now - self._time, now)
             return
         self._valley = min(self._valley, transit)
         if not self._in_event and transit - self._valley > self.noise:

@@ -92,6 +92,11 @@ class Decoder:
         """Whether `receive` would not have to wait."""
         return self._reader.has_more
 
+    @property
+    def arrival(self) -> tuple[float, float]:
+        """When the packet received last was read (monotonic seconds), and the seconds so far in which nobody read."""
+        return self._reader.arrived, self._reader.absent
+
     def pump(self, patience: float) -> list[DecodedPicture]:
         """Decode a packet, after a wait of up to `patience` seconds for the packet; raises as `receive`."""
         packet = self.receive(patience)

@@ -73,6 +73,11 @@ class JitterBuffer:
         """Size of the bursts (seconds) if `auto` does not reach; 0 if the buffer is long enough."""
         return self._pictures.excess if self._wish is None else 0.0
 
+    def excuse(self, seconds: float) -> None:
+        """Note that the next packet was read up to `seconds` late for want of a processor, which no delay can mend."""
+        self._pictures.excuse(seconds)
+        self._sound.excuse(seconds)
+
     def on_picture(self, time: float, now: float) -> None:
         """Note the arrival of a picture's packet; `time` is the decoding time, because packets come in that order."""
         self._pictures.note(time, now)

@@ -67,6 +67,7 @@ class Playout:
         self._pictures, self._sound = Waiting(), Waiting()
         self._decoded: deque[DecodedPicture] = deque()
         self._rushed = -math.inf  # arrival of the newest packet that was decoded because too much waited
+        self._absent = 0.0
         self._end: EOFError | None = None
         self._shown_at = time.monotonic()
         self._told = (-math.inf, 0.0)
@@ -112,6 +113,9 @@ class Playout:
         if packet is None:
             return
         now, at = time.monotonic(), _time_of(packet)
+        (read, absent), was_absent = self._decoder.arrival, self._absent
+        self._absent = absent
+        self._buffer.excuse(absent - was_absent)
         if packet.stream is self._decoder.video:
             waiting, note = self._pictures, self._buffer.on_picture
         elif packet.stream is self._decoder.sound:
@@ -120,7 +124,7 @@ class Playout:
             return
         waiting.put(packet, at, now)
         if at is not None:
-            note(at, now)
+            note(at, read)
 
     @property
     def _crowded(self) -> bool:

@@ -5,11 +5,14 @@ of file. A waiting thread costs 50 µs a packet. A source has no second thread, 
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from av.error import FFmpegError
+
+from sdstream.system.run_delay import RunDelay
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _STEP = 0.25
+_Read = tuple["Packet[Any] | None", float, float]  # the packet, the time of its arrival, and the seconds of absence
 
 
 class Reader:
@@ -36,7 +40,13 @@ class Reader:
             undo.pop_all()
         self._tracks: list[VideoStream | AudioStream] = []
         self._packets: Iterator[Packet[Any]] = iter(())
-        self._reading: Future[Packet[Any] | None] | None = None
+        self._reading: Future[_Read] | None = None
+        self._run_delay: RunDelay | None = None  # of the thread that reads
+        self._idle_since: float | None = None
+        self.arrived = 0.0
+        """When the packet taken last was read (monotonic seconds)."""
+        self.absent = 0.0
+        """Seconds until then in which nobody read, because this process was busy or had no processor."""
 
     def start(self, tracks: "list[VideoStream | AudioStream]") -> None:
         """Begin to read the packets of `tracks` at the present position."""
@@ -60,7 +70,8 @@ class Reader:
             return None
         reading, self._reading = self._reading, None
         try:
-            packet = reading.result()
+            packet, self.arrived, absent = reading.result()
+            self.absent += absent
         except EOFError:
             raise
         except IndexError:  # PyAV ends so when a track has begun on the way: PyAV knows the tracks of the opening only
@@ -88,10 +99,24 @@ class Reader:
             self._pool.submit(self.container.close)
         except RuntimeError:
             return  # the pool is shut down, because the input was closed before
+        if self._run_delay is not None:
+            self._pool.submit(self._run_delay.close)
         self._pool.shutdown(wait=False)
 
     def _read_next(self) -> None:
-        self._reading = self._pool.submit(next, self._packets, None)
+        self._reading = self._pool.submit(self._read)
+
+    def _read(self) -> "_Read":
+        """Read a packet, and measure how late this process came to read; in the thread that reads."""
+        if self._run_delay is None:
+            self._run_delay = RunDelay()
+        began, delay = time.monotonic(), self._run_delay.seconds()
+        absent = 0.0 if self._idle_since is None else began - self._idle_since
+        try:
+            packet = next(self._packets, None)
+        finally:
+            self._idle_since = time.monotonic()
+        return packet, self._idle_since, absent + self._run_delay.seconds() - delay
 
 
 def _close_late(opening: "Future[InputContainer]") -> None:

@@ -54,6 +54,36 @@ def test_bursts_are_shown_evenly_from_the_first_with_a_delay_of_one_burst(length
     assert max(picture.delay for picture in shown) <= length + 1e-6
 
 
+def read_with_pauses(buffer, length, own):
+    """Note a smooth source whose packets do not come for `length` seconds twice a second.
+
+    For `own` seconds of `length` the process has no processor. Returns the longest delay and the last.
+    """
+    free_at, holds = 0.0, []
+    for number in range(600):
+        time = number * FRAME
+        if time >= free_at + 0.5:
+            free_at = time + length
+            buffer.excuse(own)
+        buffer.on_picture(time, max(time, free_at))
+        holds.append(buffer.held)
+    return max(holds), holds[-1]
+
+
+@few
+@given(st.floats(0.08, 0.45))
+def test_a_process_without_a_processor_is_no_burst_of_the_network(length):
+    assert read_with_pauses(JitterBuffer(None), length, own=length) == (0, 0)
+    assert read_with_pauses(JitterBuffer(None), length, own=0.001)[1] > length - 2 * FRAME
+
+
+@few
+@given(st.floats(0.0, 0.2), st.floats(0.1, 0.25))
+def test_what_the_network_adds_to_the_own_lateness_counts(own, more):
+    _, held = read_with_pauses(JitterBuffer(None), own + more, own)
+    assert held == pytest.approx(more, abs=2 * FRAME)
+
+
 @few
 @given(st.floats(0.1, 0.9), st.integers(0, 99))
 def test_random_delays_are_evened_out(most, seed):

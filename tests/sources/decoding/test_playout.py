@@ -78,3 +78,22 @@ def test_too_many_bytes_are_not_kept_waiting(recording, monkeypatch):
 def test_a_number_delays_every_picture(recording):
     frames, _ = receive(recording, 4.0, 1 / 30, buffer=1.0)
     assert median_delay(frames) == pytest.approx(1.0, abs=0.15)
+
+
+def test_a_source_that_computes_for_too_long_excuses_what_comes_late(recording, monkeypatch):
+    real, excuse, calls, excused = playout.Playout._decode, playout.JitterBuffer.excuse, iter(range(10**9)), []
+
+    def slow(self, now):
+        if next(calls) % 12 == 11:
+            time.sleep(0.15)
+        real(self, now)
+
+    def note(self, seconds):
+        excused.append(seconds)
+        excuse(self, seconds)
+
+    monkeypatch.setattr(playout.Playout, "_decode", slow)
+    monkeypatch.setattr(playout.JitterBuffer, "excuse", note)
+    receive(recording, 4, 1 / 30)
+    assert min(excused) >= 0
+    assert len([seconds for seconds in excused if seconds > 0.1]) >= 3
