@@ -10,6 +10,7 @@ import typer
 from sdstream import log
 from sdstream.cli.options import Json
 from sdstream.cli.output import say, say_json, styled
+from sdstream.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from sdstream.bench.constants.finding import ConstantFinding
@@ -44,8 +45,9 @@ def constants(
     names = _wanted(only, clips)
     log.configure("error")
     findings = []
-    for name in names:
-        found = _measurement(name, clips, pictures)()
+    for number, name in enumerate(names, 1):
+        with progress_bar(f"{name}, {number} of {len(names)}", None):
+            found = _measurement(name, clips, pictures)()
         findings += found
         if not as_json:
             say("\n".join(_lines(finding) for finding in found))

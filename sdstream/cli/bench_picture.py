@@ -1,18 +1,22 @@
 """`sdstream bench picture`: flicker, likeness to the style and cost of each method of steadying, on a clip."""
 
 import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from sdstream.cli.options import Json
 from sdstream.cli.output import say_json, styled
+from sdstream.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from sdstream.bench.flicker.flicker import PictureBench, Score
 
 SYNTHETIC = "synthetic"
+
+_Shot = TypeVar("_Shot")
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +44,8 @@ def picture(
     on_gpu = gpu_seconds(512, 24) if gpu else None
     cv2.setNumThreads(1)  # as in the engine's process; times are of a single core
     shots = scene_shots(Scene(size), frames) if clip == SYNTHETIC else clip_shots(Path(clip), size, frames)
-    bench = compare(shots, StandInStyle(), sweeps, size)
+    with progress_bar("measuring", _count(clip, frames)) as done:
+        bench = compare(_counted(shots, done), StandInStyle(), sweeps, size)
     if sheet is not None:
         contact_sheet(bench, sheet)
     promises = _promises(bench, size, sweeps)
@@ -53,6 +58,20 @@ def picture(
         return
     print(f"{clip}: {bench.frames} frames of {size}x{size}, {sweeps} sweeps (at 256), stand-in style, one core")
     print(_lines(bench, promises))
+
+
+def _count(clip: str, frames: int) -> int:
+    """Return how many of `frames` pictures `clip` has, as far as the file tells; not every file tells."""
+    import cv2
+
+    told = 0 if clip == SYNTHETIC else int(cv2.VideoCapture(clip).get(cv2.CAP_PROP_FRAME_COUNT))
+    return min(frames, told) if told > 0 else frames
+
+
+def _counted(shots: Iterator[_Shot], done: Callable[[float], None]) -> Iterator[_Shot]:
+    for number, shot in enumerate(shots):
+        done(number)
+        yield shot
 
 
 def _lines(bench: "PictureBench", promises: list[tuple[str, float, float]]) -> str:

@@ -1,8 +1,8 @@
 """`sdstream bench relax`: the experiments of Learning to Relax (arXiv 2310.02246), as tables, bars and figures."""
 
 import math
-import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +10,7 @@ import typer
 
 from sdstream.cli.options import Json
 from sdstream.cli.output import say_json, styled
+from sdstream.cli.progress_bar import progress_bar
 from sdstream.errors import Bug
 
 if TYPE_CHECKING:
@@ -37,9 +38,15 @@ def relax(
     except ValueError as error:
         raise typer.BadParameter(f"--heat {heat!r}: expected numbers such as 25,50") from error
     trials = list(range(seeds))
-    experiments = [shifts("low", rounds, trials, _Progress("low variance"))]
-    experiments.append(shifts("high", rounds, trials, _Progress("high variance")))
-    experiments += [play_heat(n, rounds, trials, _Progress(f"heat, n_x = {n}")) for n in cells]
+    plays = {
+        "low variance": partial(shifts, "low"),
+        "high variance": partial(shifts, "high"),
+        **{f"heat, n_x = {n}": partial(play_heat, n) for n in cells},
+    }
+    experiments = []
+    for name, play in plays.items():
+        with progress_bar(name, 1.0) as done:
+            experiments.append(play(rounds, trials, done))
     if plot is not None:
         from sdstream.bench.relax.figures import draw_figures
 
@@ -51,18 +58,6 @@ def relax(
     missed = [bar.what for experiment in experiments for bar in experiment.bars if not bar.met]
     if missed:
         raise Bug(f"the learners missed the bars: {'; '.join(missed)}")
-
-
-class _Progress:
-    """A line on standard error, written again and again; nothing where standard error is no terminal."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __call__(self, share: float) -> None:
-        if sys.stderr.isatty():
-            end = "\r\x1b[K" if share >= 1.0 else ""
-            print(f"\r\x1b[K{self._name}: {share:.0%}{end}", end="", file=sys.stderr, flush=True)
 
 
 def _as_dict(experiment: "Experiment") -> dict[str, object]:

@@ -7,6 +7,7 @@ import typer
 
 from sdstream.cli.options import Json
 from sdstream.cli.output import say, say_json
+from sdstream.cli.progress_bar import fetching_bar
 from sdstream.cli.verbs import Verbs
 
 models = typer.Typer(cls=Verbs, help="List, fetch and check models.", no_args_is_help=True, rich_markup_mode=None)
@@ -34,7 +35,8 @@ def pull(name: Name) -> None:
     """Fetch a model from the hub."""
     from sdstream.engine.weights.hub_store import pull as fetch
 
-    folder, licence = fetch(name)
+    with fetching_bar(f"fetching {name}"):
+        folder, licence = fetch(name)
     say(licence)
     say(f"the model is in {folder}; use the model with: engine: {{model: {name}}}")
 

@@ -27,6 +27,21 @@ class _Progress:
             self._step += 1
             self._listener(self._phase, self._step, self._steps)
 
+    @contextmanager
+    def between(self, phase: Phase) -> Iterator[Callable[[int, int], None]]:
+        told = False
+
+        def tell(step: int, steps: int) -> None:
+            nonlocal told
+            told = True
+            self._listener(phase, step, steps)
+
+        try:
+            yield tell
+        finally:
+            if told:
+                self._listener(self._phase, self._step, self._steps)
+
 
 _progress: ContextVar[_Progress | None] = ContextVar("progress", default=None)
 
@@ -51,3 +66,15 @@ def step() -> None:
     """Say that the next step of the phase begins; beyond the last step the call does nothing."""
     if progress := _progress.get():
         progress.step()
+
+
+@contextmanager
+def between(phase: Phase) -> Iterator[Callable[[int, int], None]]:
+    """Give a function which says that `phase` has come to a step of so many, from any thread; then the phase before
+    goes on. A block without a call of the function is not heard."""
+    progress = _progress.get()
+    if progress is None:
+        yield lambda _step, _steps: None
+        return
+    with progress.between(phase) as tell:
+        yield tell

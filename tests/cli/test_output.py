@@ -17,10 +17,11 @@ from ruamel.yaml import YAML
 from sdstream.cli.doctor import _lines
 from sdstream.cli.endpoints import listed
 from sdstream.cli.output import rendered, say, say_json, styled
-from sdstream.cli.progress_bar import progress_bar
+from sdstream.cli.progress_bar import fetching_bar, progress_bar
 from sdstream.cli.report_table import status_line, table
 from sdstream.config.printing.document import schema_text
-from sdstream.ipc.loading import Loading
+from sdstream.ipc import progress
+from sdstream.ipc.loading import Loading, Phase
 from sdstream.supervisor.control_desk import Refusal
 from sdstream.supervisor.report import ControlsReport, EngineReport, Report, SinkReport, SourceReport
 from sdstream.system.endpoint import Endpoint
@@ -152,6 +153,31 @@ def test_a_bar_is_for_terminals(terminal: Callable[..., None], capsys: pytest.Ca
         done(1)
     out, err = capsys.readouterr()
     assert (out, "measuring" in err) == ("", True)
+
+
+def screens(text: str) -> list[str]:
+    """Return the states of a line that was written again and again."""
+    bare = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    return [line.rstrip() for line in re.split(r"[\r\n]", bare) if line.strip()]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_bar_of_fetching_tells_megabytes_on_one_line(terminal: Callable[..., None], capsys, width: int):
+    terminal(COLUMNS=str(width))
+    with fetching_bar("fetching " + "a-long-name/" * 9), progress.between(Phase.FETCHING) as tell:
+        tell(600, 2400)
+        tell(2400, 2400)
+    seen = screens(capsys.readouterr().err)
+    assert max(map(len, seen)) <= width
+    assert "2.4/2.4 GB" in seen[-1]
+    assert seen[-1].startswith("fetching")
+
+
+def test_a_bar_of_unknown_length_shows_the_time(terminal: Callable[..., None], capsys):
+    terminal(COLUMNS="80")
+    with progress_bar("cut, 1 of 5", None):
+        pass
+    assert re.search(r"^cut, 1 of 5 .*0:00:00$", screens(capsys.readouterr().err)[-1])
 
 
 def test_the_status_line_fits_the_terminal():

@@ -1,5 +1,6 @@
 """The loading of a model is heard phase by phase, and costs nothing when nobody listens."""
 
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,3 +43,19 @@ def test_more_steps_than_announced_are_not_heard():
         progress.step()
     progress.step()
     assert heard == [(Phase.COMPILING, 0, 1), (Phase.COMPILING, 1, 1)]
+
+
+def test_fetching_is_heard_between_the_steps_of_a_phase_and_from_any_thread():
+    heard: Heard = []
+    with progress.heard_by(lambda *now: heard.append(now)):
+        progress.begin(Phase.WEIGHTS)
+        with progress.between(Phase.FETCHING) as tell, ThreadPoolExecutor(1) as threads:
+            threads.submit(tell, 3, 5).result()
+        with progress.between(Phase.FETCHING):
+            pass
+    assert heard == [(Phase.WEIGHTS, 0, 0), (Phase.FETCHING, 3, 5), (Phase.WEIGHTS, 0, 0)]
+
+
+def test_fetching_without_a_listener_is_silent():
+    with progress.between(Phase.FETCHING) as tell:
+        tell(1, 2)

@@ -12,9 +12,12 @@ from typing import Any
 
 from sdstream.config.mistakes.existing_file import exists, expanded
 from sdstream.config.model_names import BUNDLED, PICKLES
+from sdstream.engine.weights.fetched_bytes import counter
 from sdstream.engine.weights.folder_safety import refuse_index, refuse_links, refuse_unsafe
 from sdstream.engine.weights.licence import licence
 from sdstream.errors import Unavailable, reason
+from sdstream.ipc import progress
+from sdstream.ipc.loading import Phase
 from sdstream.log import get_logger
 
 log = get_logger()
@@ -81,7 +84,8 @@ def from_hub(name: str, what: str, wanted: Sequence[str]) -> Path:
 
     known = (Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "snapshots").is_dir()
     try:
-        folder = Path(snapshot_download(name, allow_patterns=list(wanted)))
+        with progress.between(Phase.FETCHING) as tell:
+            folder = Path(snapshot_download(name, allow_patterns=list(wanted), tqdm_class=counter(tell)))
     except hub_errors() as error:
         raise Unavailable(
             f"{what} {name!r} is not on this machine and could not be fetched from the hub "

@@ -1,15 +1,9 @@
 """Models on disk: listed, fetched, checked."""
 
 import hashlib
-import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 import structlog
@@ -23,7 +17,6 @@ from sdstream.engine.weights.licence import licence
 from sdstream.errors import Unavailable
 from tests.engine.original_layout import write_single_file
 from tests.engine.tiny_model import with_full_autoencoder
-from tests.engine.weights.hub import Hub
 
 
 @pytest.fixture(autouse=True)
@@ -195,95 +188,3 @@ def test_the_licence_of_a_model_card_is_told(tmp_path, card, told):
 
 def test_a_model_without_a_card_names_no_licence(tmp_path):
     assert "not stated on the model card" in licence(tmp_path, "some/model")
-
-
-@pytest.fixture
-def hub(tiny_model: Path, tmp_path: Path) -> Iterator[Hub]:
-    published = Path(shutil.copytree(tiny_model, tmp_path / "published"))
-    (published / "README.md").write_text("---\nlicense: openrail++\n---\n")
-    (published / "model.safetensors").write_bytes(b"the same weights once more, as one file")
-    with Hub(published) as server:
-        yield server
-
-
-@pytest.fixture
-def python(hub: Hub, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run Python in a process that knows no hub but the stand-in: the hub's library reads that once."""
-    ours = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
-
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *arguments]
-        return subprocess.run(command, env={**os.environ, **ours, **more}, capture_output=True, text=True, check=False)
-
-    return run
-
-
-@pytest.fixture
-def models(python) -> Callable[..., subprocess.CompletedProcess[str]]:
-    return partial(python, "-m", "sdstream", "models")
-
-
-def test_a_show_that_fetches_its_model_by_itself_tells_the_licence_the_first_time(python):
-    show = "from sdstream.engine.weights.files import MODEL, locate; locate('some/model', 'model', MODEL)"
-    first, second = python("-c", show), python("-c", show)
-    assert "openrail++" in first.stdout
-    assert (second.returncode, second.stdout) == (0, "")
-
-
-def test_a_model_is_fetched_with_its_licence_told_and_listed_and_verified_without_a_network(models):
-    pulled = models("pull", "some/model")
-    assert pulled.returncode == 0, pulled.stderr
-    assert "openrail++" in pulled.stdout
-    listed = json.loads(models("list", "--json", HF_HUB_OFFLINE="1").stdout)
-    assert [one["name"] for one in listed["models"] if one["origin"] == "hub"] == ["some/model"]
-    verified = models("verify", "some/model", "--json", HF_HUB_OFFLINE="1")
-    states = {one["file"]: one["state"] for one in json.loads(verified.stdout)["files"]}
-    assert states["unet/diffusion_pytorch_model.safetensors"] == "matches"
-    assert "model.safetensors" not in states
-
-
-def test_a_fetched_file_that_changed_on_disk_is_found(models, tmp_path):
-    assert models("pull", "some/model").returncode == 0
-    (weights,) = tmp_path.glob("home/hub/models--*/snapshots/*/unet/*.safetensors")
-    blob = weights.resolve()
-    blob.write_bytes(blob.read_bytes()[:-1] + b"x")
-    verified = models("verify", "some/model", HF_HUB_OFFLINE="1")
-    assert verified.returncode == 69
-    assert "unet/diffusion_pytorch_model.safetensors" in verified.stderr
-
-
-def test_a_model_that_the_hub_does_not_have_is_refused(models):
-    pulled = models("pull", "some/other")
-    assert pulled.returncode == 69
-    assert "some/other" in pulled.stderr
-
-
-@pytest.mark.parametrize(("name", "reason"), [("mini", "no hub id"), ("some/thing", "models pull some/thing")])
-def test_a_model_that_cannot_be_fetched_is_refused(name, reason):
-    with pytest.raises(Unavailable, match=reason):
-        hub_store.pull(name)
-
-
-def transport_error() -> Exception:
-    """Return an error of the HTTP library beneath huggingface_hub, whichever library that is."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    return next(base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")("cut")
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        lambda: AttributeError("no client"),
-        lambda: OSError("no space"),
-        lambda: RuntimeError("closed"),
-        transport_error,
-    ],
-    ids=["attribute", "os", "runtime", "transport"],
-)
-def test_a_fetch_that_breaks_off_is_unavailable_and_no_bug(monkeypatch, error):
-    import huggingface_hub
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", Mock(side_effect=error()))
-    with pytest.raises(Unavailable, match="models pull some/thing"):
-        hub_store.pull("some/thing")
