@@ -11,7 +11,9 @@ from sdstream.cli.output import rendered, say, say_json
 
 
 def looks(
-    prompt: Annotated[str, typer.Argument(help="Say which looks these words name.", show_default=False)] = "",
+    words: Annotated[
+        list[str] | None, typer.Argument(help="Say which looks these words name.", show_default=False)
+    ] = None,
     copy: Annotated[
         Path | None, typer.Option("--sheet", metavar="FILE.png", help="Copy the sheet of thumbnails to this file.")
     ] = None,
@@ -21,6 +23,7 @@ def looks(
     from sdstream.config.looks import looks_of, sheet
     from sdstream.errors import Unavailable
 
+    prompt = " ".join(words or ())
     known = looks_of("mini")
     if known is None:
         raise Unavailable("this copy of sdstream has no bundled model; install sdstream again")

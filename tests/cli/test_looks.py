@@ -42,7 +42,8 @@ def test_all_looks_are_listed_with_their_words_and_the_sheet(sdstream: Sdstream)
 
 def test_a_prompt_is_answered_with_its_looks_or_the_nearest(sdstream: Sdstream):
     assert sdstream("looks", "my cat by Van Gogh").out.split()[0] == "starry"
-    told = sdstream("looks", "cyborg cat")
+    assert sdstream("looks", "van", "gogh").out.split()[0] == "starry"
+    told = sdstream("looks", "cyborg", "cat")
     assert told.out.startswith(
         "'cyborg cat': the bundled model mini knows no such look, and paints gouache; nearest: cyb"
     )
