@@ -10,9 +10,10 @@ from pathlib import Path
 from sdstream.config.base import Settings
 from sdstream.config.engine import DiffusionSettings
 from sdstream.config.schema import Config
-from sdstream.config.sinks import PreviewSinkSettings, VirtualcamSinkSettings
+from sdstream.config.sinks import PreviewSinkSettings, ServeSinkSettings, VirtualcamSinkSettings
 from sdstream.config.sources import RtmpSourceSettings
 from sdstream.errors import Forbidden, Unavailable
+from sdstream.system import installation
 from sdstream.system.finding import Finding
 from sdstream.system.kinds import Kind, kind_of, resolve
 
@@ -29,6 +30,8 @@ def show_findings(config: Config) -> Iterator[Finding]:
             if check not in told:
                 told.add(check)
                 yield _as_needed(resolve(check)(), optional)
+    if config.control is not None:
+        yield _control()
     yield from _ports(config)
     yield from _cameras(config)
     yield from _files(config)
@@ -47,6 +50,12 @@ def _as_needed(finding: Finding, optional: bool = False) -> Finding:
     return replace(finding, state="missing") if finding.state == "note" and not optional else finding
 
 
+def _control() -> Finding:
+    if module := installation.missing_module("control"):
+        return Finding("control", "missing", f"{module} is not installed", installation.extra_line("control"))
+    return Finding("control", "ok", "the libraries of the control server are installed")
+
+
 def _ports(config: Config) -> Iterator[Finding]:
     from sdstream.system.port_check import check_port
 
@@ -56,6 +65,10 @@ def _ports(config: Config) -> Iterator[Finding]:
     for index, sink in enumerate(config.sinks):
         if isinstance(sink, PreviewSinkSettings):
             addresses.append(("page port", sink.listen, f"sinks.{index}.listen", sink.optional))
+        if isinstance(sink, ServeSinkSettings):
+            addresses.append(("serve port", sink.listen, f"sinks.{index}.listen", sink.optional))
+    if config.control is not None:
+        addresses.append(("control port", config.control.listen, "control.listen", False))
     for name, address, setting, optional in addresses:
         if port := int(address.rpartition(":")[2]):
             yield _as_needed(check_port(name, port, setting), optional)

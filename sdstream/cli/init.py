@@ -1,5 +1,6 @@
 """`sdstream init`: a commented configuration to start from."""
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -37,8 +38,11 @@ def schema_file() -> Path:
 
 def _text(source: str) -> str:
     from sdstream.cli.start_sources import with_source
+    from sdstream.system import installation
 
     text = files("sdstream.config").joinpath("start.yaml").read_text(encoding="utf-8")
+    if not installation.missing_module("control"):
+        text = re.sub(r"^# control: \{\}.*$", "control: {}", text, flags=re.MULTILINE)
     return with_source(text.replace("$schema=./schema.json", f"$schema={schema_file().as_uri()}", 1), source)
 
 

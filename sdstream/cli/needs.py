@@ -47,6 +47,9 @@ def needs(config: Config) -> Iterator[Need]:
     yield Need("engine", config.engine.kind, _engine(config.engine), _engine_install(config.engine))
     for index, sink in enumerate(config.sinks):
         yield Need(f"sinks.{index}", sink.kind, _sink(sink), _install(sink.kind), sink.optional)
+    if config.control is not None:
+        where = f"the port {config.control.listen}; sdstream ctl --at {config.control.listen} state"
+        yield Need("control", "server", where, _install("control"))
 
 
 def obs_settings(source: RtmpSourceSettings) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sdstream.system import fresh_python
+from sdstream.system import fresh_python, installation
 from tests.cli.command_line import Sdstream
 
 SHOW = "version: 1\nsource: {kind: testsrc}\nengine: {kind: passthrough}\nsinks: [{kind: discard}]\n"
@@ -72,6 +72,27 @@ def test_the_ports_of_the_show_are_looked_at(sdstream: Sdstream, tmp_path: Path)
         door = f'{{kind: rtmp, listen: "127.0.0.1:{port}"}}'
         status, states = findings(sdstream, tmp_path, ("{kind: testsrc}", door))
         assert (status, states["rtmp port"]) == (69, "missing")
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (("{kind: discard}", '{kind: serve, listen: "127.0.0.1:PORT"}'), "serve port"),
+        (("version: 1", 'version: 1\ncontrol: {listen: "127.0.0.1:PORT"}'), "control port"),
+    ],
+)
+def test_the_port_of_each_server_is_looked_at(sdstream: Sdstream, tmp_path: Path, change: tuple[str, str], name: str):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        old, new = change
+        status, states = findings(sdstream, tmp_path, (old, new.replace("PORT", str(server.getsockname()[1]))))
+        assert (status, states[name]) == (69, "missing")
+
+
+@pytest.mark.parametrize(("module", "state", "ends"), [("", "ok", 0), ("fastapi", "missing", 69)])
+def test_a_control_server_needs_its_extra(sdstream: Sdstream, tmp_path: Path, monkeypatch, module, state, ends):
+    monkeypatch.setattr(installation, "missing_module", lambda extra: module if extra == "control" else "")
+    status, states = findings(sdstream, tmp_path, ("version: 1", 'version: 1\ncontrol: {listen: "127.0.0.1:0"}'))
+    assert (status, states["control"]) == (ends, state)
 
 
 def test_a_file_that_is_not_there_is_missing(sdstream: Sdstream, tmp_path: Path):

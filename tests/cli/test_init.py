@@ -8,10 +8,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from pydantic import SecretStr
 
+from sdstream.cli.needs import needs
 from sdstream.cli.start_sources import with_source
 from sdstream.config.load import load, loads
 from sdstream.config.printing.document import schema_text
 from sdstream.errors import ConfigError, Unavailable
+from sdstream.system import installation
 from tests.cli.command_line import Sdstream
 
 START = (Path(__file__).parents[2] / "sdstream/config/start.yaml").read_text(encoding="utf-8")
@@ -40,6 +42,17 @@ def test_the_file_shows_a_page_and_leaves_out_what_the_machine_lacks(sdstream: S
     sdstream("init", str(file))
     sinks = load(file).sinks
     assert [(sink.kind, sink.optional) for sink in sinks] == [("preview", False), ("virtualcam", True), ("ndi", True)]
+
+
+@pytest.mark.parametrize(("module", "there"), [("", True), ("uvicorn", False)])
+def test_the_control_server_is_on_where_its_extra_is_installed(sdstream, tmp_path, monkeypatch, module, there):
+    monkeypatch.setattr(installation, "missing_module", lambda extra: module if extra == "control" else "")
+    file = tmp_path / "new.yaml"
+    sdstream("init", str(file))
+    control = load(file).control
+    assert (control is not None) == there
+    assert "control: {}" in file.read_text()
+    assert ("control" in {need.part for need in needs(load(file))}) == there
 
 
 def test_the_line_for_editors_leads_to_the_schema(sdstream: Sdstream, tmp_path: Path):
