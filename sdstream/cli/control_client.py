@@ -34,11 +34,19 @@ class ControlClient:
         data = None if body is None else json.dumps(body).encode()
         headers |= {} if data is None else {"Content-Type": "application/json"}
         connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT)
+        there = False
         try:
+            connection.connect()
+            there = True
             connection.request(method, quote(path), data, headers)
             answer = connection.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:
+            if there and isinstance(error, TimeoutError):
+                raise Lost(
+                    f"{self.address} takes connections, and gave no answer for {TIMEOUT:g} s; a run that has just "
+                    "begun opens its control server after some seconds: type the line again"
+                ) from error
             raise Lost(
                 f"no control server answers at {self.address} ({reason(error)}); a run needs "
                 f'`control: {{listen: "{self.address}"}}` in its configuration, and --at names another address'

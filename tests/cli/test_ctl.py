@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from sdstream.cli import control_client
+from sdstream.cli.control_client import ControlClient
+from sdstream.errors import Lost
 from tests.harness.control_client import Client, connected, port_of, start
 
 
@@ -29,6 +33,14 @@ def ctl(show: Client, *arguments: str, **environment: str) -> "subprocess.Comple
     return subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **environment}
     )
+
+
+def test_a_server_that_still_starts_is_not_called_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_client, "TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = ControlClient(f"127.0.0.1:{listening.getsockname()[1]}")
+        with pytest.raises(Lost, match="a run that has just begun"):
+            client.ask("GET", "/api/state")
 
 
 def test_set_changes_controls_that_get_prints(show: Client) -> None:
