@@ -32,6 +32,15 @@ def pytest_configure() -> None:
             signal.signal(number, lambda *_: None)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the earlier groups of `scripts/test` skipped: the end of a long log names everything skipped."""
+    file = Path(os.environ.get("SDSTREAM_SKIPPED") or os.devnull)
+    if lines := file.read_text(encoding="utf-8").splitlines():
+        terminalreporter.section("skipped earlier")
+        for line in dict.fromkeys(lines):
+            terminalreporter.line(line)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give tests with real programs and real time a second try: a virtual machine stands still for a second at times.
 

@@ -10,6 +10,8 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "test"
 CHECKS, MEDIA, CLOCKLESS, KEEPING_TIME = "checks", "media", "--numprocesses", "--ignore"
 STAND_IN = """#!/usr/bin/env bash
 said="{name} $*"
+[[ $* != *--ignore* ]] || cat "$SDSTREAM_SKIPPED" # as the summary of the last group does
+[[ $* = prepare || $* = *--ignore* ]] || echo "SKIPPED [1] {name}: no machine for this"
 [ "$*" = prepare ] || echo "$said"
 for fault in $FAULTS; do case "$said" in *$fault*) exit 1;; esac; done
 """
@@ -57,3 +59,9 @@ def test_chosen_tests_run_whatever_the_media_tests_say(checkout: Path, fault: st
     status, said = run(checkout, fault, "chosen.py")
     assert status == expected
     assert "chosen.py" in said
+
+
+def test_the_last_group_is_told_what_the_earlier_groups_skipped(checkout: Path) -> None:
+    _, said = run(checkout, "")
+    repeated = said[said.rindex(CLOCKLESS) :].splitlines()
+    assert {"SKIPPED [1] media: no machine for this", "SKIPPED [1] pytest: no machine for this"} <= set(repeated)
