@@ -1,16 +1,17 @@
-"""Finds the controls that a run's engine cannot follow, from the settings alone, without loading a model."""
+"""Finds the controls that a run's engine or source cannot follow, from the settings alone, without loading a model."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from sdstream.config.engine import AnyEngine, DiffusionSettings, PassthroughSettings
 from sdstream.config.mistakes.explain import suggestion
+from sdstream.config.sources import AnySource
 from sdstream.controls import Controls, Region
 
 
 @dataclass(frozen=True)
 class Obstacle:
-    """A control that the engine cannot follow."""
+    """A control that the engine or the source cannot follow."""
 
     path: tuple[str, ...]
     """Names from the root of the controls, as ("region", "mode")."""
@@ -19,10 +20,24 @@ class Obstacle:
     """Whether a permission is all that is missing."""
 
 
-def obstacles(engine: AnyEngine, controls: Controls) -> list[Obstacle]:
-    """Return the controls that the engine cannot follow. Passthrough ignores all controls, and refuses none."""
-    if isinstance(engine, PassthroughSettings):
+def obstacles(engine: AnyEngine, source: AnySource, controls: Controls) -> list[Obstacle]:
+    """Return the controls that engine or source cannot follow. Passthrough ignores its controls, and refuses none."""
+    found = _audio_track(source, controls)
+    return found if isinstance(engine, PassthroughSettings) else found + _engine_obstacles(engine, controls)
+
+
+def _audio_track(source: AnySource, controls: Controls) -> list[Obstacle]:
+    if not controls.sound.track:
         return []
+    reason = ""
+    if source.kind == "rtmp" and source.listen:
+        reason = "the RTMP server hands on a single track of a publisher; choose with source.audio_track"
+    elif source.kind == "ndi":
+        reason = "an NDI source has a single audio track"
+    return [Obstacle(("sound", "track"), reason)] if reason else []
+
+
+def _engine_obstacles(engine: DiffusionSettings, controls: Controls) -> list[Obstacle]:
     reasons = {("loras", name): _lora(engine, name) for name in controls.loras}
     for section, asked, known in (
         ("controlnets", controls.controlnets, engine.controlnets),

@@ -110,10 +110,10 @@ def understand(
 
 
 def _obstacles(config: Config, tree: Node) -> list[Mistake]:
-    """Return a mistake for each control that the engine of `config` cannot follow."""
+    """Return a mistake for each control that engine or source of `config` cannot follow."""
     return [
         _mistake(tree, Obstacle(("controls", *obstacle.path), obstacle.reason))
-        for obstacle in obstacles(config.engine, config.controls)
+        for obstacle in obstacles(config.engine, config.source, config.controls)
     ]
 
 

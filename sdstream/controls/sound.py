@@ -20,4 +20,5 @@ class Sound(Control):
     """Seconds by which the sound comes later than the picture; negative: earlier, as far as the sound has arrived by
     then. OBS shows the sync offset in milliseconds: 200 ms is 0.2."""
     track: Annotated[int, Field(ge=0, le=63)] | None = None
-    """Audio track of a source with several, counted from 0; null is the default track. Not for NDI."""
+    """Audio track of a file or of a URL with several, counted from 0; null is the default track. NDI has a single
+    track, and a publisher's track (`source.listen`) is chosen by `source.audio_track`: both refuse another number."""

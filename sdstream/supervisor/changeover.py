@@ -50,10 +50,10 @@ class Changeover:
         return [*successor, *(leaving.parts.stage for leaving in self._leaving)]
 
     def ask(self, config: Config) -> None:
-        """Ask for a checked configuration; the newest request counts. The desk follows the new engine at once."""
+        """Ask for a checked configuration; the newest request counts. The desk follows engine and source at once."""
         with self._lock:
             self._asked = config
-            self._wiring.desk.follow(config.engine)
+            self._wiring.desk.follow(config.engine, config.source)
 
     def tick(self, now: float) -> None:
         """Go on with the changeover; `now` in monotonic seconds. Never blocks for more than a second."""
@@ -163,7 +163,7 @@ class Changeover:
         self._wiring.config = self._wiring.config.model_copy(
             update={"engine": before.engine, "stabilise": before.stabilise}
         )
-        self._wiring.desk.follow(before.engine)
+        self._wiring.desk.follow(before.engine, self._wiring.config.source)
         self._refuse("engine", failure.message)
 
     def _refuse(self, name: str, reason: str) -> None:

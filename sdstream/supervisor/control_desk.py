@@ -12,6 +12,7 @@ from sdstream.config.abilities import Obstacle, obstacles
 from sdstream.config.engine import AnyEngine
 from sdstream.config.on_air.patch import names, patched, related
 from sdstream.config.schema import Config
+from sdstream.config.sources import AnySource
 from sdstream.config.yaml_tree import Plain
 from sdstream.controls import Controls
 from sdstream.ipc.live_controls import CAPACITY, LiveControls
@@ -47,7 +48,7 @@ class Desk:
         """Begin with the controls of `config`, as version 1."""
         self.live = LiveControls(config.controls)
         """The stages read the controls here."""
-        self._engine = config.engine
+        self._engine, self._source = config.engine, config.source
         self._lock = threading.Lock()
         self._now = (1, config.controls)
         self._refused: dict[str, Refusal] = {}
@@ -68,10 +69,10 @@ class Desk:
         with self._lock:
             return tuple(self._refused.values())
 
-    def follow(self, engine: AnyEngine) -> None:
-        """Check patches from now on against the settings of a new engine."""
+    def follow(self, engine: AnyEngine, source: AnySource) -> None:
+        """Check patches from now on against the settings of a new engine or source."""
         with self._lock:
-            self._engine = engine
+            self._engine, self._source = engine, source
 
     def patch(self, changes: Mapping[str, Plain], by: str) -> Verdict:
         """Change controls by dotted name ("prompt", "guidance.scale", "loras.sketch"); `by` is the origin.
@@ -107,7 +108,7 @@ class Desk:
         size = len(controls.model_dump_json().encode())
         reason = f"all controls together take {size} bytes, and may take {CAPACITY}; shorten the prompts or the cues"
         too_large = [Obstacle((), reason)] if size > CAPACITY else []
-        return [*too_large, *obstacles(self._engine, controls)]
+        return [*too_large, *obstacles(self._engine, self._source, controls)]
 
     def _forget(self, changes: Iterable[str]) -> None:
         """Drop the refusals of names related to `changes`: the new request replaces the refused request."""

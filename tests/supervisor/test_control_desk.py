@@ -192,3 +192,22 @@ def test_a_mended_name_is_no_longer_refused_unless_another_hand_was_refused() ->
     made.refuse([Refusal("air", "given twice", "file"), Refusal("seed", "no number", "chat")])
     made.withdraw(["air", "seed", "prompt"], "file")
     assert [refusal.name for refusal in made.refused] == ["seed"]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ({"kind": "rtmp", "listen": "127.0.0.1:0", "key": "abcdefgh"}, "choose with source.audio_track"),
+        ({"kind": "ndi", "name": "cam"}, "a single audio track"),
+        ({"kind": "rtmp", "url": "rtmp://there/live/key"}, ""),
+        ({"kind": "ffmpeg", "url": "a.mkv"}, ""),
+    ],
+)
+def test_an_audio_track_is_refused_where_the_source_has_a_single_one(source: dict[str, str], reason: str) -> None:
+    parts = {"version": 1, "source": {"kind": "testsrc"}, "sinks": [{"kind": "discard"}]}
+    made = Desk(Config.model_validate({**parts, "engine": {"kind": "passthrough"}}))
+    config = Config.model_validate({**parts, "source": source})
+    made.follow(config.engine, config.source)
+    assert reasons(made, {"sound.track": 0}) == {}
+    assert reason in reasons(made, {"sound.track": 1}).get("sound.track", "")
+    assert made.controls.sound.track == (0 if reason else 1)
