@@ -43,6 +43,12 @@ ROWS = (
         ),
     ),
     Row(
+        "pictures that announce 16384 x 16384 pixels, or 65535 x 65535",
+        "counted as damaged; no memory is taken, and the pictures beside them are shown",
+        "10 of 30 pictures, in two containers",
+        ("sources/test_huge_pictures.py",),
+    ),
+    Row(
         "strangers at the RTMP port: silent, slow, wrong key, garbage",
         "a publisher gets in; no key in a log",
         "siege of idle peers",
