@@ -52,6 +52,7 @@ def test_the_wheel_holds_model_and_clip_and_page_and_no_workshop(wheel: Path):
         names = {info.filename for info in opened.infolist()}
         model = sum(info.file_size for info in opened.infolist() if info.filename.startswith("sdstream/models/"))
     assert names >= WANTED
+    assert names >= {f"sdstream/share/docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"sdstream"}
     assert not {name for name in names if "train" in name or "test" in name.rpartition("/")[2].split("_")}
     assert model <= 25 * 2**20
