@@ -166,6 +166,9 @@ class DiffusionSettings(Settings):
     """Keep the prompt's cross-attention keys and values (paper appendix A.2); `false` is for comparison."""
     clip_skip: int = Field(0, ge=0, le=31)
     """Layers to leave out at the end of each text encoder, as diffusers counts: 1 here is "Clip skip 2" elsewhere."""
+    long_prompts: Literal["stretches", "cut"] = "stretches"
+    """`stretches` reads a prompt of more than 75 tokens (about 55 words) in stretches of 75, up to 600 tokens, and
+    `BREAK` in capitals starts a new stretch; each stretch costs a little time. `cut` reads the first 75 tokens."""
     embeddings: dict[Word, Embedding] = Field({}, max_length=64)
     """Textual inversions by word: a prompt with the word uses the vectors of the file. A text alone is the `path`."""
     loras: dict[str, Lora] = Field({}, max_length=16)

@@ -86,7 +86,7 @@ def _guidance(value: object) -> object:
 
 
 Text = Annotated[str, Field(max_length=10_000), AfterValidator(_printable)]
-"""A prompt of at most 10,000 characters; the text encoder reads the first 75 tokens."""
+"""A prompt of at most 10,000 characters; see `engine.long_prompts` for more than 75 tokens."""
 
 Weight = Annotated[float, Field(ge=0, le=100)]
 """A share in a blend; each share is divided by the sum of all."""

@@ -14,8 +14,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from sdstream.engine.conditioning.text_encoder import Tower
 from sdstream.engine.conditioning.tokenizer import find_tokenizer
+from sdstream.engine.conditioning.tower import Tower
 from sdstream.engine.weights.component import empty, fill, loading, refuse_unused
 from sdstream.engine.weights.files import check_safetensors, read_config, refuse_pickle
 from sdstream.errors import Unavailable

@@ -37,9 +37,9 @@ class RowUNet(Protocol):
 class Preparation(Protocol):
     """Compiled graphs for future calls of a U-Net; a backend without compilation has none."""
 
-    def demand(self, rows: int, *, together: bool, wait: bool) -> None:
-        """Compile for calls of `rows` rows, with cross-frame attention if `together`: now, or beside the running
-        graphs without `wait`."""
+    def demand(self, rows: int, *, together: bool, long: bool, wait: bool) -> None:
+        """Compile for calls of `rows` rows, with cross-frame attention if `together`, for prompts of several stretches
+        if `long`: now, or beside the running graphs without `wait`."""
         ...
 
     @property

@@ -10,7 +10,7 @@ from sdstream.controls import Blend, Controls, Prompt
 from sdstream.engine import DuePrompt
 from sdstream.engine.conditioning.condition import Condition, Embedding, ImagePrompt
 from sdstream.engine.conditioning.cues import Crossfade, due
-from sdstream.engine.conditioning.text_encoder import TextEncoder, mix
+from sdstream.engine.conditioning.text_encoder import TextEncoder
 from sdstream.engine.denoising.coefficients import Sampling
 from sdstream.engine.denoising.guidance import RowGuidance
 from sdstream.engine.denoising.noise import NoiseCache, mix_noise
@@ -87,10 +87,14 @@ class Recipes:
         if target is not self._target and prompt == self._prompt and controls.blend != self._blend:
             seconds = 0.0  # a change of `blend` alone is no new prompt, and does not fade
         self._prompt, self._blend, self._target = prompt, controls.blend, target
-        blended = partial(mix, blend=controls.blend)
+        blended = partial(self._text.mix, blend=controls.blend)
+        positive = self._prompt_fade.at(now, target, seconds, blended)
+        negative = self._text.encode_negative(controls.negative_prompt)
+        if self.guidance(controls).needs_negative(0):
+            positive, negative = self._text.level([positive, negative])
         condition = Condition(
-            positive=self._prompt_fade.at(now, target, seconds, blended),
-            negative=self._text.encode_negative(controls.negative_prompt),
+            positive=positive,
+            negative=negative,
             scales=tuple(controls.controlnets.get(name, 1.0) for name in self._controlnets),
             distilled=controls.guidance.distilled,
             loras=tuple(controls.loras.get(name, 0.0) for name in self._loras),

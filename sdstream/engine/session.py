@@ -1,8 +1,9 @@
 """A loaded model at work on a series of frames: takes frames and controls, and keeps the frames in flight."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,9 @@ from sdstream.log import get_logger
 from sdstream.scaling import fit
 
 log = get_logger()
+
+MOST_LATER = 100
+"""Prompts of cues looked at for a long prompt before the prompt is due; each look may take a millisecond."""
 
 _NO_PIXELS = np.empty((0, 0, 3), np.uint8)
 
@@ -114,6 +118,8 @@ class Session:
         # Scale the camera picture, and choose the recipe of this frame.
         camera = fit(frame.pixels, *self.size)
         recipe, due = run.recipes.at(now := self._clock(), run.controls)
+        if recipe is not run.recipe:
+            self._prepare(recipe.condition, run.controls)
         fresh = recipe is not run.recipe or run.controls is not before or self._settings.task == "txt2img"
         run.recipe = recipe
         label = replace(frame, pixels=_NO_PIXELS)
@@ -202,13 +208,20 @@ class Session:
             run.batch = StreamBatch(self.unet, noise, stages=stages, batching=self._settings.batching)
         if run.controls is None or controls.steps != run.controls.steps:
             self._advise(controls.steps)
-        if self._preparation is not None:
-            rows, together = self._rows(controls)
-            self._preparation.demand(rows, together=together, wait=run.last is None)
         if self._loras.encode_with(tuple(controls.loras.get(name, 0.0) for name in self._loras.names)):
             self.text.cache.clear()
         run.controls = controls
+        if self._preparation is not None and any(map(self.text.is_long, islice(_later(controls), MOST_LATER))):
+            rows, together = self._rows(controls)
+            self._preparation.demand(rows, together=together, long=True, wait=run.last is None)
         return drained
+
+    def _prepare(self, condition: Condition, controls: Controls) -> None:
+        """Have the graphs for a recipe made: before the first picture now, later beside the running graphs."""
+        if self._preparation is not None:
+            rows, together = self._rows(controls)
+            long = len(condition.positive.tokens) > self.text.stretch
+            self._preparation.demand(rows, together=together, long=long, wait=self._run.last is None)
 
     def _rows(self, controls: Controls) -> tuple[int, bool]:
         """Return the rows of a full batch, and whether frames attend to each other."""
@@ -255,6 +268,12 @@ def _ip_adapters(settings: DiffusionSettings, model: Model, clock: Callable[[], 
             f"is {settings.deadline:g} s: set picture to a file, or choose an IP-Adapter with a smaller image encoder"
         )
     return adapters
+
+
+def _later(controls: Controls) -> Iterator[str]:
+    """Yield the prompts of the cues."""
+    for cue in controls.cues:
+        yield from [cue.prompt] if isinstance(cue.prompt, str) else [part.text for part in cue.prompt]
 
 
 def _engine_size(model: Model, settings: DiffusionSettings, canvas: Size) -> Size:

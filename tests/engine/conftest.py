@@ -1,6 +1,7 @@
 """Tiny random models, made once a run."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,3 +45,21 @@ def engine(tiny_model: Path, clock: "Clock") -> "Iterator[PixelEngine]":
 
     with PixelEngine(settings(tiny_model), clock) as opened:
         yield opened
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Hold every compilation in a thread until the event is set."""
+    from sdstream.engine.openvino.graph import Graph
+
+    opened = threading.Event()
+    compile_one = Graph._compile
+
+    def compile_later(graph: Graph, rows: int) -> object:
+        if threading.current_thread() is not threading.main_thread():
+            assert opened.wait(60)
+        return compile_one(graph, rows)
+
+    monkeypatch.setattr(Graph, "_compile", compile_later)
+    yield opened
+    opened.set()

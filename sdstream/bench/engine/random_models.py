@@ -53,6 +53,7 @@ ARCHITECTURES = tuple(_UNETS)
 SD_WIDTH = 320
 """Channels of the first level of Stable Diffusion's U-Nets."""
 
+_TOKENS = 77
 _POOLED = 1280
 """Numbers in SDXL's pooled prompt."""
 
@@ -69,11 +70,16 @@ class RandomText(TextEncoder):
         """No networks: an empty mapping."""
         return {}
 
+    @property
+    def stretch(self) -> int:
+        """The length of every embedding, in tokens."""
+        return _TOKENS
+
     def _encode(self, prompt: Prompt, blend: Blend) -> Embedding:
         del prompt, blend
         like = {"dtype": self._unet.dtype, "device": self._unet.device}
         pooled = torch.randn(_POOLED, **like) if is_xl(self._unet) else None
-        return Embedding(torch.randn(77, self._unet.config.cross_attention_dim, **like), pooled)
+        return Embedding(torch.randn(_TOKENS, self._unet.config.cross_attention_dim, **like), pooled)
 
 
 def make_model(name: str, settings: DiffusionSettings) -> Model:

@@ -1,5 +1,6 @@
 """The inputs of the U-Net for a frame, beside latent and timestep: encoded prompts, scales and weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 class Embedding:
     """An encoded prompt, compared by identity: keep and reuse the object."""
 
-    tokens: Tensor  # [tokens, dim]
+    tokens: Tensor  # [tokens, dim]; 77 tokens for each stretch of the prompt
     pooled: Tensor | None = None  # [dim], for models with a pooled input (SDXL)
 
 
@@ -38,3 +39,11 @@ class Condition:
     """Picture of each IP-Adapter; empty without IP-Adapters."""
     distilled: float = 1.0
     """Guidance scale for a U-Net with the guidance scale as an input."""
+
+
+def by_length(prompts: Sequence[Embedding]) -> list[list[int]]:
+    """Return the indices of the prompts with equally many tokens, in order of the first index."""
+    groups: dict[int, list[int]] = {}
+    for index, prompt in enumerate(prompts):
+        groups.setdefault(len(prompt.tokens), []).append(index)
+    return list(groups.values())

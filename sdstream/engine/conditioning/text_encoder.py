@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,9 +13,10 @@ from sdstream.config.engine import EmbeddingSettings
 from sdstream.controls import Blend, Prompt
 from sdstream.engine.bounded_cache import BoundedCache
 from sdstream.engine.conditioning.condition import Embedding
-from sdstream.engine.conditioning.prompt_weights import parse_weights
+from sdstream.engine.conditioning.stretches import MOST, is_long, padding, stretches
 from sdstream.engine.conditioning.textual_inversion import add_word, read_vectors
 from sdstream.engine.conditioning.tokenizer import load_tokenizer
+from sdstream.engine.conditioning.tower import Tower, Weighted
 from sdstream.engine.denoising import blend as blending
 from sdstream.engine.shared_module import copy_structure
 from sdstream.engine.weights.component import component
@@ -25,39 +26,18 @@ from sdstream.log import get_logger
 log = get_logger()
 
 
-@dataclass(frozen=True, eq=False)
-class Tower:
-    """A text encoder with tokenizer. Raises Unavailable if the tokenizer has words unknown to the encoder."""
-
-    tokenizer: Any  # diffusers and transformers publish no types
-    encoder: Any
-    penultimate: bool
-    """Whether to read the layer before the last, unnormalised, as SDXL does."""
-    skip: int = 0
-    """Layers to leave out at the end (clip skip)."""
-    words: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
-    """The tokenizer's number of a new word -> the encoder's numbers of the word's tokens."""
-
-    def __post_init__(self) -> None:
-        known = int(self.encoder.config.vocab_size)
-        words = 1 + max(len(self.tokenizer) - 1, *self.tokenizer.get_vocab().values())
-        if words > known:  # a word beyond the encoder's vocabulary would end the run on air
-            raise Unavailable(
-                f"the tokenizer has {words} words and the text encoder has {known}: tokenizer and text encoder are "
-                "from different models; pull or copy the model again"
-            )
-
-
 class TextEncoder:
     """Encodes prompts, and caches the latest embeddings: equal prompts give the same Embedding."""
 
     def __init__(self, towers: Sequence[Tower], *, zero_negative: bool = False, cache_size: int = 64) -> None:
         """`zero_negative`: zeros stand for "no negative prompt", not an encoded empty prompt, as in SDXL's training."""
+        self._cut = False
         self._towers = towers
         self._zero_negative = zero_negative
         self._cache_size = cache_size
         self.cache: BoundedCache[tuple[Prompt, Blend], Embedding] = BoundedCache(cache_size)
         """The prompts encoded so far. Clear the cache when an encoder's weights change."""
+        self._padded: BoundedCache[tuple[Embedding, int], Embedding] = BoundedCache(cache_size)
         self._zero: Embedding | None = None
 
     @classmethod
@@ -90,6 +70,12 @@ class TextEncoder:
                 raise Unavailable(f"engine.clip_skip: {layers} is too much: a text encoder of this model allows {most}")
         return self._with([replace(tower, skip=layers) for tower in self._towers])
 
+    def cutting(self, cut: bool) -> Self:
+        """Return an encoder that reads the first 75 tokens of a prompt only, or every stretch."""
+        other = self._with(self._towers)
+        other._cut = cut
+        return other
+
     def with_words(self, embeddings: Mapping[str, EmbeddingSettings]) -> Self:
         """Teach the text encoders new words, in place; return an encoder that reads the words. Raises Unavailable."""
         widths = [int(tower.encoder.config.hidden_size) for tower in self._towers]
@@ -103,7 +89,7 @@ class TextEncoder:
     def _with(self, towers: Sequence[Tower]) -> Self:
         other = copy.copy(self)
         other._towers = towers
-        other.cache = BoundedCache(self._cache_size)
+        other.cache, other._padded = BoundedCache(self._cache_size), BoundedCache(self._cache_size)
         other._zero = None
         return other
 
@@ -116,7 +102,12 @@ class TextEncoder:
     @property
     def width(self) -> int:
         """Numbers in the embedding of a token."""
-        return sum(int(tower.encoder.config.hidden_size) for tower in self._towers)
+        return sum(tower.width for tower in self._towers)
+
+    @property
+    def stretch(self) -> int:
+        """Tokens in the embedding of a stretch, with begin and end."""
+        return self._towers[0].room + 2
 
     @torch.inference_mode()
     def encode(self, prompt: Prompt, blend: Blend = "linear") -> Embedding:
@@ -135,17 +126,60 @@ class TextEncoder:
             self._zero = Embedding(torch.zeros_like(like.tokens), pooled)
         return self._zero
 
+    def is_long(self, prompt: str) -> bool:
+        """Return whether the prompt's embedding has more than one stretch."""
+        return not self._cut and any(is_long(tower, prompt) for tower in self._towers)
+
+    def mix(self, parts: Sequence[tuple[Embedding, float]], blend: Blend) -> Embedding:
+        """Blend encoded prompts by weights; shorter prompts are padded by stretches of the empty prompt."""
+        if len(parts) == 1:
+            return parts[0][0]
+        average = blending.slerp if blend == "slerp" else blending.linear
+        pooled = [(part.pooled, weight) for part, weight in parts if part.pooled is not None]
+        level = self.level([part for part, _ in parts])
+        tokens = average([(part.tokens, weight) for part, (_, weight) in zip(level, parts, strict=True)])
+        return Embedding(tokens, average(pooled) if pooled else None)
+
+    def level(self, embeddings: Sequence[Embedding]) -> list[Embedding]:
+        """Return the embeddings as long as the longest, padded by stretches of the empty prompt; zeros by zeros."""
+        length = max(len(embedding.tokens) for embedding in embeddings)
+        return [self._pad(embedding, length) for embedding in embeddings]
+
+    def _pad(self, embedding: Embedding, length: int) -> Embedding:
+        if len(embedding.tokens) == length:
+            return embedding
+        return self._padded.get((embedding, length), lambda: self._longer(embedding, length))
+
+    @torch.inference_mode()
+    def _longer(self, embedding: Embedding, length: int) -> Embedding:
+        empty = self.encode("").tokens  # [tokens of a stretch, dim]
+        filler = torch.zeros_like(empty) if embedding is self._zero else empty
+        missing = (length - len(embedding.tokens)) // len(empty)
+        return replace(embedding, tokens=torch.cat([embedding.tokens, *[filler] * missing]))
+
     def _encode(self, prompt: Prompt, blend: Blend) -> Embedding:
         if not isinstance(prompt, str):
-            return mix([(self.encode(part.text), part.weight) for part in prompt if part.weight > 0], blend)
-        ids = [_ids(tower, parse_weights(prompt)) for tower in self._towers]
-        encoded = [_run(tower, [i for i, _ in weighted]) for tower, weighted in zip(self._towers, ids, strict=True)]
-        tokens = torch.cat([tokens for tokens, _ in encoded], dim=-1)
+            return self.mix([(self.encode(part.text), part.weight) for part in prompt if part.weight > 0], blend)
+        read = self._stretches(prompt)
+        encoded = [
+            tower.run([[token for token, _ in stretch] for stretch in found])
+            for tower, found in zip(self._towers, read, strict=True)
+        ]
+        tokens = torch.cat([tokens for tokens, _ in encoded], dim=-1)  # [tokens, dim]
         # A word may have another number of tokens in the second encoder: SDXL's second tokenizer pads with "!".
-        weights = [[weight for _, weight in weighted] for weighted in ids]
+        weights = [[weight for stretch in found for _, weight in stretch] for found in read]
         if any(weight != 1.0 for tower in weights for weight in tower):
             tokens = self._weigh(tokens, weights)
         return Embedding(tokens, encoded[-1][1])
+
+    def _stretches(self, prompt: str) -> list[list[list[Weighted]]]:
+        """Return the stretches of a prompt for each tower, as many for each."""
+        found = [stretches(tower, prompt, cut=self._cut) for tower in self._towers]
+        if any(cut for _, cut in found):
+            most = 1 if self._cut else MOST
+            log.warning("prompt cut", stretches=most, limit=most * self._towers[0].room)
+        count = max(len(read) for read, _ in found)
+        return [read + padding(tower, count - len(read)) for tower, (read, _) in zip(self._towers, found, strict=True)]
 
     def _weigh(self, tokens: Tensor, weights: list[list[float]]) -> Tensor:
         """Move each token away from the empty prompt's token, or towards; `tokens` and the result [tokens, dim].
@@ -153,46 +187,8 @@ class TextEncoder:
         `weights` has a weight for each token of each tower. The rule is ComfyUI's, and compel's from weight 1 up. The
         mean is not restored as in AUTOMATIC1111: SDXL's mean is near 0, and restoring would blow up or turn the sign.
         """
-        empty = self.encode("").tokens
-        widths = [int(tower.encoder.config.hidden_size) for tower in self._towers]
-        columns = torch.tensor(weights, dtype=torch.float32).repeat_interleave(torch.tensor(widths), dim=0).T
-        return (empty + columns.to(tokens.device) * (tokens.float() - empty)).to(tokens.dtype)  # [tokens, dim]
-
-
-def mix(parts: Sequence[tuple[Embedding, float]], blend: Blend) -> Embedding:
-    """Blend encoded prompts by weights."""
-    if len(parts) == 1:
-        return parts[0][0]
-    average = blending.slerp if blend == "slerp" else blending.linear
-    pooled = [(part.pooled, weight) for part, weight in parts if part.pooled is not None]
-    tokens = average([(part.tokens, weight) for part, weight in parts])
-    return Embedding(tokens, average(pooled) if pooled else None)
-
-
-def _run(tower: Tower, ids: list[int]) -> tuple[Tensor, Tensor | None]:
-    """Return a tower's tokens [tokens, dim] and pooled prompt [dim]; None for a tower without a pooled prompt."""
-    all_layers = tower.penultimate or tower.skip > 0
-    output = tower.encoder(torch.tensor([ids], device=tower.encoder.device), output_hidden_states=all_layers)
-    if not tower.penultimate:
-        if not tower.skip:
-            return output.last_hidden_state[0], None
-        body = getattr(tower.encoder, "text_model", tower.encoder)  # only some versions of transformers have the former
-        return body.final_layer_norm(output.hidden_states[-(tower.skip + 1)])[0], None
-    pooled: Tensor | None = getattr(output, "text_embeds", None)  # SDXL's first tower has no pooled prompt
-    return output.hidden_states[-(tower.skip + 2)][0], None if pooled is None else pooled[0]
-
-
-def _ids(tower: Tower, parts: list[tuple[str, float]]) -> list[tuple[int, float]]:
-    """Return token ids with weights, as many as the encoder reads: begin, text, end, padding."""
-    tokenizer = tower.tokenizer
-    length = int(tower.encoder.config.max_position_embeddings)
-    limit = length - 2  # tokens of text, between begin and end
-    text: list[tuple[int, float]] = []
-    for part, weight in parts:
-        for token in tokenizer(part, add_special_tokens=False, verbose=False).input_ids:
-            text += [(number, weight) for number in tower.words.get(token, (token,))]
-        if len(text) > limit:  # thousands of parts may follow, each a call of the tokenizer
-            log.warning("prompt cut", limit=limit)
-            break
-    ids = [(tokenizer.bos_token_id, 1.0), *text[:limit], (tokenizer.eos_token_id, 1.0)]
-    return ids + [(tokenizer.pad_token_id, 1.0)] * (length - len(ids))
+        empty = self.encode("").tokens  # [tokens of a stretch, dim]
+        empty = empty.repeat(len(tokens) // len(empty), 1)  # [tokens, dim]
+        widths = torch.tensor([tower.width for tower in self._towers])
+        columns = torch.tensor(weights, dtype=torch.float32).repeat_interleave(widths, dim=0).T  # [tokens, dim]
+        return (empty + columns.to(tokens.device) * (tokens.float() - empty)).to(tokens.dtype)

@@ -4,6 +4,7 @@ Both need the attention layers of Stable Diffusion. A different kind of layer is
 `Any` stands for diffusers' modules: the attributes have no static types.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,6 +20,9 @@ from sdstream.engine.models import refuse_other_kinds
 
 Group = tuple[int, ...]
 """Indices of rows with cross-frame attention among each other; a row alone has its own attention."""
+
+STRETCH = 77
+"""Tokens in a stretch of a prompt."""
 
 CacheKey = tuple[Embedding, tuple[float, ...]]
 """A prompt, and the LoRA weights in force when the keys and values were computed."""
@@ -138,7 +142,8 @@ class Scenes:
 class PromptCache:
     """Keys and values of the prompts in use, for all cross-attention layers: computed once a prompt.
 
-    The `keep` prompts in use last stay in the cache too. With SDXL a prompt takes about 25 MB.
+    The `keep` prompts in use last stay in the cache too; a prompt of several stretches counts as several. With SDXL a
+    stretch takes about 25 MB.
     """
 
     def __init__(self, layers: Sequence[Layer], adapt: Adapt, keep: int = 8) -> None:
@@ -159,9 +164,11 @@ class PromptCache:
             # A copy for every row, even of a shared prompt: a new shape would start torch.compile again.
             k, v = torch.cat([k for k, _ in pairs]), torch.cat([v for _, v in pairs])  # [rows, heads, tokens, d] each
             layer.current = k, v
-            unused = list(layer.cached)[: len(layer.cached) - len(set(chosen))]
-            for key in unused[: max(0, len(unused) - self._keep)]:
-                del layer.cached[key]
+            room = self._keep
+            for key in reversed(list(layer.cached)[: len(layer.cached) - len(set(chosen))]):  # the unused prompts
+                room -= math.ceil(len(key[0].tokens) / STRETCH)
+                if room < 0:
+                    del layer.cached[key]
         self._rows = chosen
 
     def clear(self) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from sdstream.engine.adapters.controlnet import ControlNets
 from sdstream.engine.adapters.image_prompt.ip_adapters import IpAdapters
 from sdstream.engine.adapters.lora import Loras, Weights
-from sdstream.engine.conditioning.condition import Condition, Embedding
+from sdstream.engine.conditioning.condition import Condition, Embedding, by_length
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.eager.attention import Group, make_processors
 from sdstream.engine.eager.image_attention import Pictures
@@ -60,9 +60,22 @@ class ConditionedUNet:
         self._scale_embedding: Tensor | None = None  # [rows, time_cond_proj_dim]
 
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
-        """Run the U-Net on x [rows, c, h, w] float32. The result has the same shape and dtype."""
+        """Run the U-Net on x [rows, c, h, w] float32. The result has the same shape and dtype.
+
+        Rows with prompts of different lengths do not see each other.
+        """
+        self._loras.fuse_if_uniform([row.condition.loras for row in rows])
+        groups = by_length([row.condition.negative if row.negative else row.condition.positive for row in rows])
+        if len(groups) == 1:
+            return self._run(x, timesteps, rows)
+        output = torch.empty_like(x)  # [rows, c, h, w]
+        for group in groups:  # for a few frames after a change of length; an index of rows may wait for the device
+            output[group] = self._run(x[group], timesteps[group], [rows[i] for i in group])
+        return output
+
+    def _run(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
+        """Run rows with equally long prompts."""
         weights = [row.condition.loras for row in rows]
-        self._loras.fuse_if_uniform(weights)
         self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows], weights)
         self._loras.set_rows(weights)
         if self._pictures is not None:

@@ -31,9 +31,11 @@ class NetworkSource:
     module: Callable[[], nn.Module]
     """Makes the module; called only for a conversion."""
     examples: tuple[Tensor, ...]
-    """Inputs of a single row; each row of a call has the same shapes."""
+    """Inputs of a single row; each row of a call has the same shapes, but for the number of tokens."""
     snippets: bool = True
     """Let OpenVINO fuse element-wise operations (SNIPPETS_MODE)."""
+    tokens: int | None = None
+    """Index of the input with an axis 1 of any length (the tokens of a prompt); None without such an input."""
 
 
 class Graph:
@@ -42,13 +44,21 @@ class Graph:
     `store` is None for a network too large to cache on disk.
     """
 
-    def __init__(self, runtime: Runtime, source: NetworkSource, store: ArtefactStore | None) -> None:
-        self._runtime, self._source, self._store = runtime, source, store
+    def __init__(
+        self, runtime: Runtime, source: NetworkSource, store: ArtefactStore | None, *, short: "Graph | None" = None
+    ) -> None:
+        """`short` makes a graph of the same conversion as `short` for any number of tokens."""
+        self._runtime, self._source, self._store, self._short = runtime, source, store, short
+        self._name = source.name if short is None else f"{source.name}-long"
         self._graph: Any = None
         self._compiled: dict[int, Compiled] = {}
         self._compiling = threading.Lock()
         self._begun: set[int] = set()
         self._failed: set[int] = set()
+
+    def longer(self) -> "Graph":
+        """Return a graph of the same network for any number of tokens."""
+        return Graph(self._runtime, self._source, self._store, short=self)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -66,13 +76,18 @@ class Graph:
         """Whether a thread is compiling."""
         return bool(self._begun)
 
+    @property
+    def failed(self) -> bool:
+        """Whether a compilation in a thread has failed."""
+        return bool(self._failed)
+
     def _compile_beside(self, rows: int) -> None:
         try:
             with torch.inference_mode():  # a mode of the thread
                 self.ready(rows)
-            log.info("compiled beside the running engine", network=self._source.name, rows=rows)
+            log.info("compiled beside the running engine", network=self._name, rows=rows)
         except (Unavailable, RuntimeError) as error:
-            log.warning("a control has no effect: no graph", network=self._source.name, rows=rows, reason=str(error))
+            log.warning("a control has no effect: no graph", network=self._name, rows=rows, reason=str(error))
             self._failed.add(rows)
         finally:
             self._begun.discard(rows)
@@ -93,7 +108,7 @@ class Graph:
         return compiled
 
     def _restore(self, rows: int) -> Compiled | None:
-        blob = self._store.read(f"{self._source.name}-{rows}.blob") if self._store else None
+        blob = self._store.read(f"{self._name}-{rows}.blob") if self._store else None
         if blob is None:
             return None
         try:
@@ -104,14 +119,18 @@ class Graph:
             return None
 
     def _compile(self, rows: int) -> Compiled:
-        shapes = [(rows, *example.shape[1:]) for example in self._source.examples]
-        log.info("compiling for openvino", network=self._source.name, rows=rows)
+        tokens = None if self._short is None else self._source.tokens
+        shapes = [_open((rows, *example.shape[1:]), i == tokens) for i, example in enumerate(self._source.examples)]
+        log.info("compiling for openvino", network=self._name, rows=rows)
         compiled = self._runtime.compile(self._converted(), shapes, snippets=self._source.snippets)
         if self._store:
-            self._store.keep(f"{self._source.name}-{rows}.blob", compiled.blob())
+            self._store.keep(f"{self._name}-{rows}.blob", compiled.blob())
         return compiled
 
     def _converted(self) -> Any:
+        if self._short is not None:
+            with self._short._compiling:
+                return self._short._converted()
         if self._graph is None:
             self._graph = self._read() or self._convert()
         return self._graph
@@ -121,10 +140,16 @@ class Graph:
         return None if body is None else self._runtime.unpack(body)
 
     def _convert(self) -> Any:
-        log.info("converting for openvino", network=self._source.name)
+        log.info("converting for openvino", network=self._name)
         # Traced with two rows: a batch of a single row may be baked in as a constant.
         two = [torch.cat((example, example)) for example in self._source.examples]  # [2, ...]
-        graph = self._runtime.convert(self._source.module(), two)
+        shapes = [_open((-1, *t.shape[1:]), i == self._source.tokens) for i, t in enumerate(two)]
+        graph = self._runtime.convert(self._source.module(), two, shapes)
         if self._store:
             self._store.keep(f"{self._source.name}.graph", self._runtime.pack(graph))
         return graph
+
+
+def _open(shape: tuple[int, ...], anyhow: bool) -> tuple[int, ...]:
+    """Return `shape`, with an axis 1 of any length (-1) if `anyhow`."""
+    return (shape[0], -1, *shape[2:]) if anyhow else shape

@@ -11,7 +11,7 @@ from torch import nn
 
 from sdstream.engine.openvino.runtime import Processor
 
-FORMAT = 4
+FORMAT = 5
 """Increase this number with every change of the way from a model to graphs."""
 
 

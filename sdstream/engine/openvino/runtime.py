@@ -97,8 +97,8 @@ class Runtime:
             "ENABLE_CPU_PINNING": False,
         }
 
-    def convert(self, module: nn.Module, examples: Sequence[Tensor]) -> Any:
-        """Turn a module into a graph for inputs like `examples`, with any number of rows.
+    def convert(self, module: nn.Module, examples: Sequence[Tensor], shapes: Sequence[Sequence[int]]) -> Any:
+        """Turn a module into a graph for inputs of `shapes`; -1 stands for any number.
 
         Raises Unavailable for a module beyond OpenVINO's converter.
         """
@@ -107,7 +107,7 @@ class Runtime:
             with warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")  # tracing warns of fixed sizes: the sizes are fixed for a run
                 graph = self._openvino.convert_model(module.eval(), example_input=tuple(examples))
-            graph.reshape({index: [-1, *example.shape[1:]] for index, example in enumerate(examples)})
+            graph.reshape({index: list(shape) for index, shape in enumerate(shapes)})
         except refusals as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise Unavailable(
@@ -116,7 +116,7 @@ class Runtime:
         return graph
 
     def compile(self, graph: Any, shapes: Sequence[Sequence[int]], *, snippets: bool = True) -> "Compiled":
-        """Compile a copy of `graph` for `shapes`: fixed shapes run faster than dynamic shapes."""
+        """Compile a copy of `graph` for `shapes`; -1 stands for any number. Fixed shapes run faster."""
         fixed = graph.clone()
         fixed.reshape({index: list(shape) for index, shape in enumerate(shapes)})
         return Compiled(self._openvino, self._core.compile_model(fixed, "CPU", self._options(snippets)))

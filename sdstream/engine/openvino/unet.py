@@ -6,6 +6,8 @@ inputs a layer. `Any` stands for diffusers' modules: the attributes have no stat
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +15,8 @@ import torch
 from torch import Tensor
 
 from sdstream.engine.artefacts import ArtefactStore
-from sdstream.engine.conditioning.condition import Condition, Embedding
+from sdstream.engine.bounded_cache import BoundedCache
+from sdstream.engine.conditioning.condition import Condition, Embedding, by_length
 from sdstream.engine.denoising.stream_batch import Row
 from sdstream.engine.openvino.graph import Graph, NetworkSource
 from sdstream.engine.openvino.rows import CrossFrameUNet, PlainUNet, Sinusoids
@@ -48,11 +51,15 @@ class GraphUNet:
         # OpenVINO 2026.4 crashes on fusing the scale and shift behind OpenVINO's own group norm.
         snippets = light or not shifted
         scenes = torch.tensor([0])  # [1]
-        plain = NetworkSource("unet", lambda: PlainUNet(unet, ranges, light=light), examples, snippets)
+        plain = NetworkSource("unet", lambda: PlainUNet(unet, ranges, light=light), examples, snippets, tokens=2)
         cross_frame = NetworkSource(
-            "unet-together", lambda: CrossFrameUNet(unet, ranges, light=light), (scenes, *examples), snippets
+            "unet-together", lambda: CrossFrameUNet(unet, ranges, light=light), (scenes, *examples), snippets, tokens=3
         )
         self._plain, self._cross_frame = Graph(runtime, plain, store), Graph(runtime, cross_frame, store)
+        # For prompts of several stretches; a fixed number of tokens is faster, and most prompts are short.
+        self._long_plain, self._long_cross_frame = self._plain.longer(), self._cross_frame.longer()
+        self._stretch = len(prompt.tokens)
+        self._first: BoundedCache[Embedding, Embedding] = BoundedCache(16)
         self._embeddings: tuple[Embedding, ...] = ()
         self._prompts: list[Tensor] = []
         self._output = torch.empty(0, *shape)  # [rows, c, h, w]
@@ -62,9 +69,10 @@ class GraphUNet:
         for rows in range(1, PREPARED + 1):
             self._plain.ready(rows)
 
-    def demand(self, rows: int, *, together: bool, wait: bool) -> None:
+    def demand(self, rows: int, *, together: bool, long: bool, wait: bool) -> None:
         """Compile for calls of `rows` rows: now, or beside the running graphs without `wait`."""
-        graph = self._cross_frame if together else self._plain
+        plain, cross_frame = (self._long_plain, self._long_cross_frame) if long else (self._plain, self._cross_frame)
+        graph = cross_frame if together else plain
         if wait:
             graph.ready(rows)
         else:
@@ -73,28 +81,73 @@ class GraphUNet:
     @property
     def preparing(self) -> str:
         """The graphs being compiled beside the running graphs, in words; empty without such a graph."""
-        waiting = {"cross-frame attention": self._cross_frame.waiting, "more U-Net rows": self._plain.waiting}
+        waiting = {
+            "cross-frame attention": self._cross_frame.waiting,
+            "more U-Net rows": self._plain.waiting,
+            "a long prompt": self._long_plain.waiting or self._long_cross_frame.waiting,
+        }
         return ", ".join(name for name, busy in waiting.items() if busy)
 
     def __call__(self, x: Tensor, timesteps: Tensor, rows: Sequence[Row[Condition]]) -> Tensor:
         """Run the U-Net on x [rows, c, h, w] float32. The result is of the same shape, valid until the next call.
 
-        Without a graph for cross-frame attention, which `demand` prepares, each row has its own attention.
+        Without a graph for cross-frame attention, which `demand` prepares, each row has its own attention. Without a
+        graph for long prompts, the first stretch is read. Rows with prompts of different lengths do not see each other.
         """
-        self._choose([row.condition.negative if row.negative else row.condition.positive for row in rows])
+        prompts = self._readable([row.condition.negative if row.negative else row.condition.positive for row in rows])
         if len(self._output) != len(x):
             self._output = torch.empty_like(x)
-        scenes = number_scenes(rows)
-        inputs = [x.contiguous(), self._sinusoids.of_times(timesteps), *self._prompts]
-        size = min((size for size in self._cross_frame.sizes if size >= len(rows)), default=None)
-        if size is not None and len(set(scenes)) < len(rows):
-            # The numbers of padding rows are below the numbers of rows without a scene.
-            alone = [-len(rows) - 1 - i for i in range(size - len(rows))]
-            _run(self._cross_frame, [torch.tensor(scenes + alone), *inputs], self._output, size)
+        groups = by_length(prompts)
+        scenes, times = number_scenes(rows), self._sinusoids.of_times(timesteps)
+        if len(groups) == 1:
+            self._run_alike(x.contiguous(), times, prompts, scenes, self._output)
             return self._output
-        for start, end, padded in split(len(rows), self._plain.sizes):
-            _run(self._plain, [tensor[start:end] for tensor in inputs], self._output[start:end], padded)
+        for group in groups:
+            part = torch.empty(len(group), *x.shape[1:])  # [rows of the group, c, h, w]
+            self._run_alike(x[group], times[group], [prompts[i] for i in group], [scenes[i] for i in group], part)
+            self._output[group] = part
         return self._output
+
+    def _readable(self, prompts: Sequence[Embedding]) -> list[Embedding]:
+        """Return the prompts as far as there are graphs: the first stretches only while a graph is being compiled."""
+        long = sum(len(prompt.tokens) != self._stretch for prompt in prompts)
+        plain, cross_frame = self._long_plain, self._long_cross_frame
+        begun = plain.waiting or cross_frame.waiting or plain.failed or cross_frame.failed
+        if not long or not begun or plain.sizes or max(cross_frame.sizes, default=0) >= long:
+            return list(prompts)
+        return [
+            prompt if len(prompt.tokens) == self._stretch else self._first.get(prompt, partial(self._begin, prompt))
+            for prompt in prompts
+        ]
+
+    def _begin(self, prompt: Embedding) -> Embedding:
+        return replace(prompt, tokens=prompt.tokens[: self._stretch])
+
+    def _run_alike(
+        self, x: Tensor, times: Tensor, prompts: Sequence[Embedding], scenes: Sequence[int], output: Tensor
+    ) -> None:
+        """Run rows with equally long prompts, and write `output` [rows, c, h, w]."""
+        self._choose(prompts)
+        plain, cross_frame = self._graphs(len(prompts[0].tokens))
+        inputs = [x, times, *self._prompts]
+        size = min((size for size in cross_frame.sizes if size >= len(x)), default=None)
+        if size is not None and (len(set(scenes)) < len(x) or not plain.sizes):
+            # The numbers of padding rows are below the numbers of rows without a scene.
+            lowest = min(scenes)
+            alone = [min(lowest, 0) - 1 - i for i in range(size - len(x))]
+            _run(cross_frame, [torch.tensor([*scenes, *alone]), *inputs], output, size)
+            return
+        for start, end, padded in split(len(x), plain.sizes):
+            _run(plain, [tensor[start:end] for tensor in inputs], output[start:end], padded)
+
+    def _graphs(self, tokens: int) -> tuple[Graph, Graph]:
+        """Return the graphs for prompts of `tokens` tokens; a graph for long prompts runs short prompts as well."""
+        plain, cross_frame = self._plain, self._cross_frame
+        if tokens != self._stretch or (self._long_plain.sizes and not plain.sizes):
+            plain = self._long_plain
+        if tokens != self._stretch or (self._long_cross_frame.sizes and not cross_frame.sizes):
+            cross_frame = self._long_cross_frame
+        return plain, cross_frame
 
     def _choose(self, embeddings: Sequence[Embedding]) -> None:
         chosen = tuple(embeddings)

@@ -1,5 +1,7 @@
 """The eager engine and the OpenVINO engine on the same model, and how far apart their pictures are."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +52,11 @@ def open_once(model: Path, **more: object) -> tuple[Pixels, list[str]]:
         result = engine(picture(0), Controls(steps=(30,), **ALWAYS))
     assert result is not None
     return result, [log["event"] for log in logs]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds, for two minutes at most."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

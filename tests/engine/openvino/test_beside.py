@@ -2,9 +2,6 @@
 
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 
 import numpy as np
@@ -14,7 +11,7 @@ import torch
 from sdstream.controls import Controls
 from sdstream.engine.openvino.graph import Graph
 from sdstream.engine.openvino.unet import split
-from tests.engine.openvino.engine_pair import pair, psnr, scene
+from tests.engine.openvino.engine_pair import pair, psnr, scene, wait_for
 from tests.engine.pixel_engine import ALWAYS, PixelEngine, feed, picture, settings
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed: the [openvino] extra")
@@ -39,29 +36,6 @@ OFF, ON = (Controls(steps=(8, 20, 32), cross_frame_attention=on, **ALWAYS) for o
 )
 def test_rows_are_split_among_the_graphs_that_are_there(rows, sizes, calls):
     assert split(rows, sizes) == calls
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Hold every compilation in a thread until the event is set."""
-    opened = threading.Event()
-    compile_one = Graph._compile
-
-    def compile_later(graph: Graph, rows: int) -> object:
-        if threading.current_thread() is not threading.main_thread():
-            assert opened.wait(60)
-        return compile_one(graph, rows)
-
-    monkeypatch.setattr(Graph, "_compile", compile_later)
-    yield opened
-    opened.set()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_cross_frame_attention_switched_on_air_holds_no_picture_and_comes_when_it_is_there(
