@@ -1,4 +1,4 @@
-"""Tells the user of `run` what to type into OBS, when the publisher comes and goes, and of words without a look."""
+"""Tells the user of `run` what to type into OBS, when the publisher comes and goes, and of prompts not understood."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Announcer:
-    """Speaks of a source that waits for a publisher, and of prompts that name no look of the bundled model."""
+    """Speaks of a source that waits for a publisher, and of prompts not understood."""
 
     def __init__(self, config: "Config", *, in_log: bool) -> None:
         """Say what to type; `in_log` logs events instead of lines for people."""
@@ -29,7 +29,7 @@ class Announcer:
             self._say(f"OBS: Settings > Stream > Service Custom, {typed}; then Start Streaming", "waiting", obs=typed)
 
     def each_second(self, report: "Report", controls: "Controls") -> None:
-        """Say that the publisher came or went, and which new prompt names no look."""
+        """Say that the publisher came or went, and which new prompt is not understood."""
         if controls != self._controls:
             self._remark(controls)
         here = report.source.state == "live"
@@ -44,7 +44,7 @@ class Announcer:
         before = [] if self._controls is None else remarks(self._engine, self._controls)
         for remark in remarks(self._engine, controls):
             if remark not in before:
-                self._say(f"prompt {remark}", "prompt without a look", remark=remark)
+                self._say(f"prompt {remark}", "prompt not understood", remark=remark)
         self._controls = controls
 
     def _say(self, text: str, event: str, **facts: object) -> None:

@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from sdstream.config.engine import AnyEngine, DiffusionSettings
+from sdstream.config.mistakes.prompt_syntax import foreign_syntax
 from sdstream.config.model_names import BUNDLED
 from sdstream.controls import Controls, Prompt
 
@@ -73,12 +74,19 @@ def looks_of(model: str) -> Looks | None:
 
 
 def remarks(engine: AnyEngine, controls: Controls) -> list[str]:
-    """Return a remark for each prompt of `controls`, cues included, that names no look of the engine's model."""
-    looks = looks_of(engine.model) if isinstance(engine, DiffusionSettings) else None
-    if looks is None:
+    """Return a remark for each kind of foreign syntax in the prompts of `controls`, cues and the negative included.
+
+    With a bundled model, also return a remark for each prompt that names no look.
+    """
+    if not isinstance(engine, DiffusionSettings):
         return []
+    looks = looks_of(engine.model)
     prompts = [*_texts(controls.prompt), *(text for cue in controls.cues for text in _texts(cue.prompt))]
-    return [remark for text in dict.fromkeys(prompts) if (remark := looks.remark(text))]
+    foreign = [
+        remark for text in dict.fromkeys([*prompts, controls.negative_prompt]) for remark in foreign_syntax(text)
+    ]
+    unknown = [] if looks is None else [looks.remark(text) for text in dict.fromkeys(prompts)]
+    return [*dict.fromkeys(foreign), *filter(None, unknown)]
 
 
 def sheet() -> Path | None:
