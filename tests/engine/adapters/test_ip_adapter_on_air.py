@@ -260,3 +260,26 @@ def test_check_reads_headers_only_and_fetches_nothing(published, model, monkeypa
     monkeypatch.setattr("sdstream.engine.adapters.image_prompt.encoder_folder.from_hub", lambda *_: pytest.fail("hub"))
     hub = {"path": "h94/IP-Adapter::models/ip-adapter_sd15.safetensors", "picture": "live"}
     assert refusal(DiffusionSettings(model=model, ip_adapters={"a": hub})) == ""
+
+
+def test_the_encoder_beside_a_file_of_a_repository_is_fetched_and_nothing_else(tiny_model, published, monkeypatch):
+    snapshot = published / "hub" / "snapshots" / "0"
+    shutil.copytree(published / "image_encoder", snapshot / "models" / "unfetched")
+    shutil.copy(published / "base.safetensors", snapshot / "models" / "ip.safetensors")
+    asked: list[str] = []
+
+    def from_hub(name: str, what: str, wanted: list[str]) -> Path:
+        assert name == "someone/ip"
+        asked.extend(wanted)
+        if what == "image encoder":
+            (snapshot / "models" / "unfetched").rename(snapshot / "models" / "image_encoder")
+        return snapshot
+
+    monkeypatch.setattr("sdstream.engine.weights.single_file.from_hub", from_hub)
+    monkeypatch.setattr("sdstream.engine.weights.single_file._published", lambda _: ["models/ip.safetensors", "x.bin"])
+    monkeypatch.setattr("sdstream.engine.adapters.image_prompt.encoder_folder.from_hub", from_hub)
+    found = adapter(published) | {"path": "someone/ip::models/ip.safetensors"}
+    with PixelEngine(settings(tiny_model, ip_adapters={"ref": found})):
+        pass
+    assert asked[0] == "models/ip.safetensors"
+    assert asked[-2:] == ["models/image_encoder/*.json", "models/image_encoder/*.safetensors"]
