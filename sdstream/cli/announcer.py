@@ -15,7 +15,7 @@ class Announcer:
 
     def __init__(self, config: "Config", *, in_log: bool) -> None:
         """Say what to type; `in_log` logs events instead of lines for people."""
-        from sdstream.cli.needs import obs_settings
+        from sdstream.config.printing.obs import obs_settings
         from sdstream.config.sources import RtmpSourceSettings
 
         self._in_log = in_log

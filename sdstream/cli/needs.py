@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sdstream.config.engine import AnyEngine, DiffusionSettings
 from sdstream.config.outputs import EncodingSink
+from sdstream.config.printing.obs import obs_settings
 from sdstream.config.schema import Config
 from sdstream.config.sinks import (
     AnySink,
@@ -50,15 +51,6 @@ def needs(config: Config) -> Iterator[Need]:
     if config.control is not None:
         where = f"the port {config.control.listen}; sdstream ctl --at {config.control.listen} state"
         yield Need("control", "server", where, _install("control"))
-
-
-def obs_settings(source: RtmpSourceSettings) -> str:
-    """Return what to type into OBS for a source with `listen`; the key itself is not shown."""
-    host, _, port = (source.listen or "").rpartition(":")
-    if host in ("0.0.0.0", "[::]"):  # noqa: S104 - compared, and nothing listens here
-        host = "THIS-MACHINE"
-    key = "any" if source.key is None else "the value of source.key"
-    return f"Server rtmp://{host}:{port}/{source.app}, Stream Key: {key}"
 
 
 def _source(source: AnySource) -> str:

@@ -22,8 +22,10 @@ LARGEST_BODY = 64 * 1024
 """Bytes of a request's body at most."""
 BODY_WITHIN = 5.0
 """Seconds from the first byte of a request to the last byte of the body."""
-OPEN_PATHS = ("/healthz", "/readyz")
-"""Answered without a token: a supervisor of containers has none."""
+OPEN_PATHS = ("/healthz", "/readyz", "/", "/screen")
+"""Answered without a token: a supervisor of containers has none, and a page is needed to type a token."""
+OPEN_FOLDER = "/page/"
+"""The files of the pages, without a word about the run."""
 _HOST = r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]*)(?::\d{1,5})?"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _HEADERS = (
@@ -86,7 +88,7 @@ class Access:
     def _check_role(self, scope: Scope, headers: dict[str, str]) -> None:
         role = self._tokens.role(headers)
         needed = Role.READ if scope["type"] == "websocket" or scope["method"] in _SAFE else Role.CONTROL
-        if scope["path"] in OPEN_PATHS and needed is Role.READ:
+        if (scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)) and needed is Role.READ:
             needed = Role.NONE
         if role < needed:
             status = (

@@ -25,7 +25,9 @@ from sdstream.control.bodies import (
 from sdstream.control.desk import Desk
 from sdstream.control.events import serve_events
 from sdstream.control.metrics import Metrics
+from sdstream.control.pages import no_preview, page_routes
 from sdstream.control.ports import ServerPorts
+from sdstream.control.preview import NoPreview
 from sdstream.control.readiness import obstacles
 from sdstream.control.supervisor import Busy, Supervisor
 from sdstream.controls import Controls
@@ -52,11 +54,13 @@ def make_app(ports: ServerPorts, supervisor: Supervisor, desk: Desk) -> Access:
     app.include_router(_health(supervisor, metrics))
     app.include_router(_controls(supervisor, desk, metrics))
     app.include_router(_presets(desk))
+    app.include_router(page_routes(ports, supervisor))
 
     @app.websocket("/api/events")
     async def events(socket: WebSocket) -> None:
         await serve_events(socket, supervisor)
 
+    app.add_exception_handler(NoPreview, no_preview)
     app.add_exception_handler(Busy, _answer(HTTPStatus.SERVICE_UNAVAILABLE))
     app.add_exception_handler(Unavailable, _answer(HTTPStatus.SERVICE_UNAVAILABLE))
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -18,5 +18,7 @@ class ServerPorts:
     requests: Requests
     state: LiveText
     """The state of the run as JSON, renewed by the supervisor twice a second."""
+    preview: LiveText
+    """Where the pictures of the preview are to be had (`supervisor.show`); empty without a preview."""
     controls: LiveControls
     token: str

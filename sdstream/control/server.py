@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from sdstream.system.user_folders import state_folder
 
 REQUEST_WITHIN = 5.0
 """Seconds from the connection to the end of the first request's headers."""
+STALL_WITHIN = 10.0
+"""Seconds for a client that does not read the answer, until the client is left behind."""
+_SOCKET_BUFFER = 256 * 1024  # bytes
 KEEP_ALIVE = 15
 """Seconds for which an idle connection is kept."""
 
@@ -69,12 +73,28 @@ class _Server(uvicorn.Server):
 
 
 class _PunctualProtocol(H11Protocol):
-    """Closes a connection whose first request does not arrive in time; uvicorn itself waits for ever."""
+    """Closes a connection whose first request does not arrive in time, or that takes no answer; uvicorn itself waits
+    for ever."""
 
     def connection_made(self, transport: Any) -> None:  # uvicorn's own type
         super().connection_made(transport)
+        self._upgraded = False
         asyncio.get_running_loop().call_later(REQUEST_WITHIN, self._close_if_silent)
+        # Pictures waiting in a socket are late: the system would let megabytes wait.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
+
+    def handle_websocket_upgrade(self, event: Any) -> None:  # h11's own type
+        self._upgraded = True
+        super().handle_websocket_upgrade(event)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = asyncio.get_running_loop().call_later(STALL_WITHIN, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stall.cancel()
 
     def _close_if_silent(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+        if self.cycle is None and not self._upgraded and not self.transport.is_closing():
             self.transport.close()

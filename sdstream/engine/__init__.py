@@ -31,6 +31,8 @@ class DuePrompt:
     """The prompt due by the controls and the cues."""
     fade: float | None = None
     """How far the fade to this prompt had come, 0 to 1; None when no fade was running."""
+    cues_since: float | None = None
+    """Monotonic seconds from which the cues count; None for controls without cues."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ class Recipes:
         recipe = Recipe(self._sampling(now, controls), condition, controls.cross_frame_attention)
         if self._last is None or recipe != self._last:
             self._last = recipe
-        return self._last, DuePrompt(prompt, self._prompt_fade.share)
+        return self._last, DuePrompt(prompt, self._prompt_fade.share, self._since if controls.cues else None)
 
     def with_images(self, recipe: Recipe[Condition], images: tuple[ImagePrompt, ...]) -> Recipe[Condition]:
         """Return a recipe of `at` with the pictures of the IP-Adapters."""

@@ -33,6 +33,8 @@ class OnAir:
     """Version of the controls when the picture's frame entered the engine."""
     preparing: str = ""
     """What the engine compiles before a changed control takes effect; empty when everything is ready."""
+    cues_since: float | None = None
+    """Monotonic seconds from which the cues count; None without cues."""
 
 
 class OnAirText:
@@ -59,7 +61,8 @@ class OnAirText:
         due = restyled.due
         share = None if due.fade is None else round(due.fade, 2)
         version = next((number for known, number in self._versions if known is restyled.controls), 0)
-        text = OnAir(_shortened(" ".join(readable(due.prompt).split())), share, version, restyled.preparing)
+        prompt = _shortened(" ".join(readable(due.prompt).split()))
+        text = OnAir(prompt, share, version, restyled.preparing, due.cues_since)
         if text != self._written:
             self._cell.set(dumps(asdict(text), ensure_ascii=False))
             self._written, self._next = text, now + _INTERVAL

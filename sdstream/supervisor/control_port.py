@@ -1,69 +1,28 @@
 """The supervisor's end of the control server: answers requests, and publishes the state of the run."""
 
 import json
-import secrets
-import socket
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
-from sdstream.config.control import ControlSettings
-from sdstream.ipc.live_text import LiveText
-from sdstream.ipc.requests import Request, Requests
+from sdstream.ipc.requests import Request
 from sdstream.log import get_logger
-from sdstream.redact import hide
-from sdstream.supervisor.control_desk import Desk
+from sdstream.supervisor.control_ports import STATE_CAPACITY, ControlPorts
 from sdstream.supervisor.report import Report
-from sdstream.supervisor.stage import Stage
-from sdstream.system.listening import listen_at
-from sdstream.system.tokens import forget_token, keep_token
+from sdstream.supervisor.show import describe, preview_address
+from sdstream.supervisor.wiring import Wiring
 
-STATE_CAPACITY = 1 << 19
-"""Bytes of the state as JSON at most."""
 STATE_EVERY = 0.5
 """Seconds between two states."""
 _MOST = 20  # requests a turn: the stages come first
 
 
-@dataclass(frozen=True)
-class ControlPorts:
-    """The sockets of the control server. The supervisor owns the sockets, so the port stays bound when the process
-    dies."""
-
-    listener: socket.socket
-    requests: Requests
-    state: LiveText
-    token: str
-
-    def close(self) -> None:
-        """Close all sockets; closing twice is harmless."""
-        if self.listener.fileno() >= 0:
-            forget_token(self.listener.getsockname()[1])
-        self.listener.close()
-        self.requests.close()
-
-
-def open_control(settings: ControlSettings | None) -> ControlPorts | None:
-    """Listen for clients; return None for a run without a control server.
-
-    Writes a random token to a file of the user, where the settings have no token. Raises Unavailable if the port is
-    taken or no folder can be written, Forbidden if the port is privileged.
-    """
-    if settings is None:
-        return None
-    listener = listen_at(settings.listen, "control.listen")
-    token = settings.token.get_secret_value() if settings.token else secrets.token_urlsafe(32)
-    hide(token)
-    keep_token(listener.getsockname()[1], token)
-    return ControlPorts(listener, Requests(), LiveText(STATE_CAPACITY, "{}"), token)
-
-
 class ControlPort:
     """Answers the requests of the control server's process."""
 
-    def __init__(self, ports: ControlPorts, desk: Desk, stages: Callable[[], Sequence[Stage]]) -> None:
-        """`stages` returns the stages that may be restarted."""
-        self._ports, self._desk, self._stages = ports, desk, stages
+    def __init__(self, ports: ControlPorts, wiring: Wiring) -> None:
+        """Answer for the run of `wiring`, whose `media` may be restarted."""
+        self._ports, self._wiring, self._desk = ports, wiring, wiring.desk
         self._published = float("-inf")
 
     def fileno(self) -> int:
@@ -83,13 +42,15 @@ class ControlPort:
         self._published = now
         parts = [
             {"name": stage.name, "ready": stage.ready, "restarts": stage.restarts, "running": stage.pid is not None}
-            for stage in self._stages()
+            for stage in self._wiring.media
         ]
-        text = json.dumps(report().as_dict() | {"parts": parts})
+        text = json.dumps(report().as_dict() | {"parts": parts, "now": now, "show": describe(self._wiring)})
         if len(text) <= STATE_CAPACITY:
             self._ports.state.set(text)
         else:
             get_logger().warning("state too large for the control server", bytes=len(text))
+        if (address := preview_address(self._wiring)) != self._ports.preview.get()[1]:
+            self._ports.preview.set(address)
 
     def _answer(self, request: Request) -> dict[str, Any]:
         match request.name, request.body:
@@ -101,9 +62,9 @@ class ControlPort:
         return {"error": "no such request"}
 
     def _restart(self, name: str) -> dict[str, Any]:
-        stage = next((stage for stage in self._stages() if stage.name == name), None)
+        stage = next((stage for stage in self._wiring.media if stage.name == name), None)
         if stage is None:
-            return {"error": f"no part {name!r}; parts: {', '.join(stage.name for stage in self._stages())}"}
+            return {"error": f"no part {name!r}; parts: {', '.join(stage.name for stage in self._wiring.media)}"}
         get_logger().info("restart asked for", stage=name)
         stage.replace()
         return {"restarted": name}

@@ -49,7 +49,7 @@ class Pipeline:
         self.desk = self._wiring.desk
         """Changes the controls while on air."""
         ports = self._wiring.control_ports
-        self._control = ControlPort(ports, self.desk, lambda: self._wiring.media) if ports else None
+        self._control = ControlPort(ports, self._wiring) if ports else None
         self._changeover = Changeover(self._wiring)
         self._ended: float | None = None
         self._stopping = threading.Event()

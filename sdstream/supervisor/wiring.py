@@ -26,7 +26,7 @@ from sdstream.stages import engine, sink, source
 from sdstream.stages.on_air import CAPACITY as ON_AIR_CAPACITY
 from sdstream.supervisor.body import Body
 from sdstream.supervisor.control_desk import Desk
-from sdstream.supervisor.control_port import ControlPorts, open_control
+from sdstream.supervisor.control_ports import ControlPorts, open_control
 from sdstream.supervisor.stage import Stage
 
 CONNECTING = 20.0
@@ -205,7 +205,7 @@ class Wiring:
     def _control_stage(self, ports: ControlPorts) -> Stage:
         assert self.config.control is not None  # the ports were opened for the settings
         server = ServerPorts(
-            self.config.control, ports.listener, ports.requests, ports.state, self.desk.live, ports.token
+            self.config.control, ports.listener, ports.requests, ports.state, ports.preview, self.desk.live, ports.token
         )
         return Stage(
             Context("control", stage_counters(())), Body(run_control, server), niceness=SERVING, logs=self._logs

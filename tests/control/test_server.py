@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import connect
 
+from sdstream.control.server import REQUEST_WITHIN
 from sdstream.system.tokens import read_token, token_file
 from tests.harness.control_client import TOKEN, Client, connected, port_of, start
 
@@ -109,6 +110,14 @@ def test_events_tell_a_change_and_the_state(client: Client) -> None:
     prompts = [event["controls"]["prompt"] for event in seen if event["event"] == "controls"]
     assert "told by events" in prompts
     assert any(event["event"] == "state" and event["state"]["seconds"] > 0 for event in seen)
+
+
+def test_events_go_on_for_longer_than_a_request_may_take(client: Client) -> None:
+    protocols: list[Any] = [f"sdstream.token.{TOKEN}"]
+    with connect(f"ws://127.0.0.1:{client.port}/api/events", subprotocols=protocols) as events:
+        until = time.monotonic() + REQUEST_WITHIN + 2
+        while time.monotonic() < until:
+            events.recv(timeout=5)
 
 
 def test_a_frozen_server_never_holds_up_the_run(client: Client) -> None:

@@ -165,6 +165,7 @@ def test_other_controls_may_change_without_starting_the_cues_anew(engine, clock,
     engine(picture(0), Controls(**cues))
     clock.now = 3.0
     engine(picture(0), Controls(**cues, seed=5))
+    assert engine.last.due.cues_since == 0.0
     ink = alone(tiny_model, picture(0), Controls(prompt="ink", steps=(30,), seed=5))
     assert_alike(engine(picture(0), Controls(**cues, seed=5)), ink)
 

@@ -73,7 +73,7 @@ def port_of(run: PipelineRun) -> int:
 
 def connected(run: PipelineRun) -> Client:
     client = Client(run, port_of(run))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             if client.ask("GET", "/readyz", token=None).status == 200:

@@ -1,5 +1,7 @@
 """The supervisor hears which prompt the newest picture has."""
 
+from dataclasses import replace
+
 from sdstream.controls import Controls, WeightedPrompt
 from sdstream.ipc.live_text import LiveText
 from sdstream.stages.on_air import CAPACITY, MAX_PROMPT, OnAir, OnAirText, on_air
@@ -26,6 +28,15 @@ def test_a_picture_tells_the_version_of_the_controls_that_its_frame_entered_with
     assert on_air(cell) == OnAir("oil", None, 3)
     text.show(restyled("ink", controls=new), now=1.0)
     assert on_air(cell) == OnAir("ink", None, 4)
+
+
+def test_the_time_from_which_the_cues_count_is_told() -> None:
+    cell = LiveText(CAPACITY)
+    text = OnAirText(cell)
+    for since in (7.5, 9.0):
+        finished = restyled("oil")
+        text.show(replace(finished, due=replace(finished.due, cues_since=since)), now=since)
+        assert on_air(cell) == OnAir("oil", None, 0, cues_since=since)
 
 
 def test_a_fade_is_told_twice_a_second_and_its_end_is() -> None:

@@ -71,7 +71,7 @@ def test_a_prompt_is_on_air_while_a_sink_shows_a_restyled_picture(wiring: Wiring
     wiring.sinks[0].stage.context.counters.set("rung", list(Rung).index(rung))
     sink(wiring, first=1, last=301, seconds=10.0)
     report = collect.take(wiring, 10.0)
-    expected = {"prompt": "ink", "fading": 0.5, "controls_version": 4}
+    expected = {"prompt": "ink", "fading": 0.5, "controls_version": 4, "preparing": "", "cues_since": None}
     assert report.as_dict()["on_air"] == (expected if told else None)
     assert ("“ink” (fading in, 50%)" in status_line(report, 200)) is told
 
