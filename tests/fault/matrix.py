@@ -43,9 +43,9 @@ ROWS = (
         ),
     ),
     Row(
-        "pictures that announce 16384 x 16384 pixels, or 65535 x 65535",
+        "pictures that announce 12000 x 12000 pixels, up to 65535 x 65535",
         "counted as damaged; no memory is taken, and the pictures beside them are shown",
-        "10 of 30 pictures, in two containers",
+        "10 of 30 pictures, two codecs",
         ("sources/test_huge_pictures.py",),
     ),
     Row(
