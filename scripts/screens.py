@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 OUT = Path(__file__).parents[1] / "docs" / "page"
 SIZES = {"desktop": (1100, 700), "phone": PHONE}
-COLOURS = 48
+COLOURS = 20
+WIDEST = 825
 SOURCE = {"kind": "ffmpeg", "url": str(CLIP), "loop": True}
 PREVIEW = {"kind": "preview", "listen": "127.0.0.1:0"}
 STREAM = {"kind": "serve"}
@@ -97,6 +98,7 @@ def _wait(page: "Page", selector: str, says: str) -> None:
 def _write(png: bytes, path: Path) -> None:
     """Write a picture in a few colours: a page is flat, and a repository keeps every picture for ever."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.thumbnail((WIDEST, 10_000), Image.Resampling.LANCZOS)
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 

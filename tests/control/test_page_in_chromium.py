@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.chromium, pytest.mark.slow, pytest.mark.timeout(300)]
 
-MINI = {"model": "mini", "width": 64, "height": 64, "acceleration": "eager", "device": "cpu"}
+MINI = {"model": "mini", "width": 64, "height": 64, "acceleration": "eager", "device": "cpu", "deadline": 60}
 STILL = {"steps": [28], "similarity": "off"}
 SINKS = ({"kind": "preview", "listen": "127.0.0.1:0"}, {"kind": "discard"})
 
@@ -26,7 +26,7 @@ SINKS = ({"kind": "preview", "listen": "127.0.0.1:0"}, {"kind": "discard"})
 def show(engine: dict[str, object] | None = None, **control: object) -> PipelineRun:
     more = {"engine": engine, "controls": STILL} if engine else {}
     settings = {"listen": "127.0.0.1:0", "rate": 200.0, **control}
-    return PipelineRun({"kind": "testsrc"}, *SINKS, control=settings, **more)
+    return PipelineRun({"kind": "testsrc"}, *SINKS, control=settings, air={"hold": 8}, **more)
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +175,19 @@ def test_escape_shows_the_camera_at_once_and_again_brings_back_the_show(page: "P
     page.keyboard.press("Escape")
     live.run.showing("live", "discard", 5)
     told(page, "#what", "restyled")
+
+
+def test_a_picture_that_stays_is_called_held_and_then_the_camera_is_called_untouched(
+    page: "Page", live: Client
+) -> None:
+    told(page, "#what", "restyled")
+    live.run.signal("engine", signal.SIGSTOP)
+    try:
+        told(page, "#what", "held: no new picture")
+        told(page, "#what", "camera, untouched")
+    finally:
+        live.run.signal("engine", signal.SIGCONT)
+    page.wait_for_function("() => document.querySelector('#what').textContent === 'restyled'")
 
 
 def test_events_go_on_for_longer_than_a_request_may_take(page: "Page") -> None:

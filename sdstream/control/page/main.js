@@ -10,7 +10,7 @@ import * as presets from "./presets.js";
 import * as prompts from "./prompts.js";
 import {ask, follow} from "./server.js";
 
-const now = {controls: null, state: null, status: null, picture: "no picture yet", lost: "", failed: "", built: ""};
+const now = {controls: null, state: null, status: null, picture: "no picture yet", lost: "", failed: "", built: "", moving: false};
 
 at("cut").oninput = event => at("stage").style.setProperty("--cut", event.target.value + "%");
 film(at("show"), "show", reason => { now.picture = reason; what(); });
@@ -38,7 +38,8 @@ function what() {
   let text = words[showing] ?? showing;
   if (showing === "live" || showing === "held") {
     const kind = state?.show.engine.restyles ? "restyled" : "camera, passed through";
-    text = showing === "held" ? `${kind}, held: no new picture` : kind;
+    // An engine slower than the canvas has held pictures between the new pictures: still a moving show.
+    text = showing === "held" && !now.moving ? `${kind}, held: no new picture` : kind;
   }
   if (showing === "slate") text = state && state.engine.loading.phase !== "running" ? "slate: engine loading" : "slate";
   if (now.lost) text = `${text || "picture"} of before: the daemon is gone`;
@@ -88,6 +89,8 @@ const on = {
   },
   async state({state}) {
     if (!state.show) return;  // the run has just begun
+    const live = run => run?.sinks.reduce((sum, sink) => sum + sink.live, 0) ?? 0;
+    now.moving = live(state) > live(now.state);
     now.state = state;
     badge();
     problems();
