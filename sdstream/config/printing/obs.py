@@ -8,7 +8,7 @@ from sdstream.config.sinks import (
     ServeSinkSettings,
     VirtualcamSinkSettings,
 )
-from sdstream.config.sources import AnySource, RtmpSourceSettings
+from sdstream.config.sources import AnySource, RtmpSourceSettings, SrtSourceSettings
 from sdstream.redact import mask_url
 
 _EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - compared, and nothing listens here
@@ -26,6 +26,9 @@ def to_source(source: AnySource) -> str:
     """Return what OBS needs to send to `source`; empty for a source that OBS does not send to."""
     if isinstance(source, RtmpSourceSettings) and source.listen:
         return f"Stream: Custom, {obs_settings(source)}"
+    if isinstance(source, SrtSourceSettings) and source.listen:
+        host, _, port = source.listen.rpartition(":")
+        return f"Stream: Custom, Server srt://{'THIS-MACHINE' if host in _EVERYWHERE else host}:{port}"
     return ""
 
 
