@@ -48,7 +48,10 @@ def test_a_mistake_says_what_was_expected(extra: str, said: str):
     ("source", "said"),
     [
         ("{}", "source: needs a `kind`: rtmp, srt, ndi, ffmpeg or testsrc"),
-        ("{kind: rtmpp}", "source.kind: should be rtmp, srt, ndi, ffmpeg or testsrc, not 'rtmpp'; did you mean \"rtmp\"?"),
+        (
+            "{kind: rtmpp}",
+            "source.kind: should be rtmp, srt, ndi, ffmpeg or testsrc, not 'rtmpp'; did you mean \"rtmp\"?",
+        ),
         ("{kind: rtmp}", "source: needs either `listen`"),
         ("{kind: rtmp, listen: 'a:1', url: x}", "source: needs either `listen`"),
         ("{kind: rtmp, listen: '0.0.0.0:1935'}", "source: needs a `key`"),
