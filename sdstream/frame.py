@@ -1,15 +1,19 @@
 """The picture type between all rooms: RGB, uint8, (height, width, 3), contiguous, in host memory."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
-"""RGB, (height, width, 3), C-contiguous, values 0-255, gamma as in BT.709 video (full range)."""
+    Pixels = npt.NDArray[np.uint8]
+    """RGB, (height, width, 3), C-contiguous, values 0-255, gamma as in BT.709 video (full range)."""
 
-Samples = npt.NDArray[np.float32]
-"""Sound: (samples, 2), interleaved stereo at `SAMPLE_RATE`, values -1..1."""
+    Samples = npt.NDArray[np.float32]
+    """Sound: (samples, 2), interleaved stereo at `SAMPLE_RATE`, values -1..1."""
+else:  # `sdstream check` looks at an engine's settings without any picture, and without numpy
+    Pixels = Samples = Any
 
 SAMPLE_RATE = 48_000
 """Hz, as in NDI, Twitch and OBS. Sources resample to this rate; sinks never need to."""

@@ -9,11 +9,12 @@ import typer
 
 from sdstream.cli.options import ConfigFile, Json, Overrides
 from sdstream.cli.output import rendered, say, say_json
-from sdstream.errors import ConfigError, Unavailable
+from sdstream.errors import ConfigError, Forbidden, Unavailable
 from sdstream.redact import one_line
 
 if TYPE_CHECKING:
     from sdstream.cli.needs import Need
+    from sdstream.config.load import Reading
     from sdstream.config.schema import Config
     from sdstream.config.yaml_tree import Mistake
 
@@ -28,9 +29,10 @@ def check(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List every mistake of a configuration (exit 78), or say what the run will need."""
+    """List every mistake of a configuration (exit 78) and what a run would refuse (69), or say what a run will need."""
     from sdstream import log
-    from sdstream.config.load import load
+    from sdstream.config.load import accepted, lines, load, read
+    from sdstream.config.mistakes.missing import absent
     from sdstream.config.printing.document import effective_yaml
 
     log.configure("warning")
@@ -40,24 +42,21 @@ def check(
     if json:
         _check_as_json(config, overrides or [])
         return
-    settings = load(config, overrides or ())
-    if missing := _missing(settings):
+    reading = read(config, overrides or ())
+    settings = accepted(reading)
+    if missing := absent(settings):
         raise Unavailable(missing)
+    if refused := _refused(reading):
+        raise (Forbidden if all(mistake.forbidden for mistake in refused) else Unavailable)(lines(refused))
     say(effective_yaml(settings) if show_all else _summary(config, settings), end="" if show_all else "\n")
 
 
-def _missing(settings: "Config") -> str:
-    """Return what a run would miss or refuse on this machine; or ""."""
-    from sdstream.config.engine import DiffusionSettings
-    from sdstream.config.mistakes.missing import absent
+def _refused(reading: "Reading") -> "list[Mistake]":
+    """Return what a run would refuse of the engine's files, by their headers, with line and column."""
+    from sdstream.config.load import accepted, located
+    from sdstream.engine.preflight.refusals import refusals
 
-    if missing := absent(settings):
-        return missing
-    if not isinstance(settings.engine, DiffusionSettings) or not settings.engine.ip_adapters:
-        return ""
-    from sdstream.engine.adapters.image_prompt.check import refusal
-
-    return refusal(settings.engine)
+    return sorted(located(reading.tree, refusals(accepted(reading).engine)))
 
 
 def _say_changes(old: "Config", new: "Config", json: bool) -> None:
@@ -73,33 +72,36 @@ def _say_changes(old: "Config", new: "Config", json: bool) -> None:
 
 def _check_as_json(config: Path, overrides: list[str]) -> None:
     """Print the result as a single object; exit with the status of a check for people."""
-    from sdstream.config.load import load, read
+    from sdstream.config.load import accepted, read
+    from sdstream.config.mistakes.missing import absent
     from sdstream.config.yaml_tree import YamlError
 
     try:
         reading = read(config, overrides)
         if reading.config is None:
             _refuse([_as_dict(mistake) for mistake in sorted(set(reading.mistakes))])
-        settings = load(config, overrides)
+        settings = accepted(reading)
     except ConfigError as error:
         cause = error.__cause__
         if isinstance(cause, YamlError):
             _refuse([_as_dict(cause.mistake)])
         _refuse([{"file": str(config), "line": None, "column": None, "path": "", "message": str(error)}])
-    missing = _missing(settings)
-    say_json(_result(settings, missing))
-    if missing:
+    missing = absent(settings)
+    refused = [] if missing else _refused(reading)
+    say_json(_result(settings, missing, refused))
+    if missing or refused:
         raise typer.Exit(Unavailable.exit_code)
 
 
-def _result(settings: "Config", missing: str) -> dict[str, object]:
+def _result(settings: "Config", missing: str, refused: "list[Mistake]") -> dict[str, object]:
     from sdstream.cli.needs import needs
     from sdstream.config.looks import remarks
     from sdstream.config.printing.document import effective
 
     return {
-        "ok": not missing,
+        "ok": not missing and not refused,
         "missing": missing,
+        "refused": [_as_dict(mistake) for mistake in refused],
         "mistakes": [],
         "notes": remarks(settings.engine, settings.controls),
         "needs": [asdict(need) for need in needs(settings)],

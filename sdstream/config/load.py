@@ -110,16 +110,19 @@ def understand(
 
 
 def _obstacles(config: Config, tree: Node) -> list[Mistake]:
-    """Return a mistake for each control that engine or source of `config` cannot follow."""
-    return [
-        _mistake(tree, Obstacle(("controls", *obstacle.path), obstacle.reason))
-        for obstacle in obstacles(config.engine, config.source, config.controls)
-    ]
+    """Return a mistake for each control that the engine or the source of `config` cannot follow."""
+    found = obstacles(config.engine, config.source, config.controls)
+    return located(tree, [Obstacle(("controls", *obstacle.path), obstacle.reason) for obstacle in found])
 
 
 def apart_from_controls(config: Config, tree: Node) -> list[Mistake]:
     """Return the mistakes of valid settings: two parts in the same place, and files that are not there."""
-    return [_mistake(tree, obstacle) for obstacle in [*clashes(config), *missing_files(config)]]
+    return located(tree, [*clashes(config), *missing_files(config)])
+
+
+def located(tree: Node, found: Iterable[Obstacle]) -> list[Mistake]:
+    """Return obstacles as mistakes with line and column; the paths start at the root of the configuration."""
+    return [_mistake(tree, obstacle) for obstacle in found]
 
 
 def _mistake(tree: Node, obstacle: Obstacle) -> Mistake:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import TIMESTEPS, Prediction, SamplerName
-from sdstream.engine.scheduler import SamplingChoice
+from sdstream.engine.weights.scheduler_config import SamplingChoice
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from sdstream.config.engine import DiffusionSettings
 from sdstream.engine.adapters.lora import fuse_loras
 from sdstream.engine.autoencoder import Autoencoder
-from sdstream.engine.checkpoint import ARCHITECTURES, Checkpoint
+from sdstream.engine.checkpoint import Checkpoint
 from sdstream.engine.conditioning.text_encoder import TextEncoder
 from sdstream.engine.denoising.schedule import NoiseTable
 from sdstream.engine.distillations import ModelSampling, choose_sampling
@@ -18,20 +18,27 @@ from sdstream.engine.scheduler import noise_table
 from sdstream.engine.shared_module import copy_structure
 from sdstream.engine.size import Size
 from sdstream.engine.weights.activation_ranges import ModelRanges, read_ranges
+from sdstream.engine.weights.checkpoint_header import ARCHITECTURES
 from sdstream.engine.weights.component import component
 from sdstream.engine.weights.files import CONFIGS, MODEL, locate, read_config
-from sdstream.engine.weights.tiny_autoencoder_file import is_tiny_file, load_tiny_autoencoder
+from sdstream.engine.weights.part_configs import (
+    refuse_configs_of_folder,
+    refuse_mixed_parts,
+    refuse_normalised_latents,
+    refuse_other_folders,
+    refuse_tiny_as_full,
+    refuse_unknown_prediction,
+    refuse_vae_beside_tiny,
+    tiny_name,
+)
+from sdstream.engine.weights.tiny_autoencoder_file import load_tiny_autoencoder
+from sdstream.engine.weights.tiny_autoencoder_header import is_tiny_file
 from sdstream.engine.weights.unet_file import load_unet
 from sdstream.engine.weights.vae_file import load_vae
 from sdstream.errors import Unavailable
 from sdstream.log import get_logger
 
 log = get_logger()
-
-TINY = {4: "madebyollin/taesd"}
-"""Hub ids of tiny autoencoders by latent channels."""
-
-TINY_XL = "madebyollin/taesdxl"
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +108,13 @@ def load(settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) 
 
     LoRAs with `fuse: true` are fused into the weights. Raises Unavailable with the file and the reason.
     """
+    refuse_vae_beside_tiny(settings)
     path = locate(settings.model, "model", MODEL)
     model = (_from_file if path.is_file() else _from_folder)(path, settings, device, dtype)
     text = model.text.with_words(settings.embeddings).skipping(settings.clip_skip)
     model = replace(model, text=text.cutting(settings.long_prompts == "cut"))
-    _refuse_mixed_parts(model, path)
-    _refuse_normalised_latents(model, path)
+    refuse_mixed_parts(path, model.unet.config, model.text.width, model.autoencoder.config.latent_channels)
+    refuse_normalised_latents(model.autoencoder.config, path)
     fuse_loras({"unet": model.unet, **model.text.parts}, settings.loras)
     log.info("model loaded", model=settings.model, device=str(device), dtype=str(dtype), xl=model.wants_size)
     return model
@@ -124,10 +132,8 @@ def refuse_other_kinds(name: str, attention: Any) -> None:
 def _from_folder(folder: Path, settings: DiffusionSettings, device: torch.device, dtype: torch.dtype) -> Model:
     from diffusers import UNet2DConditionModel
 
-    if settings.configs is not None:
-        raise Unavailable(
-            f"engine.configs is for a model in a single file, and {folder} is a folder: remove engine.configs"
-        )
+    refuse_configs_of_folder(settings, folder)
+    refuse_other_folders(folder)
     if settings.unet is None:
         unet = component(UNet2DConditionModel, folder / "unet", "U-Net", torch_dtype=dtype)
     else:
@@ -157,7 +163,7 @@ def _from_file(file: Path, settings: DiffusionSettings, device: torch.device, dt
         unet = load_unet(settings.unet, checkpoint.config("unet"), dtype)
     xl = is_xl(unet)
     if settings.vae is not None:
-        autoencoder = load_vae(settings.vae, checkpoint.config("vae"), _vae_dtype(settings, dtype, xl=xl))
+        autoencoder = load_vae(settings.vae, checkpoint.config("vae"), _full_dtype(dtype, xl=xl))
     elif settings.autoencoder == "full":
         autoencoder = checkpoint.autoencoder(_full_dtype(dtype, xl=xl))
     else:
@@ -193,20 +199,9 @@ def _full_dtype(dtype: torch.dtype, *, xl: bool) -> torch.dtype:
     return torch.float32 if xl and dtype == torch.float16 else dtype
 
 
-def _vae_dtype(settings: DiffusionSettings, dtype: torch.dtype, *, xl: bool) -> torch.dtype:
-    if settings.autoencoder != "full":
-        raise Unavailable("engine.vae is a full autoencoder, and engine.autoencoder is tiny: set autoencoder to full")
-    return _full_dtype(dtype, xl=xl)
-
-
 def _table(config: dict[str, Any], sampling: ModelSampling, path: Path) -> NoiseTable:  # JSON
     stated = config | sampling.fields
-    if path.is_file() and "prediction_type" not in stated:
-        raise Unavailable(
-            f"model {path} is Stable Diffusion 2.x, and the file does not show whether the model predicts noise "
-            "(2.0 and 2.1 base, SD-Turbo) or velocity (2.0 and 2.1 at 768): set engine.prediction to epsilon or "
-            "v_prediction"
-        )
+    refuse_unknown_prediction(stated, path)
     table = noise_table(stated, f"scheduler config of model {path}", sampling.choice)
     log.info(
         "sampler chosen",
@@ -217,33 +212,6 @@ def _table(config: dict[str, Any], sampling: ModelSampling, path: Path) -> Noise
         trained_steps=", ".join(f"{step:g}" for step in sampling.steps) or "any",
     )
     return table
-
-
-def _refuse_mixed_parts(model: Model, folder: Path) -> None:
-    unet = model.unet.config
-    if model.text.width != unet.cross_attention_dim:
-        raise Unavailable(
-            f"{folder}: the text encoder gives {model.text.width} numbers a token, and the U-Net expects "
-            f"{unet.cross_attention_dim}; both parts must come from the same model"
-        )
-    latent = model.autoencoder.config.latent_channels
-    if not unet.in_channels == unet.out_channels == latent:
-        raise Unavailable(
-            f"{folder}: the U-Net takes {unet.in_channels} channels and gives {unet.out_channels}, and the autoencoder "
-            f"has {latent} latent channels; expected three equal numbers (an inpainting model cannot be used)"
-        )
-
-
-def _refuse_normalised_latents(model: Model, path: Path) -> None:
-    """Refuse an autoencoder with a mean and deviation of the latents by channel: the engine has a single scale."""
-    for name, neutral in (("latents_mean", 0.0), ("latents_std", 1.0)):
-        values = model.autoencoder.config.get(name)
-        numbers = values if isinstance(values, list | tuple) else [neutral if values is None else values]
-        if any(number != neutral for number in numbers):
-            raise Unavailable(
-                f"{path}: the autoencoder's config has {name}, and sdstream cannot apply {name}: set "
-                "engine.autoencoder to tiny, or choose a different model"
-            )
 
 
 def _autoencoder(
@@ -260,12 +228,9 @@ def _autoencoder(
     if settings.vae is not None:
         standard = ARCHITECTURES / ("sdxl" if xl else "sd1") / "vae" / "config.json"
         base = read_config(standard, "autoencoder") if own_kind else config
-        return load_vae(settings.vae, base, _vae_dtype(settings, dtype, xl=xl)), False
+        return load_vae(settings.vae, base, _full_dtype(dtype, xl=xl)), False
     if settings.autoencoder == "full":
-        if own_kind:
-            raise Unavailable(
-                f"engine.autoencoder: full, but {own} is a tiny autoencoder; set engine.autoencoder to tiny"
-            )
+        refuse_tiny_as_full(settings, own)
         return component(AutoencoderKL, own, "autoencoder", torch_dtype=_full_dtype(dtype, xl=xl)), True
     if settings.tiny_autoencoder is None and own_kind:
         return component(own_kind, own, "autoencoder", torch_dtype=dtype), True
@@ -275,11 +240,7 @@ def _autoencoder(
 def _tiny(settings: DiffusionSettings, dtype: torch.dtype, *, channels: int, xl: bool) -> Any:
     from diffusers import AutoencoderTiny
 
-    name = settings.tiny_autoencoder or (TINY_XL if xl else TINY.get(channels))
-    if name is None:
-        raise Unavailable(
-            f"no tiny autoencoder is known for {channels} latent channels; set engine.autoencoder to full"
-        )
+    name = tiny_name(settings, channels, xl=xl)
     path = locate(name, "tiny autoencoder")
     if is_tiny_file(path):
         return load_tiny_autoencoder(path, dtype)

@@ -13,8 +13,8 @@ import torch
 from sdstream.engine.models import choose_device
 from sdstream.engine.weights.component import component
 from sdstream.engine.weights.files import locate
+from sdstream.engine.weights.part_configs import person_label, refuse_unless_transformers
 from sdstream.engine.weights.preprocessor import Preprocessor
-from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 
 Mask = npt.NDArray[np.float32]
@@ -32,14 +32,11 @@ class People:
         from transformers import AutoModelForSemanticSegmentation
 
         folder = locate(name, "segmentation model")
+        self._person = person_label(refuse_unless_transformers(folder, "segmentation model"), folder)
         self._device = choose_device(device)
         self._preprocessor = Preprocessor(folder, "segmentation model", self.SIDE, self._device)
         net = component(AutoModelForSemanticSegmentation, folder, "segmentation model")
         self._net: Any = net.to(self._device)
-        labels = {str(label).lower(): int(number) for number, label in self._net.config.id2label.items()}
-        if "person" not in labels:
-            raise Unavailable(f"segmentation model {folder} has no label `person`; the labels are {', '.join(labels)}")
-        self._person = labels["person"]
 
     @torch.inference_mode()
     def __call__(self, pixels: Pixels) -> Mask:

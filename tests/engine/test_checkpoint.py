@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save_file
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine.acceleration import open_model
-from sdstream.engine.checkpoint import ARCHITECTURES, Checkpoint
+from sdstream.engine.checkpoint import Checkpoint
 from sdstream.engine.conditioning import tokenizer
+from sdstream.engine.weights.checkpoint_header import ARCHITECTURES
 from sdstream.errors import Unavailable
 from tests.engine.original_layout import open_clip_names, unet_names, vae_names, write_single_file
 from tests.engine.pixel_engine import ALWAYS, PixelEngine, picture, settings

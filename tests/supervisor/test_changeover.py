@@ -1,11 +1,14 @@
 """A saved configuration changes a running show, stage by stage, and no output misses a picture."""
 
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from sdstream.config.schema import Config
 from tests.harness.pipeline_run import PipelineRun, free_port, share_since
@@ -75,6 +78,25 @@ def test_an_engine_that_cannot_load_is_refused_and_the_old_engine_stays(run: Pip
     assert share_since(before, run.sink()) >= 0.999
     change(run, engine={"kind": "passthrough"})
     assert run.pipeline.pids()["engine"] == pid
+
+
+@pytest.mark.fault
+@pytest.mark.slow
+def test_a_lora_of_another_base_is_refused_on_air_and_the_old_engine_stays(run: PipelineRun, tmp_path: Path) -> None:
+    layer = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+    pair = {f"{layer}.lora_down.weight": torch.ones(4, 2048), f"{layer}.lora_up.weight": torch.ones(16, 4)}
+    save_file(pair, tmp_path / "ink.safetensors")
+    before, pid = run.sink(), run.pipeline.pids()["engine"]
+    change(run, engine={**MINI, "loras": {"ink": str(tmp_path / "ink.safetensors")}})
+    run.wait(lambda _: "engine" in refused(run), 60)
+    assert re.search(
+        r"LoRA 'ink': .*ink\.safetensors was made for a different base model: the LoRA is for Stable Diffusion XL, "
+        r"and this model is .*; choose a LoRA",
+        refused(run)["engine"],
+    )
+    assert run.pipeline.pids()["engine"] == pid
+    run.showing("live")
+    assert share_since(before, run.sink()) >= 0.999
 
 
 @pytest.mark.fault

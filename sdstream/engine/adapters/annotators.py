@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from sdstream.engine.adapters.controlnet_kind import annotator_file
 from sdstream.engine.adapters.pose import draw_pose
 from sdstream.engine.weights.component import component
 from sdstream.engine.weights.files import locate, read_config
@@ -43,10 +44,8 @@ def make_annotator(name: str, condition: str, model: str, device: torch.device) 
     """Make the pictures of `condition` by the model `model`; raises Unavailable with the ControlNet's name."""
     where = f"ControlNet {name!r}: condition model"
     path = locate(model, where)
-    if path.is_dir() and not list(path.glob("*.onnx")):
-        maps = _of_transformers(path, condition, where, device)
-    else:
-        maps = _of_onnx(path if path.is_file() else _only(path, where), where)
+    file = annotator_file(path, condition, where)
+    maps = _of_transformers(file, where, device) if file.is_dir() else _of_onnx(file, where)
     found = _try(maps, where).shape[0]
     if found not in CHANNELS[condition]:
         expected = " or ".join(map(str, CHANNELS[condition]))
@@ -55,14 +54,6 @@ def make_annotator(name: str, condition: str, model: str, device: torch.device) 
             "model"
         )
     return lambda pixels: _picture(condition, maps(pixels), pixels.shape[:2])
-
-
-def _only(folder: Path, where: str) -> Path:
-    files = sorted(folder.glob("*.onnx"))
-    if len(files) != 1:
-        listed = ", ".join(file.name for file in files)
-        raise Unavailable(f"{where}: {folder} has {len(files)} .onnx files: name one of: {listed}")
-    return files[0]
 
 
 def _try(maps: Callable[[Pixels], Maps], where: str) -> Maps:
@@ -77,8 +68,6 @@ def _try(maps: Callable[[Pixels], Maps], where: str) -> Maps:
 
 
 def _of_onnx(file: Path, where: str) -> Callable[[Pixels], Maps]:
-    if file.suffix != ".onnx":
-        raise Unavailable(f"{where}: {file}: expected an .onnx file or a folder in transformers layout")
     try:
         net: Any = cv2.dnn.readNetFromONNX(str(file))
     except cv2.error as error:
@@ -95,16 +84,11 @@ def _of_onnx(file: Path, where: str) -> Callable[[Pixels], Maps]:
     return run
 
 
-def _of_transformers(folder: Path, condition: str, where: str, device: torch.device) -> Callable[[Pixels], Maps]:
+def _of_transformers(folder: Path, where: str, device: torch.device) -> Callable[[Pixels], Maps]:
     import transformers
 
-    names = read_config(folder / "config.json", where).get("architectures") or ["no class"]
-    if condition != "openpose" or not names[0].endswith("ForPoseEstimation"):
-        raise Unavailable(
-            f"{where} {folder} is {names[0]}, and condition {condition} needs "
-            f"{'a class ForPoseEstimation (ViTPose)' if condition == 'openpose' else 'an .onnx file'}"
-        )
-    net = component(getattr(transformers, names[0]), folder, where).to(device)  # the class is named by the file
+    name = read_config(folder / "config.json", where)["architectures"][0]
+    net = component(getattr(transformers, name), folder, where).to(device)  # the class is named by the file
     preprocessor = Preprocessor(folder, where, SIDE, device)
 
     @torch.inference_mode()

@@ -14,11 +14,12 @@ from torch import Tensor
 from sdstream.config.engine import ControlNetSettings
 from sdstream.engine.adapters.annotators import make_annotator
 from sdstream.engine.adapters.controlnet_file import load_controlnet
-from sdstream.engine.adapters.controlnet_union import is_union, refuse_other_types, union_arguments
+from sdstream.engine.adapters.controlnet_kind import condition_models, refuse_other_config, refuse_other_shapes
+from sdstream.engine.adapters.controlnet_union import union_arguments
 from sdstream.engine.weights.component import component
-from sdstream.engine.weights.files import locate, read_config
+from sdstream.engine.weights.files import locate
+from sdstream.engine.weights.part_configs import refuse_unless_transformers
 from sdstream.engine.weights.preprocessor import Preprocessor
-from sdstream.errors import Unavailable
 from sdstream.frame import Pixels
 
 EDGE_LOW, EDGE_HIGH = 100, 200
@@ -73,23 +74,15 @@ class ControlNets:
 def _load(name: str, settings: ControlNetSettings, unet: Any) -> Any:
     from diffusers import ControlNetModel, ControlNetUnionModel
 
+    condition_models(name, settings)  # refuses a missing setting before the weights are read
     folder = locate(settings.model, "ControlNet")
     if folder.is_file():
         return load_controlnet(name, folder, unet, settings.condition)
     where = f"ControlNet {name!r}"
-    config = read_config(folder / "config.json", where)
-    union = is_union(config, f"{where}: {folder}")
-    if union:
-        refuse_other_types(int(config.get("num_control_type", 6)), settings.condition, f"{where}: {folder}")
+    union = refuse_other_config(folder, where, unet.config, settings.condition)
     kind = ControlNetUnionModel if union else ControlNetModel
     net = component(kind, folder, where, torch_dtype=unet.dtype).to(unet.device)
-    for key in ("cross_attention_dim", "block_out_channels", "addition_embed_type"):
-        found, expected = net.config.get(key), unet.config.get(key)
-        if found != expected:
-            raise Unavailable(
-                f"ControlNet {name!r}: {folder} was made for a different base model: {key} is {found}, and this "
-                f"model has {expected}; choose a ControlNet for this model"
-            )
+    refuse_other_shapes(net.config, unet.config, f"{where}: {folder}")  # with diffusers' defaults in place
     return net
 
 
@@ -98,15 +91,11 @@ def _condition(name: str, settings: ControlNetSettings, device: torch.device) ->
         return lambda pixels: pixels
     if settings.condition == "canny":
         return edges
-    if settings.condition != "depth":
-        if settings.condition_model is None:
-            raise Unavailable(
-                f"ControlNet {name!r}: condition {settings.condition} needs engine.controlnets.{name}.condition_model"
-            )
-        return make_annotator(name, settings.condition, settings.condition_model, device)
-    if settings.depth_model is None:
-        raise Unavailable(f"ControlNet {name!r}: condition depth needs engine.controlnets.{name}.depth_model")
-    return Depth(settings.depth_model, device)
+    depth_model, condition_model = condition_models(name, settings)
+    if depth_model is None:
+        assert condition_model is not None, "told by condition_models"
+        return make_annotator(name, settings.condition, condition_model, device)
+    return Depth(depth_model, device)
 
 
 def edges(pixels: Pixels) -> Pixels:
@@ -125,6 +114,7 @@ class Depth:
         from transformers import AutoModelForDepthEstimation
 
         folder = locate(name, "depth model")
+        refuse_unless_transformers(folder, "depth model")
         self._net = component(AutoModelForDepthEstimation, folder, "depth model").to(device)
         self._preprocessor = Preprocessor(folder, "depth model", self.SIDE, device)
         # Depth Pro gives the inverse of the depth, so near is large, as with MiDaS.

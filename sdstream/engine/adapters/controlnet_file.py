@@ -10,21 +10,14 @@ from typing import Any
 from safetensors import safe_open
 from torch import Tensor
 
-from sdstream.engine.adapters.controlnet_union import MARK, empty_union, refuse_other_types
+from sdstream.engine.adapters.controlnet_kind import MARK, PREFIX, refuse_other_files
+from sdstream.engine.adapters.controlnet_union import empty_union
+from sdstream.engine.weights.base_model import BaseModel
 from sdstream.engine.weights.component import empty, fill, loading, refuse_unused
 from sdstream.engine.weights.files import check_safetensors, refuse_pickle
-from sdstream.errors import Unavailable
-
-PREFIX = "control_model."
-"""Prefix of the original names, in a file with a base model."""
-
-ORIGINAL, DIFFUSERS = "input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight"
-"""The mark of a ControlNet: a weight by the original name, and by diffusers' name."""
 
 POOLED = {"label_emb.0.0": "add_embedding.linear_1", "label_emb.0.2": "add_embedding.linear_2"}
 """Layers of SDXL's pooled prompt, original name -> diffusers' name; diffusers' converter leaves out both layers."""
-
-_TEXT = ".attn2.to_k.weight"
 
 
 def load_controlnet(name: str, file: Path, unet: Any, condition: str) -> Any:
@@ -37,17 +30,8 @@ def load_controlnet(name: str, file: Path, unet: Any, condition: str) -> Any:
     where = f"ControlNet {name!r}: {file}"
     refuse_pickle(file, where)
     shapes = check_safetensors(file).shapes
-    if not any(key.removeprefix(PREFIX) in (ORIGINAL, DIFFUSERS) for key in shapes):
-        raise Unavailable(f"{where} is no ControlNet: expected a weight {ORIGINAL} or {DIFFUSERS}")
-    widths = {shape[-1] for key, shape in shapes.items() if key.endswith(_TEXT) and shape}
-    if foreign := widths - {unet.config.cross_attention_dim}:
-        raise Unavailable(
-            f"{where} was made for a different base model: the ControlNet reads prompts of {min(foreign)} numbers a "
-            f"token, and this model has {unet.config.cross_attention_dim}; choose a ControlNet for this model"
-        )
+    refuse_other_files(where, shapes, BaseModel.of(unet.config), condition)
     own = [key for key in shapes if key.startswith(PREFIX)] or list(shapes)
-    if shapes.get(MARK):
-        refuse_other_types(shapes[MARK][0], condition, where)
     with loading(where):
         if MARK in shapes:
             net = empty(lambda: empty_union(unet, shapes))

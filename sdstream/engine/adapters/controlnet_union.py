@@ -8,39 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sdstream.errors import Unavailable
-
-TYPES = {"openpose": 0, "depth": 1, "hed": 2, "scribble": 2, "canny": 3, "lineart": 3, "normal": 4, "tile": 6}
-"""Condition -> number of the control type in the published ControlNet-Union; tile came with the second version, of
-eight types (xinsir/controlnet-union-sdxl-1.0, model card)."""
-
-PLAIN = ("ControlNetModel", "")
-
-UNIONS = ("ControlNetUnionModel", "ControlNetModel_Union")
-"""Class in config.json: diffusers' name, and the author's name."""
-
-MARK = "task_embedding"
-"""A weight of every ControlNet-Union.  # [types, channels]"""
-
-
-def is_union(config: Mapping[str, Any], where: str) -> bool:  # JSON
-    """Return whether a config is of a ControlNet-Union; raises Unavailable for a further class of network."""
-    name = str(config.get("_class_name") or "")
-    if name not in (*PLAIN, *UNIONS):
-        raise Unavailable(
-            f"{where} is a network of the class {name}: expected {PLAIN[0]} or {UNIONS[0]}; choose a different model"
-        )
-    return name in UNIONS
-
-
-def refuse_other_types(types: int, condition: str, where: str) -> None:
-    """Raise Unavailable for a ControlNet-Union of `types` control types without a type for `condition`."""
-    if TYPES.get(condition, types) >= types:
-        able = ", ".join(name for name, number in TYPES.items() if number < types)
-        raise Unavailable(
-            f"{where} is a ControlNet-Union with {types} control types, and has no type for condition {condition}: "
-            f"set the condition to one of: {able}"
-        )
+from sdstream.engine.adapters.controlnet_kind import MARK, TYPES
 
 
 def union_arguments(net: Any, condition: str, hint: Tensor) -> dict[str, Any]:

@@ -1,30 +1,23 @@
 """Tells what a file under `engine.loras` holds, and for which base model a LoRA was made, from names and shapes."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from sdstream.engine.adapters.base_models import base_name
-from sdstream.engine.adapters.lora_names import PREFIXES, role_of
+from sdstream.engine.adapters.lora_roles import PREFIXES, role_of
+from sdstream.engine.weights.base_model import BaseModel, base_name
+from sdstream.engine.weights.file_kind import kind_of, place_of
 from sdstream.engine.weights.files import Header
 
-_KINDS = {
-    ("model.diffusion_model.",): "a whole checkpoint: set engine.model to the file",
-    ("control_model.", "controlnet_cond_embedding."): "a ControlNet: set the model of a ControlNet in "
-    "engine.controlnets to the file",
-    ("image_proj.", "ip_adapter."): "an IP-Adapter: move the entry to engine.ip_adapters, and add a picture",
-    ("emb_params", "clip_l", "clip_g", "string_to_param"): "a textual inversion (an embedding): move the entry "
-    "to engine.embeddings",
-}
-"""Starts of names in files of further kinds -> what the file is, and what to do."""
+_KINDS = ("a whole checkpoint", "a U-Net", "a full autoencoder", "a ControlNet", "an IP-Adapter",
+          "a textual inversion (an embedding)", "a tiny autoencoder")  # fmt: skip
+"""Kinds of file without a change of a model."""
 
 
-def obstacle(header: Header, unet: Any) -> str | None:  # diffusers publishes no types
-    """Return why a file cannot be a LoRA for `unet`, as the end of a sentence that begins with the file; None if so."""
+def obstacle(header: Header, base: BaseModel | None) -> str | None:
+    """Return why a file cannot be a LoRA for `base`, as the end of a sentence that begins with the file; None if so."""
     roles = {key: found[1] if (found := role_of(key)) else None for key in header.shapes}
     whole = all(role is None or role.startswith("whole") for role in roles.values())
-    for starts, kind in _KINDS.items():
-        if whole and any(key.startswith(starts) for key in header.shapes):
-            return f"is {kind}"
+    if whole and kind_of(header.shapes) in _KINDS:
+        return place_of(header.shapes)
     if unknown := [key for key, role in roles.items() if role is None]:
         return cannot_apply(min(unknown))
     if whole and roles:
@@ -32,10 +25,10 @@ def obstacle(header: Header, unet: Any) -> str | None:  # diffusers publishes no
             f"holds whole weights only, such as {min(roles)}, and no change of a model: if the file is a model, set "
             "engine.model to the file or to the model's folder"
         )
-    if unet.config.addition_embed_type == "text_time" and _has_second_tower(header.shapes):
+    if base is None or (base.xl and _has_second_tower(header.shapes)):
         return None
     width = _width(header.shapes)
-    return None if width in (None, unet.config.cross_attention_dim) else other_base(header, unet)
+    return None if width in (None, base.width) else other_base(header, base)
 
 
 def cannot_apply(key: str) -> str:
@@ -46,14 +39,14 @@ def cannot_apply(key: str) -> str:
     )
 
 
-def other_base(header: Header, unet: Any) -> str:  # diffusers publishes no types
-    """Return the end of a sentence with the LoRA's base model and the base model of `unet`."""
+def other_base(header: Header, base: BaseModel) -> str:
+    """Return the end of a sentence with the LoRA's base model and with `base`."""
     width = _width(header.shapes)
     stated = header.metadata.get("modelspec.architecture") or header.metadata.get("ss_base_model_version")
     theirs = base_name(width) if width is not None else stated or "a base model that the file does not tell"
     return (
         f"was made for a different base model: the LoRA is for {theirs}, and this model is "
-        f"{base_name(unet.config.cross_attention_dim)}; choose a LoRA for this model"
+        f"{base_name(base.width)}; choose a LoRA for this model"
     )
 
 

@@ -15,7 +15,9 @@ from sdstream.engine.adapters.lora_base import cannot_apply, obstacle, other_bas
 from sdstream.engine.adapters.lora_changes import Change, Misfit
 from sdstream.engine.adapters.lora_format import Tensors, make_bias, make_weight, rank_of, scalable
 from sdstream.engine.adapters.lora_header import CONFIG, header_of, header_scales
-from sdstream.engine.adapters.lora_names import Layers, role_of
+from sdstream.engine.adapters.lora_names import Layers
+from sdstream.engine.adapters.lora_roles import role_of
+from sdstream.engine.weights.base_model import BaseModel
 from sdstream.engine.weights.component import loading, refuse_not_finite
 from sdstream.engine.weights.files import check_safetensors
 from sdstream.engine.weights.single_file import locate_file
@@ -55,9 +57,10 @@ def read_lora(name: str, settings: LoraSettings, parts: Mapping[str, Any]) -> di
     file = locate_file(settings.path, settings.file, "LoRA", f"engine.loras.{name}")
     where = f"LoRA {name!r}: {file}"
     header = check_safetensors(file)
-    if why := obstacle(header, parts["unet"]):
+    base = BaseModel.of(parts["unet"].config)
+    if why := obstacle(header, base):
         raise Unavailable(f"{where} {why}")
-    foreign = f"{where} {other_base(header, parts['unet'])}"
+    foreign = f"{where} {other_base(header, base)}"
     layers = Layers(parts)
     with loading(where):
         by_layer = _by_layer(load_file(file), layers, where, foreign)

@@ -1,4 +1,4 @@
-"""Finds the layer and the role of each tensor of a LoRA file, in the namings of all trainers.
+"""Finds the layer of each tensor of a LoRA file, in the namings of all trainers.
 
 A naming differs in the prefix of the model's part, in dots or underscores, and in the names of the U-Net's blocks. So a
 layer is looked up by the layer's name with underscores for dots; diffusers' own converter turns the block names of the
@@ -12,50 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from sdstream.engine.adapters.lora_roles import PEFT, PREFIXES, role_of
 from sdstream.engine.weights.component import LoadErrors
-
-ROLES = {
-    r"\.lora_(?:down|A(?:\.\w+)?)\.weight": "down",
-    r"\.lora_(?:up|B(?:\.\w+)?)\.weight": "up",
-    r"\.lora_B(?:\.\w+)?\.bias": "up bias",
-    r"(?:_lora|\.lora|\.lora_linear_layer)?\.down\.weight": "down",
-    r"(?:_lora|\.lora|\.lora_linear_layer)?\.up\.weight": "up",
-    r"\.lora_mid\.weight": "middle",
-    r"(?:_lora|\.lora|\.lora_linear_layer)?\.alpha": "alpha",
-    r"\.dora_scale": "magnitude",
-    r"\.lora_magnitude_vector(?:\.\w+)*": "magnitude of outputs",
-    r"\.diff": "difference",
-    r"\.diff_b": "bias difference",
-    r"\.w_norm": "norm",
-    r"\.b_norm": "norm bias",
-    r"\.(hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?|t2))(?:\.\w+)?": "",
-    r"(?:\.modules_to_save(?:\.\w+)?)?\.weight": "whole",
-    r"(?:\.modules_to_save(?:\.\w+)?)?\.bias": "whole bias",
-}
-"""End of a tensor's name, as an expression -> role of the tensor; the empty role is the text in the group."""
-
-_ROLES = tuple((re.compile(rf"(.+?){end}"), role) for end, role in ROLES.items())
-
-PREFIXES = {
-    "lora_unet_": "unet",
-    "lora_te1_": "text_encoder",
-    "lora_te2_": "text_encoder_2",
-    "lora_te_": "text_encoder",
-    "lycoris_": "unet",
-    "model.diffusion_model.": "unet",
-    "diffusion_model.": "unet",
-    "unet.": "unet",
-    "text_encoder.": "text_encoder",
-    "text_encoder_2.": "text_encoder_2",
-    "text_encoders.clip_l.transformer.": "text_encoder",
-    "text_encoders.clip_g.transformer.": "text_encoder_2",
-    "clip_l.": "text_encoder",
-    "clip_g.": "text_encoder_2",
-}
-"""Start of a layer's name -> the part of the model: kohya, LyCORIS, ComfyUI, diffusers, OneTrainer."""
-
-PEFT = "base_model.model."
-"""Start of the names in PEFT's own files."""
 
 _LEFT = (
     (re.compile(r"_in_layers_0$"), "_norm1"),
@@ -64,14 +22,6 @@ _LEFT = (
     (re.compile(r"_attentions_\d+_conv$"), "_upsamplers_0_conv"),  # in a block without attention
 )
 """Names that diffusers' converter of LoRAs leaves alone or takes for attention, and the right names."""
-
-
-def role_of(key: str) -> tuple[str, str] | None:
-    """Split the name of a tensor into the layer's name and the tensor's role; None for an unknown role."""
-    for expression, role in _ROLES:
-        if match := expression.fullmatch(key):
-            return match[1], role or match[2]
-    return None
 
 
 class Layers:

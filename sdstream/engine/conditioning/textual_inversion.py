@@ -3,23 +3,18 @@
 `Any` stands for transformers' tokenizers and encoders, which publish no types.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sdstream.config.engine import EmbeddingSettings
+from sdstream.engine.conditioning.inversion_names import vector_names
 from sdstream.engine.weights.component import loading, refuse_not_finite
 from sdstream.engine.weights.files import check_safetensors
 from sdstream.engine.weights.single_file import locate_file
 from sdstream.errors import Unavailable
-
-ALONE = ("emb_params", "*", "string_to_param", "string_to_param.*")
-"""Names of the vectors in files for a single text encoder, by AUTOMATIC1111's trainer and its converters."""
-
-TOWERS = ("clip_l", "clip_g")
-"""Names of the vectors in files for SDXL, by text encoder."""
 
 
 def read_vectors(word: str, settings: EmbeddingSettings, widths: Sequence[int]) -> list[Tensor]:
@@ -31,34 +26,15 @@ def read_vectors(word: str, settings: EmbeddingSettings, widths: Sequence[int]) 
 
     file = locate_file(settings.path, settings.file, "embedding", f"engine.embeddings.{word}")
     where = f"embedding {word!r}: {file}"
-    names = _names(check_safetensors(file).shapes, where, len(widths))
+    names = vector_names(check_safetensors(file).shapes, where, widths)
     with loading(where):
         state = load_file(file)
         refuse_not_finite(state)
         vectors = [state[name].reshape(1, -1) if state[name].ndim == 1 else state[name] for name in names]
-    for vector, width in zip(vectors, widths, strict=True):
-        if vector.ndim != 2 or vector.shape[1] != width or not len(vector) or not vector.is_floating_point():
-            raise Unavailable(
-                f"{where} was made for a different base model: the vectors are {list(vector.shape)}, and this model "
-                f"has tokens of {width} numbers; choose an embedding for this model"
-            )
-    if len({len(vector) for vector in vectors}) != 1:
-        raise Unavailable(f"{where} has {len(vectors[0])} vectors for the first text encoder and {len(vectors[1])} for "
-                          "the second: expected equal numbers")  # fmt: skip
+    if integers := [name for name in names if not state[name].is_floating_point()]:
+        dtype = state[integers[0]].dtype
+        raise Unavailable(f"{where}: {integers[0]} has dtype {dtype}: expected a floating-point dtype")
     return vectors
-
-
-def _names(shapes: Mapping[str, object], where: str, towers: int) -> tuple[str, ...]:
-    """Return the name of the vectors for each text encoder."""
-    if towers == 2 and set(shapes) == set(TOWERS):
-        return TOWERS
-    if towers == 1 and len(shapes) == 1:
-        (name,) = shapes
-        if name in ALONE or name in TOWERS or "." not in name:  # diffusers names the vectors by the word
-            return (name,)
-    expected = " and ".join(TOWERS) if towers == 2 else "emb_params, or a single tensor named by the word,"
-    found = ", ".join(sorted(shapes)[:3]) or "no tensor"
-    raise Unavailable(f"{where} is no embedding for this model: expected {expected} and found {found}")
 
 
 def add_word(tokenizer: Any, encoder: Any, word: str, vectors: Tensor) -> tuple[int, tuple[int, ...]]:

@@ -48,18 +48,28 @@ TOKENIZER = (
 )
 
 
-def locate(name: str, what: str, wanted: Sequence[str] = COMPONENT) -> Path:
+def may_be_on_hub(name: str) -> bool:
+    """Return whether a name may be a hub id, owner/model; the name of a file of weights is a path."""
+    return bool(HUB_ID.match(name)) and not name.endswith(".safetensors") and not expanded(name).is_absolute()
+
+
+class NotFetched(Unavailable):
+    """A model of the hub is not on this machine yet, or not whole; the start of a run would fetch the model."""
+
+
+def locate(name: str, what: str, wanted: Sequence[str] = COMPONENT, *, fetch: bool = True) -> Path:
     """Return the folder or file of the model `name`: on disk, bundled, or fetched from the hub (the files `wanted`).
 
-    Raises Unavailable when no such model is found; `what` names the part in the message.
+    Raises Unavailable when no such model is found; `what` names the part in the message. Without `fetch`, a model of
+    the hub is taken as far as fetched before, else NotFetched is raised.
     """
     path = expanded(name)
     if exists(path):
         return path
     if (bundled := BUNDLED / name).is_dir() and name.isidentifier():
         return bundled
-    if HUB_ID.match(name) and not path.is_absolute():
-        return from_hub(name, what, wanted)
+    if may_be_on_hub(name):
+        return from_hub(name, what, wanted) if fetch else fetched(name)
     raise Unavailable(
         f"{what} {name!r} was not found: expected a folder in diffusers layout, a .safetensors file or a hub id "
         "such as stabilityai/sd-turbo; try `sdstream models list`"
@@ -93,6 +103,18 @@ def from_hub(name: str, what: str, wanted: Sequence[str]) -> Path:
         ) from error
     if not known:
         log.info("model fetched", model=name, licence=licence(folder, name))
+    return folder
+
+
+def fetched(name: str) -> Path:
+    """Return the folder of a repository of the hub, as far as fetched before; raises NotFetched."""
+    from huggingface_hub import constants
+
+    repository = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
+    try:
+        folder = repository / "snapshots" / (repository / "refs" / "main").read_text().strip()
+    except OSError as error:
+        raise NotFetched(f"{name} was never fetched; run `sdstream models pull {name}`") from error
     return folder
 
 

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from glob import escape
 from pathlib import Path, PurePosixPath
 
-from sdstream.engine.weights.files import HUB_ID, from_hub, hub_errors, locate, refuse_pickle
+from sdstream.engine.weights.files import (
+    HUB_ID,
+    NotFetched,
+    fetched,
+    from_hub,
+    hub_errors,
+    locate,
+    may_be_on_hub,
+    refuse_pickle,
+)
 from sdstream.errors import Unavailable
 
 SUFFIX = ".safetensors"
@@ -22,11 +31,12 @@ LISTED = 20
 """Files named in a refusal."""
 
 
-def locate_file(name: str, file: str | None, what: str, setting: str) -> Path:
+def locate_file(name: str, file: str | None, what: str, setting: str, *, fetch: bool = True) -> Path:
     """Return the file of weights of `name`: a file, a folder, or a hub id; `file` names a file of the latter two.
 
     Only the chosen file is fetched, with the model card and the config of a LoRA in PEFT's layout. Raises Unavailable
-    with the files to choose from; `what` and `setting` name the part and its setting in the message.
+    with the files to choose from; `what` and `setting` name the part and its setting in the message. Without `fetch`,
+    a file that was not fetched before raises NotFetched.
     """
     name, file = split_name(name, file)
     path = Path(name).expanduser()
@@ -37,8 +47,8 @@ def locate_file(name: str, file: str | None, what: str, setting: str) -> Path:
     if path.is_dir():
         names = sorted(found.relative_to(path).as_posix() for found in path.rglob("*") if found.is_file())
         return _safe(path / _choice(names, file, f"{what} {name!r}", setting), what)
-    if HUB_ID.match(name) and not path.is_absolute():
-        return _safe(_fetched(name, file, what, setting), what)
+    if may_be_on_hub(name):
+        return _safe(_fetched(name, file, what, setting) if fetch else _before(name, file), what)
     return locate(name, what)  # tells where a model may be
 
 
@@ -94,6 +104,16 @@ def _fetched(name: str, file: str | None, what: str, setting: str) -> Path:
     if not found.is_file():
         raise Unavailable(f"{what} {name!r}: {chosen} is not on this machine, and could not be fetched from the hub")
     return found
+
+
+def _before(name: str, file: str | None) -> Path:
+    """Return the file of a repository, if fetched before; raises NotFetched."""
+    folder = fetched(name)
+    names = sorted(found.relative_to(folder).as_posix() for found in folder.rglob("*") if found.is_file())
+    try:
+        return folder / _choice(names, file, name, "")
+    except Unavailable as error:  # the rest of the repository is unknown here
+        raise NotFetched(str(error)) from error
 
 
 def _published(name: str) -> list[str] | None:

@@ -13,18 +13,11 @@ from safetensors import safe_open
 from torch import Tensor
 
 from sdstream.engine.weights.component import empty, fill, loading
-from sdstream.engine.weights.files import check_safetensors, read_config, refuse_pickle
-from sdstream.errors import Unavailable
-
-HALVES = ("encoder", "decoder")
+from sdstream.engine.weights.files import check_safetensors, read_config
+from sdstream.engine.weights.tiny_autoencoder_header import HALVES, tiny_files
 
 _PREFIXES = ("{}.layers.", "{}.", "taesd_{}.")
 """Prefixes of a half's weights in a file with both halves: diffusers, the author's module, ComfyUI."""
-
-
-def is_tiny_file(path: Path) -> bool:
-    """Return whether `path` is a file, or a folder with pairs of files instead of a config."""
-    return path.is_file() or (not (path / "config.json").is_file() and any(path.glob("*_decoder.safetensors")))
 
 
 def load_tiny_autoencoder(path: Path, dtype: torch.dtype) -> Any:
@@ -32,28 +25,13 @@ def load_tiny_autoencoder(path: Path, dtype: torch.dtype) -> Any:
     from diffusers import AutoencoderTiny
 
     where = f"tiny autoencoder: {path}"
-    refuse_pickle(path, where)
-    files = _files(path, where)
+    files = tiny_files(path)
     states = {file: _read(file) for file in files}
     with loading(where):
         halves = _halves(list(states.values()))
         config = _config_beside(files[0]) or _config_of(halves)
         weights = {f"{half}.layers.{key}": tensor for half, state in halves.items() for key, tensor in state.items()}
         return fill(empty(lambda: AutoencoderTiny.from_config(config)), weights, dtype)
-
-
-def _files(path: Path, where: str) -> list[Path]:
-    """Return the file with both halves, or the files of encoder and decoder, in this order."""
-    decoders = sorted(path.glob("*_decoder.safetensors")) if path.is_dir() else [path]
-    if len(decoders) != 1:
-        raise Unavailable(f"{where} has several tiny autoencoders: set engine.tiny_autoencoder to a file of the folder")
-    stem, _, half = decoders[0].stem.rpartition("_")
-    if half not in HALVES:
-        return decoders
-    pair = [decoders[0].with_name(f"{stem}_{half}.safetensors") for half in HALVES]
-    if missing := [file for file in pair if not file.is_file()]:
-        raise Unavailable(f"{where}: {missing[0]} is missing: the encoder and the decoder belong in the same folder")
-    return pair
 
 
 def _read(file: Path) -> dict[str, Tensor]:

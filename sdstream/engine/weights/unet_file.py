@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from sdstream.engine.weights.base_model import BaseModel
 from sdstream.engine.weights.component import component, empty, fill, loading, refuse_unused
+from sdstream.engine.weights.file_kind import refuse_unless_unet
 from sdstream.engine.weights.files import check_safetensors, locate, refuse_pickle
-from sdstream.errors import Unavailable
 
 ORIGINAL = "model.diffusion_model."
 """Prefix of the U-Net's weights in the original Stable Diffusion code; ComfyUI saves a lone U-Net with the prefix."""
@@ -29,8 +30,7 @@ def load_unet(name: str, config: dict[str, Any], dtype: torch.dtype) -> Any:
         folder = path / "unet" if (path / "unet").is_dir() else path
         return component(UNet2DConditionModel, folder, "U-Net", torch_dtype=dtype)
     refuse_pickle(path, f"U-Net: {path}")
-    shapes = check_safetensors(path).shapes
-    _refuse_other_files(path, tuple(shapes))
+    refuse_unless_unet(path, check_safetensors(path).shapes, BaseModel.of(config))
     with loading(f"U-Net: {path} does not fit the base model and"):
         return fill(empty(lambda: UNet2DConditionModel.from_config(config)), _read(path, config), dtype)
 
@@ -48,13 +48,3 @@ def _read(path: Path, config: dict[str, Any]) -> dict[str, torch.Tensor]:
     )
     refuse_unused(bare, converted, "U-Net of the base model")
     return converted
-
-
-def _refuse_other_files(path: Path, names: tuple[str, ...]) -> None:
-    foreign = [name for name in names if name.startswith(("first_stage_model.", "cond_stage_model.", "conditioner."))]
-    if foreign:
-        raise Unavailable(
-            f"U-Net: {path} is a whole checkpoint ({min(foreign)} is no part of a U-Net): set engine.model to the file"
-        )
-    if any("lora" in name.lower() for name in names):
-        raise Unavailable(f"U-Net: {path} is a LoRA: name the file under engine.loras")

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,11 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sdstream.engine.weights.component import component, empty, fill, loading
-from sdstream.engine.weights.files import check_safetensors, locate, read_config, refuse_pickle
-from sdstream.errors import Unavailable
-
-PREFIXES = ("first_stage_model.", "vae.")
-"""Prefixes of an autoencoder's weights in a whole checkpoint."""
+from sdstream.engine.weights.file_kind import refuse_other_class, refuse_unless_vae
+from sdstream.engine.weights.files import check_safetensors, locate, refuse_pickle
 
 TRAINING = ("loss.", "model_ema.")
 """Prefixes of the original training code beside an autoencoder: the discriminator, and averages of the weights."""
@@ -32,15 +28,10 @@ def load_vae(name: str, config: Mapping[str, Any], dtype: torch.dtype) -> Any:  
     path = locate(name, "autoencoder")
     if path.is_dir():
         folder = path / "vae" if (path / "vae").is_dir() else path
-        kind = read_config(folder / "config.json", "autoencoder").get("_class_name", "AutoencoderKL")
-        if kind != "AutoencoderKL":
-            raise Unavailable(
-                f"autoencoder: {folder} is a network of the class {kind}: expected AutoencoderKL; a tiny autoencoder "
-                "belongs under engine.tiny_autoencoder"
-            )
+        refuse_other_class(folder)
         return component(AutoencoderKL, folder, "autoencoder", torch_dtype=dtype)
     refuse_pickle(path, f"autoencoder: {path}")
-    _refuse_other_files(path, tuple(check_safetensors(path).shapes))
+    refuse_unless_vae(path, check_safetensors(path).shapes)
     with loading(f"autoencoder: {path} does not fit the base model and"):
         state = {key: value for key, value in load_file(path).items() if not key.startswith(TRAINING)}
         return fill(empty(lambda: AutoencoderKL.from_config(dict(config))), _converted(state, config), dtype)
@@ -57,14 +48,3 @@ def _converted(state: dict[str, Tensor], config: Mapping[str, Any]) -> dict[str,
     if left := [key for key, tensor in state.items() if tensor.untyped_storage().data_ptr() not in used]:
         raise ValueError(f"{min(left)} has no place in an autoencoder of this architecture")
     return converted
-
-
-def _refuse_other_files(path: Path, names: tuple[str, ...]) -> None:
-    bare = [name.removeprefix(prefix) for name in names for prefix in ("", *PREFIXES)]
-    if any(name.startswith("model.diffusion_model.") for name in names):
-        raise Unavailable(f"autoencoder: {path} is a whole checkpoint: set engine.model to the file")
-    if not {"encoder.conv_in.weight", "decoder.conv_out.weight"} <= set(bare):
-        raise Unavailable(
-            f"autoencoder: {path} is no full autoencoder: expected the weight encoder.conv_in.weight, found "
-            f"{min(names, default='no tensor')}; TAESD belongs under engine.tiny_autoencoder"
-        )

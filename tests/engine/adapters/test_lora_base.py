@@ -67,7 +67,8 @@ def test_a_layer_that_is_missing_is_named_beside_the_base_of_the_header(tiny_mod
         ({f"{KOHYA}.a1.weight": DOWN, f"{KOHYA}.b1.weight": UP}, f"{KOHYA}.a1.weight"),  # GLoRA
         (kohya(KOHYA, DOWN, UP) | {"lora_unet_conv_norm_out.w_norm": torch.ones(16)}, "w_norm"),
         ({f"{KOHYA}.oft_blocks": DOWN}, f"{KOHYA}.oft_blocks"),
-        ({"model.diffusion_model.input_blocks.0.0.bias": DOWN[0]}, "a whole checkpoint"),
+        ({"model.diffusion_model.input_blocks.0.0.bias": DOWN[0]}, "a U-Net: set engine.unet"),
+        ({"model.diffusion_model.out.0.bias": DOWN[0], "cond_stage_model.a": DOWN[0]}, "a whole checkpoint"),
         ({"control_model.input_hint_block.0.weight": DOWN}, "a ControlNet"),
         ({"emb_params": DOWN}, "a textual inversion"),
         ({"clip_l": DOWN, "clip_g": UP}, "a textual inversion"),

@@ -13,7 +13,7 @@ from sdstream.config.engine import DiffusionSettings, LoraSettings
 from sdstream.engine.acceleration import open_model
 from sdstream.engine.adapters.lora import fuse_loras
 from sdstream.engine.adapters.lora_names import Layers
-from sdstream.engine.checkpoint import ARCHITECTURES
+from sdstream.engine.weights.checkpoint_header import ARCHITECTURES
 from sdstream.errors import Unavailable
 from tests.engine.adapters.lora_files import DOWN, LAYER, TEXT, TEXT_DOWN, TEXT_UP, UP, saved
 from tests.engine.original_layout import unet_names

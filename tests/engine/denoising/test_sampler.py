@@ -13,7 +13,8 @@ from sdstream.engine.denoising.coefficients import Sampling
 from sdstream.engine.denoising.guidance import RowGuidance
 from sdstream.engine.denoising.schedule import Schedule
 from sdstream.engine.denoising.stream_batch import Recipe, StreamBatch
-from sdstream.engine.scheduler import SamplingChoice, noise_table
+from sdstream.engine.scheduler import noise_table
+from sdstream.engine.weights.scheduler_config import SamplingChoice
 from sdstream.errors import Unavailable
 from tests.engine.denoising.reference import ToyUNet, denoise, flush, push, toy
 

@@ -7,6 +7,7 @@ from diffusers import LCMScheduler
 
 from sdstream.engine.denoising.schedule import Schedule
 from sdstream.engine.scheduler import noise_table
+from sdstream.engine.weights.scheduler_config import SamplingChoice, checked
 from sdstream.errors import Unavailable
 
 
@@ -104,6 +105,24 @@ def test_every_flow_or_edm_scheduler_of_the_library_is_refused():
         with pytest.raises(Unavailable, match=name):
             noise_table({"_class_name": name})
     assert flow
+
+
+def test_every_scheduler_of_the_library_without_ddpms_betas_is_known_by_name():
+    import diffusers
+
+    names = [name for name in dir(diffusers) if name.endswith("Scheduler")]
+    kinds = {name: set(inspect.signature(getattr(diffusers, name).__init__).parameters) for name in names}
+    other = {"shift", "sigma_data", "snr_shift_scale"}
+    found = {name for name, parameters in kinds.items() if parameters - {"self", "args", "kwargs"}
+             and ("beta_schedule" not in parameters or parameters & other)}  # fmt: skip
+    unknown = []
+    for name in found:
+        try:
+            checked({"_class_name": name}, "scheduler", SamplingChoice())
+        except Unavailable:
+            continue
+        unknown.append(name)
+    assert (unknown, len(found) > 10) == ([], True)
 
 
 def test_zero_terminal_snr_works_with_v_prediction():

@@ -9,8 +9,8 @@ from torch import nn
 
 from scripts.train.observer import Observer
 from sdstream.engine.acceleration import open_model
-from sdstream.engine.models import TINY
 from sdstream.engine.weights.activation_ranges import FILE, ModelRanges, read_ranges
+from sdstream.engine.weights.part_configs import TINY
 from sdstream.errors import Unavailable
 from tests.engine.pixel_engine import settings
 from tests.engine.tiny_model import with_full_autoencoder

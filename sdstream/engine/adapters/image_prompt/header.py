@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from sdstream.engine.adapters.base_models import base_name
 from sdstream.engine.adapters.image_prompt.encoder_folder import EncoderFolder
+from sdstream.engine.weights.base_model import base_name
 from sdstream.engine.weights.files import Header
 from sdstream.errors import Unavailable
 
