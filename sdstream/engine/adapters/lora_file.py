@@ -130,6 +130,9 @@ def _change(found: _Found, stated: float | None) -> LayerChange:
     tensors = dict(found.tensors)
     refuse_not_finite(tensors)
     alpha = tensors.pop("alpha", None)
+    if integers := [role for role, tensor in tensors.items() if not tensor.is_floating_point()]:
+        dtype = tensors[integers[0]].dtype
+        raise ValueError(f"has a tensor ({integers[0]}) of dtype {dtype}: expected a floating-point dtype")
     if alpha is not None and not scalable(tensors):
         raise ValueError("has an alpha, and no pair of matrices")
     if alpha is not None and stated is not None:
