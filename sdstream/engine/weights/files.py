@@ -15,7 +15,7 @@ from sdstream.config.model_names import BUNDLED, PICKLES
 from sdstream.engine.weights.fetched_bytes import counter
 from sdstream.engine.weights.folder_safety import refuse_index, refuse_links, refuse_unsafe
 from sdstream.engine.weights.licence import licence
-from sdstream.errors import Unavailable, reason
+from sdstream.errors import Forbidden, Unavailable, reason
 from sdstream.ipc import progress
 from sdstream.ipc.loading import Phase
 from sdstream.log import get_logger
@@ -60,11 +60,15 @@ class NotFetched(Unavailable):
 def locate(name: str, what: str, wanted: Sequence[str] = COMPONENT, *, fetch: bool = True) -> Path:
     """Return the folder or file of the model `name`: on disk, bundled, or fetched from the hub (the files `wanted`).
 
-    Raises Unavailable when no such model is found; `what` names the part in the message. Without `fetch`, a model of
-    the hub is taken as far as fetched before, else NotFetched is raised.
+    Raises Unavailable when no such model is found, Forbidden without permission; `what` names the part in the message.
+    Without `fetch`, a model of the hub is taken as far as fetched before, else NotFetched is raised.
     """
     path = expanded(name)
     if exists(path):
+        try:
+            path.stat()
+        except PermissionError as error:
+            raise Forbidden(f"{what} {name!r}: this user may not look at {path}; change the permissions") from error
         return path
     if (bundled := BUNDLED / name).is_dir() and name.isidentifier():
         return bundled
