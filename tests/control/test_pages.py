@@ -1,15 +1,19 @@
 """The pages of the control server as files: who gets the token, what the policy allows, and the preview's pictures."""
 
 import re
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from sdstream.config.control import ControlSettings
 from sdstream.control import pages
 from sdstream.control.pages import embeds_token
+from sdstream.control.server import STALL_WITHIN
 from tests.harness.control_client import RATE, READ_TOKEN, TOKEN, Client, connected, start
 from tests.harness.pipeline_run import PipelineRun
 from tests.harness.wait import until
@@ -145,13 +149,22 @@ def test_a_view_is_fetched_once_for_all_who_watch_and_not_at_all_afterwards(watc
 @pytest.mark.slow
 def test_a_viewer_that_does_not_read_is_left_behind_and_the_rest_see_on(watched: Client) -> None:
     browser = Browser(watched.port)
-    with (
-        browser.connect(b"GET /show.mjpeg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n") as stalled,
-        browser.follow("/show.mjpeg") as pictures,
-    ):
-        for _ in range(60):
+    with socket.socket() as stalled, browser.follow("/show.mjpeg") as pictures:
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled.connect(("127.0.0.1", watched.port))
+        stalled.sendall(b"GET /show.mjpeg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        deadline = time.monotonic() + STALL_WITHIN + 30
+        assert served(watched, stalled)
+        while served(watched, stalled):
+            assert time.monotonic() < deadline, "the viewer is still served"
             next(pictures)
-        assert stalled.recv(15) == b"HTTP/1.1 200 OK"
+
+
+def served(client: Client, viewer: socket.socket) -> bool:
+    """Tell whether the server's process still has the connection of `viewer`."""
+    server = psutil.Process(client.run.pipeline.pids()["control"])
+    port = viewer.getsockname()[1]
+    return any(connection.raddr and connection.raddr.port == port for connection in server.net_connections("tcp"))
 
 
 def test_a_run_without_a_preview_says_where_pictures_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
