@@ -154,7 +154,7 @@ def test_a_viewer_that_does_not_read_is_left_behind_and_the_rest_see_on(watched:
         stalled.connect(("127.0.0.1", watched.port))
         stalled.sendall(b"GET /show.mjpeg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         deadline = time.monotonic() + STALL_WITHIN + 30
-        assert served(watched, stalled)
+        until(lambda: served(watched, stalled), 5, "the viewer is served")
         while served(watched, stalled):
             assert time.monotonic() < deadline, "the viewer is still served"
             next(pictures)
