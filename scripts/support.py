@@ -40,8 +40,9 @@ ROWS = (
 def page() -> str:
     """Return the text of docs/support.md."""
     head = (
-        "# Which models run\n\nEach row is tried by the named test, on tiny random weights against the library that "
-        "defines the\nkind. `python -m scripts.support > docs/support.md` writes this page.\n\n"
+        "# Which models run\n\nThe named test of each row runs on tiny random weights in the published layout; no published weights are\n"
+        "tried. The rows of Turbo and of few-step files name a test of the choice of sampler.\n"
+        "`python -m scripts.support > docs/support.md` writes this page.\n\n"
         "| kind | runs | how, or why not | test |\n| --- | --- | --- | --- |\n"
     )
     rows = [
