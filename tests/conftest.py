@@ -18,7 +18,21 @@ settings.load_profile("house")
 _CLIPS = Path(os.environ.get("SDSTREAM_CLIPS", Path(__file__).parents[2] / "shared" / "clips"))
 
 
-_REAL = {"fault", "ndi", "obs", "rtmp", "vm"}
+_REAL = {"chromium", "fault", "ndi", "obs", "rtmp", "vm"}
+_ROOMS_WITH_CLOCKS = {
+    "cli",
+    "clip",
+    "control",
+    "fuzz",
+    "ipc",
+    "sinks",
+    "sources",
+    "stages",
+    "supervisor",
+    "system",
+    "whole",
+}
+"""Rooms whose tests start processes, servers and clients; most measure time."""
 
 
 def pytest_configure() -> None:
@@ -47,7 +61,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     The summary names each test that needed it.
     """
     for item in items:
-        if _REAL & {mark.name for mark in item.iter_markers()}:
+        room = item.path.relative_to(Path(__file__).parent).parts[0]
+        if room in _ROOMS_WITH_CLOCKS or _REAL & {mark.name for mark in item.iter_markers()}:
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
 
 

@@ -17,7 +17,7 @@ def test_a_change_of_blend_alone_neither_encodes_anew_nor_fades(tiny_model, monk
     recipes = Recipes(model.table, model.text, NoiseCache((4, 8, 8)))
     show = Controls(prompt=prompt, blend="linear", transition=10)
     recipes.at(0.0, show)
-    monkeypatch.setattr("sdstream.engine.conditioning.text_encoder._run", lambda *_: pytest.fail("encoded anew"))
+    monkeypatch.setattr("sdstream.engine.conditioning.tower.Tower.run", lambda *_: pytest.fail("encoded anew"))
     changed = show.model_copy(update={"blend": "slerp"})
     recipe, due = recipes.at(1.0, changed)
     assert due.fade is None

@@ -113,7 +113,7 @@ def test_a_storm_of_changes_compiles_each_number_of_rows_once_and_leaks_nothing(
             if k % 100 == 99:
                 counts.append(live_tensors())
     said = [(log["network"], log["rows"]) for log in logs if log["event"] == "compiling for openvino"]
-    assert len(said) == len(set(said)) <= 2 * 8
+    assert len(said) == len(set(said)) <= 4 * 8  # alone and together, short and long prompts
     assert max(counts[1:]) <= counts[0] * 1.5
 
 
