@@ -16,7 +16,7 @@ def test_sinks_names_every_kind_with_settings_that_can_be_copied(sdstream: Sdstr
     answer = sdstream("sinks", "--json")
     kinds = [sink["settings"]["kind"] for sink in json.loads(answer.out)["sinks"]]
     assert answer.status == 0
-    assert list(dict.fromkeys(kinds)) == ["virtualcam", "ndi", "ffmpeg", "preview", "discard"]
+    assert list(dict.fromkeys(kinds)) == ["virtualcam", "ndi", "ffmpeg", "serve", "preview", "discard"]
     assert "libx264: works" in sdstream("sinks").out
 
 
