@@ -37,7 +37,7 @@ REACHING = 15.0
 SERVING = 10
 """Niceness of the control server, below every stage: no request may delay a picture."""
 SPARE_SINKS = 4
-"""Sinks that may come in addition while on air: each takes two pictures of shared memory."""
+"""Sinks at most that may come in addition while on air: each takes two pictures of shared memory."""
 COMPUTING = 5
 """Niceness of an engine with a model: on the CPU, the engine would otherwise starve the sinks, and sinks have due
 times."""
@@ -64,9 +64,10 @@ class Wiring:
         """`epoch` is the start of the run (monotonic seconds). Raises Unavailable without a port or memory."""
         self.config, self._logs, self.epoch = config, logs, epoch
         self.rate = config.canvas.rate
-        size, count = config.canvas.width * config.canvas.height * 3, len(config.sinks) + SPARE_SINKS
+        size = config.canvas.width * config.canvas.height * 3
+        count = len(config.sinks) + _spare_sinks(size, len(config.sinks))
         what = f"pictures of {config.canvas.width}x{config.canvas.height} for {len(config.sinks)} outputs"
-        shared_memory.require(Mailbox.memory(size, count + 2) + Mailbox.memory(size, count), what)
+        shared_memory.require(_memory(size, count), what)
         self.desk = Desk(config)
         self.on_air = LiveText(ON_AIR_CAPACITY)
         self.ring = AudioRing()
@@ -246,3 +247,15 @@ class Wiring:
             niceness=niceness,
             logs=self._logs,
         )
+
+
+def _memory(size: int, sinks: int) -> int:
+    """Return the bytes of shared memory of both mailboxes; two engines read, because a successor loads beside."""
+    return Mailbox.memory(size, sinks + 2) + Mailbox.memory(size, sinks)
+
+
+def _spare_sinks(size: int, sinks: int) -> int:
+    """Return how many sinks may come later: as many as half of the free shared memory has room for."""
+    free = shared_memory.free_bytes()
+    fitting = (spare for spare in range(SPARE_SINKS, 0, -1) if free is None or _memory(size, sinks + spare) <= free / 2)
+    return next(fitting, 0)

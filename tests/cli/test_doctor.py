@@ -15,7 +15,19 @@ from sdstream.sinks import loopback as loopback_module
 from sdstream.system import fresh_python, port_check
 from tests.cli.command_line import Sdstream
 
-THINGS = ["python", "av", "rtmp port", "ffmpeg", "ndi", "diffusion", "openvino", "gpu", "virtualcam", "shared memory", "disk"]
+THINGS = [
+    "python",
+    "av",
+    "rtmp port",
+    "ffmpeg",
+    "ndi",
+    "diffusion",
+    "openvino",
+    "gpu",
+    "virtualcam",
+    "shared memory",
+    "disk",
+]
 
 
 @pytest.mark.slow  # loads torch, in a process of its own

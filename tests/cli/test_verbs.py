@@ -143,7 +143,7 @@ def test_an_error_becomes_its_status_and_a_message_without_a_trace(
     def fail(*args: object) -> None:
         raise error("the reason")
 
-    monkeypatch.setattr("sdstream.config.load.load", fail)
+    monkeypatch.setattr("sdstream.config.load.read", fail)
     answer = sdstream("check", str(show))
     assert (answer.status, answer.out) == (status, "")
     assert "the reason" in answer.err

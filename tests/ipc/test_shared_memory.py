@@ -31,7 +31,7 @@ def config(width: int, height: int) -> Config:
 @pytest.mark.parametrize("free", [DOCKER], indirect=True)
 @pytest.mark.usefixtures("free")
 def test_a_run_that_does_not_fit_is_refused_before_it_takes_anything() -> None:
-    said = r"pictures of 3840x2160 for 2 outputs need 224 MB .* has 67 MB free; run sudo mount .*--shm-size=1g"
+    said = r"pictures of 3840x2160 for 2 outputs need 249 MB .* has 67 MB free; run sudo mount .*--shm-size=1g"
     before = os.statvfs("/dev/shm").f_bavail
     with pytest.raises(Unavailable, match=said):
         Pipeline(config(3840, 2160))

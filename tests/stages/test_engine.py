@@ -21,6 +21,7 @@ from sdstream.ipc.counters import Histogram
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.live_text import LiveText
 from sdstream.ipc.mailbox import Mailbox, MailboxReader, MailboxWriter
+from sdstream.ipc.turn import Turn
 from sdstream.stages import engine as body
 from sdstream.stages.engine import COUNTERS, EnginePorts, run_engine
 from sdstream.stages.on_air import CAPACITY, on_air
@@ -50,6 +51,8 @@ class House:
             stabilise=StabiliseSettings(),
             latency=Histogram(),
             on_air=self.on_air,
+            turn=Turn(1),
+            number=1,
         )
 
     @contextmanager
@@ -143,7 +146,7 @@ def test_the_rate_leaves_out_the_time_without_a_source(house: House, monkeypatch
 def test_without_torch_the_diffusion_engine_names_the_extra(monkeypatch) -> None:
     monkeypatch.delitem(sys.modules, "sdstream.engine.diffusion", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(Unavailable, match=r"torch.*sdstream\[diffusion\]"):
+    with pytest.raises(Unavailable, match=r"torch.*\[diffusion\]"):
         open_engine(DiffusionSettings(), (1280, 720), None)
 
 
@@ -151,5 +154,5 @@ def test_without_torch_a_region_model_names_the_extra_too(house: House, monkeypa
     for module in ("sdstream.engine.diffusion", "sdstream.engine.people"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(Unavailable, match=r"torch.*sdstream\[diffusion\]"):
+    with pytest.raises(Unavailable, match=r"torch.*\[diffusion\]"):
         run_engine(house.context, DiffusionSettings(segmentation_model="people"), CANVAS, house.ports())
