@@ -28,7 +28,8 @@ OTHERS = {
     "cues": [{"at": 3, "prompt": "oil"}], "cues_loop": 9, "seed": 7, "seed_blend": "linear", "steps": [20, 30],
     "renoise": False, "guidance.mode": "full", "guidance.scale": 2.0, "guidance.delta": 0.1, "guidance.distilled": 3,
     "similarity.mode": "off", "similarity.threshold": 0.5, "similarity.max_skips": 3, "cross_frame_attention": True,
-    "loras": {"a": 0.5}, "controlnets": {"c": 0.5}, "ip_adapters": {"i": 0.5}, "region.mode": "mask", "region.edge": "seamless",
+    "loras": {"a": 0.5}, "controlnets": {"c": 0.5}, "ip_adapters": {"i": 0.5},
+    "region.mode": "mask", "region.edge": "seamless",
     "region.feather": 0.1, "steadiness": "light", "sound.gain": 3, "sound.mute": True, "sound.mono": True,
     "sound.offset": 0.5, "sound.track": 1,
 }  # fmt: skip
