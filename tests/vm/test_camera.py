@@ -94,7 +94,7 @@ def test_a_size_that_a_reader_does_not_expect_is_refused_and_the_reader_named(fa
     ("what", "said"),
     [
         ("label", 'Unavailable: no virtual camera is labelled "nobody": there is "sdstream" (/dev/video10), "second"'),
-        ("path", "Unavailable: /dev/video77 cannot be opened (No such file or directory)"),
+        ("path", "Unavailable: there is no device /dev/video77; `sdstream sinks` lists the virtual cameras"),
         ("no_camera", "Unavailable: /dev/null is no video device"),
         ("too_large", "Unavailable: /dev/video10 was set to 800x600 YU12 instead of 1024x768 YU12"),
         (
