@@ -101,11 +101,11 @@ def test_a_unet_folder_keeps_its_own_config(tmp_path, tiny_model):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda state: state.pop("conv_in.weight"), "conv_in.weight is missing"),
+        (lambda state: state.pop("conv_in.weight"), "expected the weight conv_in.weight"),
         (lambda state: state.update({"conv_in.weight": torch.zeros(16, 9, 3, 3)}), "conv_in.weight"),
         (lambda state: state.update({"more.weight": torch.zeros(1)}), "more.weight has no place"),
         (lambda state: state.update({"conv_in.bias": torch.full((16,), torch.nan)}), "NaN"),
-        (lambda state: state.update({"first_stage_model.x": torch.zeros(1)}), "set engine.model"),
+        (lambda state: state.update({"model.diffusion_model.x": torch.zeros(1)}), "set engine.model"),
         (lambda state: state.update({"mid.lora_A.weight": torch.zeros(1)}), "is a LoRA"),
     ],
 )
