@@ -172,24 +172,15 @@ def _expand(tree: Node, environment: Mapping[str, str]) -> list[Mistake]:
     """Replace ${NAME} in secrets by a variable or a credential, hidden in logs; ${NAME} anywhere else is a mistake."""
     data = tree.plain()
     mistakes = []
-
-    def visit(node: Node, path: tuple[str | int, ...]) -> None:
-        if isinstance(node.value, dict):
-            for key, child in node.value.items():
-                visit(child, (*path, key))
-        elif isinstance(node.value, list):
-            for index, child in enumerate(node.value):
-                visit(child, (*path, index))
-        elif isinstance(node.value, str) and (names := VARIABLE.findall(node.value)):
-            if not schema_paths().is_secret(path, data):
-                message = f"${{{names[0]}}}: the environment is read for secrets only; write the value here"
-                mistakes.append(Mistake(node.where, dotted(path), message))
-                return
+    for path, node in tree.leaves():
+        names = VARIABLE.findall(node.value) if isinstance(node.value, str) else []
+        if names and not schema_paths().is_secret(path, data):
+            message = f"${{{names[0]}}}: the environment is read for secrets only; write the value here"
+            mistakes.append(Mistake(node.where, dotted(path), message))
+        elif names:
             for name in dict.fromkeys(names):
                 hide(environment.get(name, ""))
                 if message := _unusable(environment.get(name), name):
                     mistakes.append(Mistake(node.where, dotted(path), message))
-            node.value = VARIABLE.sub(lambda found: environment.get(found[1]) or found[0], node.value)
-
-    visit(tree, ())
+            node.value = VARIABLE.sub(lambda found: environment.get(found[1]) or found[0], str(node.value))
     return mistakes

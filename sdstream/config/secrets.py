@@ -22,7 +22,7 @@ Path = tuple[str | int, ...]
 def secrets(tree: Node, schema: SchemaPaths) -> list[tuple[Path, Node]]:
     """Return the texts at the places of secrets, with their paths; `data` of a broken file too."""
     data = tree.plain()
-    return [(path, node) for path, node in _texts(tree, ()) if schema.is_secret(path, data)]
+    return [(path, node) for path, node in tree.leaves() if node.value is not None and schema.is_secret(path, data)]
 
 
 def hide_secrets(found: list[tuple[Path, Node]]) -> None:
@@ -42,14 +42,3 @@ def exposed(found: list[tuple[Path, Node]]) -> tuple[str, ...]:
         if node.where.name.startswith("--set ") and not node.where.line and not VARIABLE.search(str(node.value))
         if path[-1] != "url" or "://" in str(node.value)
     )
-
-
-def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
-    if isinstance(node.value, dict):
-        for key, child in node.value.items():
-            yield from _texts(child, (*path, key))
-    elif isinstance(node.value, list):
-        for index, child in enumerate(node.value):
-            yield from _texts(child, (*path, index))
-    elif node.value is not None and path:
-        yield path, node

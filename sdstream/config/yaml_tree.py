@@ -98,6 +98,17 @@ class Node:
             return self.value[part]
         return None
 
+    def leaves(self, path: "tuple[str | int, ...]" = ()) -> "Iterator[tuple[tuple[str | int, ...], Node]]":
+        """Yield the path and the node of every scalar below this node, in the order of the file; `path` leads here."""
+        if isinstance(self.value, dict):
+            for key, child in self.value.items():
+                yield from child.leaves((*path, key))
+        elif isinstance(self.value, list):
+            for index, child in enumerate(self.value):
+                yield from child.leaves((*path, index))
+        else:
+            yield path, self
+
     def along(self, path: Sequence[str]) -> "list[Node]":
         """Return this node and the nodes along a path of keys and indices, as far as the path exists."""
         nodes = [self]

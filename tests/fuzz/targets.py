@@ -1,6 +1,6 @@
 """The doors for strangers' bytes, each as a function of bytes: any answer is right, any other exception is a bug.
 
-`python -m tests.fuzz.targets NAME SECONDS` runs a target by atheris, with the corpus in `tests/fuzz/NAME`.
+The corpus of a target lies in the folder of the target's name, and `mutants` runs a target by atheris.
 """
 
 import contextlib
@@ -8,14 +8,11 @@ import io
 import json
 import socket
 import struct
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
-
-CORPORA = Path(__file__).parent
 
 
 def config(data: bytes) -> None:
@@ -127,42 +124,3 @@ def seeds() -> dict[str, list[bytes]]:
         "preview": [b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", post],
         "demuxer": [flv, b"RIFF\0\0\0\0WAVEfmt "],
     }
-
-
-def media() -> list[bytes]:
-    """Return small files with picture and sound, in three containers."""
-    import av
-
-    files = []
-    for kind in ("flv", "mpegts", "matroska"):
-        out = io.BytesIO()
-        with av.open(out, "w", kind) as container:
-            stream = container.add_stream("mpeg4" if kind != "flv" else "flv1", rate=10)
-            stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
-            sound = container.add_stream("aac", rate=48000)
-            for number in range(3):
-                picture = av.VideoFrame(16, 16, "yuv420p")
-                picture.pts = number
-                container.mux(stream.encode(picture))
-            for each in (stream, sound):
-                container.mux(each.encode(None))
-        files.append(out.getvalue())
-    return files
-
-
-def fuzz(name: str, seconds: int) -> None:
-    """Feed the target with mutants of its corpus for some seconds; atheris ends the process, with 0 for no finding."""
-    import atheris  # a tool for developers, not a part of the tests' environment
-
-    with atheris.instrument_imports(include=["sdstream"]):
-        TARGETS[name](b"")
-    with tempfile.TemporaryDirectory() as found:
-        for number, data in enumerate(media() if name == "demuxer" else []):
-            Path(found, f"media{number}").write_bytes(data)
-        options = [f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=4096", "-print_final_stats=1"]
-        atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={found}/", found, str(CORPORA / name)], TARGETS[name])
-        atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    fuzz(sys.argv[1], int(sys.argv[2]))

@@ -24,7 +24,10 @@ def suspects(tree: Node, schema: SchemaPaths) -> list[Mistake]:
     """Return a mistake for each suspicious text in a file's tree, before the environment is read."""
     data = tree.plain()
     found = []
-    for path, node, text in _texts(tree, ()):
+    for path, node in tree.leaves():
+        text = node.value
+        if not isinstance(text, str) or not path:
+            continue
         if message := _no_character(text, of_file=path[-1] == "url"):
             found.append(Mistake(node.where, dotted(path), message))
         if message or path[0] == "controls":
@@ -33,17 +36,6 @@ def suspects(tree: Node, schema: SchemaPaths) -> list[Mistake]:
         if message := _quotes(text) or _backslashes(text) or (_placeholder(text, path) if secret else ""):
             found.append(Mistake(node.where, dotted(path), message))
     return found
-
-
-def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node, str]]:
-    if isinstance(node.value, dict):
-        for key, child in node.value.items():
-            yield from _texts(child, (*path, key))
-    elif isinstance(node.value, list):
-        for index, child in enumerate(node.value):
-            yield from _texts(child, (*path, index))
-    elif isinstance(node.value, str) and path:
-        yield path, node, node.value
 
 
 def _no_character(text: str, *, of_file: bool) -> str:

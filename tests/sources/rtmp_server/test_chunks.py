@@ -7,23 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sdstream.sources.rtmp_server import amf0, chunks
+from tests.sources.rtmp_server.amf0_values import split, values
 from sdstream.sources.rtmp_server.chunks import ChunkReader, Message, write_message
-
-names = st.text(max_size=20)
-
-
-values = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False) | names,
-    lambda inner: st.dictionaries(names.filter(bool), inner, max_size=4),
-    max_leaves=8,
-)
-
-
-def split(data, cuts):
-    """Cut `data` at some places, as a network does."""
-    places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[begin:end] for begin, end in itertools.pairwise(places)]
-
 
 def read(reader, pieces):
     """Feed a reader, and return its messages."""

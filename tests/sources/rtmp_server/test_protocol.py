@@ -18,26 +18,11 @@ from sdstream.sources.rtmp_server.protocol import (
     MOST_MESSAGES,
     RtmpSession,
 )
+from tests.sources.rtmp_server.amf0_values import split, values
 from tests.sources.rtmp_server.rtmp_client import answers, ask, command, connect, hello, media, metadata
 from tests.sources.rtmp_server.sessions import events, greeted, publishing
 
 MEMORY = 3 * LONGEST_MEDIA
-
-
-names = st.text(max_size=20)
-
-
-values = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False) | names,
-    lambda inner: st.dictionaries(names.filter(bool), inner, max_size=4),
-    max_leaves=8,
-)
-
-
-def split(data, cuts):
-    """Cut `data` at some places, as a network does."""
-    places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[begin:end] for begin, end in itertools.pairwise(places)]
 
 
 @settings(max_examples=400)
