@@ -1,7 +1,6 @@
 """The secrets in a file's tree, for the logs to hide."""
 
 import re
-from collections.abc import Iterator
 
 from sdstream.config.schema_paths import SchemaPaths
 from sdstream.config.yaml_tree import Node

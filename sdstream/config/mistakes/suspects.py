@@ -1,7 +1,6 @@
 """Finds values of valid text with an unlikely meaning: placeholders, curly quotes, lost backslashes."""
 
 import re
-from collections.abc import Iterator
 
 from sdstream.config.mistakes.explain import dotted
 from sdstream.config.schema_paths import SchemaPaths

@@ -1,14 +1,13 @@
 """Chunks and AMF0 come out as they went in, and any bytes are survived."""
 
-import itertools
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sdstream.sources.rtmp_server import amf0, chunks
-from tests.sources.rtmp_server.amf0_values import split, values
 from sdstream.sources.rtmp_server.chunks import ChunkReader, Message, write_message
+from tests.sources.rtmp_server.amf0_values import split, values
+
 
 def read(reader, pieces):
     """Feed a reader, and return its messages."""

@@ -1,7 +1,6 @@
 """The RTMP protocol without sockets: any bytes, in any pieces."""
 
 import contextlib
-import itertools
 
 import pytest
 from hypothesis import given, settings
