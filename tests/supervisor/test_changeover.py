@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -60,6 +61,7 @@ def test_a_new_engine_takes_over_between_two_pictures(run: PipelineRun) -> None:
     pid = run.pipeline.pids()["engine"]
     change(run, engine=MINI, controls={"steps": [28]})
     run.wait(lambda _: run.pipeline.pids()["engine"] != pid, 60)
+    run.wait(lambda _: not psutil.pid_exists(pid), 5)  # a model of before would keep its memory
     run.showing("live")
     assert share_since(before, run.sink()) >= 0.999
     assert run.report.engine.frames > frames
