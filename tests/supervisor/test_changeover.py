@@ -29,6 +29,14 @@ def change(run: PipelineRun, **parts: Any) -> None:
     run.pipeline.change(Config.model_validate({**config, **parts}))
 
 
+def has_ended(pid: int) -> bool:
+    """Tell whether a process runs no more; the parent may not have reaped the process yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def refused(run: PipelineRun) -> dict[str, str]:
     return {refusal.name: refusal.reason for refusal in run.report.controls.refused}
 
@@ -61,7 +69,7 @@ def test_a_new_engine_takes_over_between_two_pictures(run: PipelineRun) -> None:
     pid = run.pipeline.pids()["engine"]
     change(run, engine=MINI, controls={"steps": [28]})
     run.wait(lambda _: run.pipeline.pids()["engine"] != pid, 60)
-    run.wait(lambda _: not psutil.pid_exists(pid), 5)  # a model of before would keep its memory
+    run.wait(lambda _: has_ended(pid), 5)  # an engine of before would keep its memory
     run.showing("live")
     assert share_since(before, run.sink()) >= 0.999
     assert run.report.engine.frames > frames

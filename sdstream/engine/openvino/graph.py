@@ -69,7 +69,9 @@ class Graph:
         """Compile for `rows` rows in a thread; `sizes` has the number afterwards. A second call does nothing."""
         if rows not in self._begun | self._failed and rows not in self._compiled:
             self._begun.add(rows)
-            threading.Thread(target=self._compile_beside, args=(rows,), daemon=True).start()
+            # Not a daemon: a process that leaves OpenVINO in mid-compilation aborts. Python waits for the thread
+            # instead; a stage ends by `os._exit`, and waits for nothing.
+            threading.Thread(target=self._compile_beside, args=(rows,), name=f"compile {self._name}").start()
 
     @property
     def waiting(self) -> bool:
