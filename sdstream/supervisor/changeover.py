@@ -124,7 +124,6 @@ class Changeover:
             self._wiring.change_source(new.source)
         except SdstreamError as error:
             self._wiring.config = new.model_copy(update={"source": old.source})
-            self._wiring.change_source(old.source)
             self._refuse("source", str(error))
 
     def _load_beside(self, old: Config, now: float) -> None:

@@ -136,16 +136,16 @@ class Wiring:
     def change_source(self, settings: AnySource) -> None:
         """Open the source of `settings` in a new process, with a new RTMP server where the settings have one.
 
-        Raises Unavailable or Forbidden when a port cannot be opened; the source is then without a process.
+        Raises Unavailable or Forbidden when a port cannot be opened; the source of before then goes on.
         """
+        server = open_rtmp_server(settings, self._rtmp_server)
         self.source.kill()
         if self.rtmp_server is not None:
             self.rtmp_server.kill()
         if self._rtmp_server is not None:
             self._rtmp_server.close()
-        self.rtmp_server = self._rtmp_server = None
-        self._rtmp_server = open_rtmp_server(settings)
-        self.rtmp_server = self._rtmp_server_stage(self._rtmp_server) if self._rtmp_server else None
+        self._rtmp_server = server
+        self.rtmp_server = self._rtmp_server_stage(server) if server else None
         if self.rtmp_server is not None:
             self.rtmp_server.replace()
         self.source.use(self._source_body(), REACHING)

@@ -48,8 +48,10 @@ class RtmpServer:
         self.private.close()
 
 
-def open_rtmp_server(settings: AnySource) -> RtmpServer | None:
+def open_rtmp_server(settings: AnySource, before: RtmpServer | None = None) -> RtmpServer | None:
     """Bind both ports; return None for settings without `listen`.
+
+    A server `before` at the same address hands on the public port, which stays open, and may then be closed.
 
     The settings have checked that a port beyond loopback has a key. Raises Unavailable if the port is taken or the
     certificate cannot be used, Forbidden if the port is privileged or the certificate cannot be read.
@@ -60,7 +62,8 @@ def open_rtmp_server(settings: AnySource) -> RtmpServer | None:
     private = socket.create_server((LOOPBACK, 0), backlog=BACKLOG)
     address = RtmpServerAddress(private.getsockname()[1], secrets.token_bytes(32))
     try:
-        public = listen_at(settings.listen, "source.listen")
+        same = before is not None and before.settings.listen == settings.listen
+        public = before.public.dup() if before and same else listen_at(settings.listen, "source.listen")
     except SdstreamError:
         private.close()
         raise
