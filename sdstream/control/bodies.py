@@ -5,13 +5,17 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from sdstream.config.on_air.patch import is_too_deep
 from sdstream.controls import AirOverride, Controls
 
 PresetName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f/\\]+$")]
 
 
 def _text(changes: dict[str, Any]) -> dict[str, Any]:
-    """Return `changes`. Raises ValueError for half a character (a lone surrogate), which no log could print."""
+    """Return `changes`. Raises ValueError for half a character (a lone surrogate), which no log could print, and for
+    values nested so deep that checking them would exhaust the stack."""
+    if is_too_deep(changes):
+        raise ValueError("lists and mappings are nested too deep")
     try:
         json.dumps(changes, ensure_ascii=False).encode()
     except UnicodeEncodeError:

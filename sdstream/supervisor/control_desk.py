@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from sdstream.config.abilities import Obstacle, obstacles
 from sdstream.config.engine import AnyEngine
-from sdstream.config.on_air.patch import names, patched, related
+from sdstream.config.on_air.patch import MAX_DEPTH, is_too_deep, names, patched, related
 from sdstream.config.schema import Config
 from sdstream.config.sources import AnySource
 from sdstream.config.yaml_tree import Plain
 from sdstream.controls import Controls
 from sdstream.ipc.live_controls import CAPACITY, LiveControls
 
+_DEEP = f"lists and mappings stand in each other more than {MAX_DEPTH} times; no control is that deep"
 MAX_REFUSALS = 20
 """Refusals in the status at most: nobody reads a longer list."""
 
@@ -81,12 +82,14 @@ class Desk:
         names in the mapping. All valid names change together, with the same frame; each invalid name is refused
         separately.
         """
-        requested = names(changes)
+        deep = {name: _DEEP for name, value in changes.items() if is_too_deep(value)}
+        requested = names({name: value for name, value in changes.items() if name not in deep})
         with self._lock:
             controls, reasons = patched(self.controls, requested, self._obstacles)
+            reasons |= deep
             if controls != self.controls:
                 self._now = (self.live.set(controls), controls)
-            withdrawn = {name for name in reasons if requested[name] is None and name in self._refused}
+            withdrawn = {name for name in reasons if requested.get(name, _DEEP) is None and name in self._refused}
             refused = tuple(Refusal(name, reason, by) for name, reason in reasons.items() if name not in withdrawn)
             self._forget(requested)
             self._keep(refused)

@@ -70,6 +70,8 @@ def test_the_page_of_the_server_itself_is_no_foreign_site(client: Client) -> Non
     [
         (BIG, "application/json", 413),
         (b"[" * 10_000, "application/json", 400),
+        (b'{"prompt": ' + b"[" * 600 + b"]" * 600 + b"}", "application/json", 422),
+        (b'{"a": ' * 600 + b"1" + b"}" * 600, "application/json", 422),
         (b"{", "application/json", 422),
         (b"\xff\xfe", "application/json", 422),
         (b"", "application/json", 422),

@@ -32,6 +32,19 @@ def test_a_change_counts_up_the_version_that_readers_see() -> None:
     assert made.controls.loras == {"sketch": 0.5}
 
 
+@pytest.mark.parametrize("levels", [20, 600, 900])
+@pytest.mark.parametrize("name", ["prompt", "bogus", "loras", "guidance"])
+@pytest.mark.parametrize("kind", [list, dict])
+def test_a_value_nested_without_end_is_refused_and_the_rest_changes(levels: int, name: str, kind: type) -> None:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value] if kind is list else {"a": value}
+    made = desk()
+    refused = reasons(made, {name: value, "transition": 2})
+    assert list(refused) == [name]
+    assert made.controls.transition == 2
+
+
 def test_a_change_to_what_is_there_already_is_no_change() -> None:
     made = desk({"prompt": "ink"})
     assert made.patch({"prompt": "ink"}, "test").version == 1

@@ -1,6 +1,6 @@
 """Changes some controls by name: all valid changes apply together, and each invalid name is refused with a reason."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import get_origin
 
@@ -20,6 +20,23 @@ Check = Callable[[Controls], Sequence[Obstacle]]
 _FREE = tuple(name for name, field in Controls.model_fields.items() if get_origin(field.annotation) is dict)
 """Sections with the user's own names as keys; such names may hold dots."""
 _HERE = Where("")
+
+MAX_DEPTH = 16
+"""Levels of a value at most; the deepest control has four (a prompt of a cue)."""
+
+
+def is_too_deep(value: Plain) -> bool:
+    """Tell whether lists and mappings are nested beyond `MAX_DEPTH`: a stranger's value must exhaust no stack."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for part in level if isinstance(part, dict | list) for inner in _parts(part)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(value: dict[str, Plain] | list[Plain]) -> Iterable[Plain]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def names(changes: Mapping[str, Plain]) -> dict[str, Plain]:
