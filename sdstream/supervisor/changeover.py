@@ -73,6 +73,7 @@ class Changeover:
         try:
             require(new)
         except SdstreamError as error:
+            self._wiring.desk.follow(old.engine, old.source)
             self._refuse("configuration", str(error))
             return
         self._wiring.config = new
@@ -110,7 +111,11 @@ class Changeover:
         if self._leaving:
             return
         for settings in self._coming:
-            parts = self._wiring.add_sink(settings)
+            try:
+                parts = self._wiring.add_sink(settings)
+            except OSError as error:  # no memory or descriptor is left
+                self._refuse("sinks", f"no room for another {settings.kind}: {error}")
+                continue
             if parts is None:
                 self._refuse("sinks", f"no room for another {settings.kind}; a run takes more sinks at the next start")
                 continue
@@ -122,8 +127,9 @@ class Changeover:
     def _change_source(self, old: Config, new: Config) -> None:
         try:
             self._wiring.change_source(new.source)
-        except SdstreamError as error:
+        except (SdstreamError, OSError) as error:  # OSError: no descriptor is left
             self._wiring.config = new.model_copy(update={"source": old.source})
+            self._wiring.desk.follow(new.engine, old.source)
             self._refuse("source", str(error))
 
     def _load_beside(self, old: Config, now: float) -> None:
@@ -131,8 +137,13 @@ class Changeover:
             self._successor.kill()
         else:
             self._before = old
+        self._successor = None
+        try:
+            self._successor = self._wiring.next_engine()
+        except OSError as error:  # no memory is left
+            self._keep_the_engine_before(str(error))
+            return
         get_logger().info("new engine loads beside the running engine")
-        self._successor = self._wiring.next_engine()
         if failure := self._successor.try_to_start(now):
             self._fall_back(self._successor, failure)
 
@@ -158,12 +169,15 @@ class Changeover:
             self._take_over(successor)
             return
         self._successor = None
+        self._keep_the_engine_before(failure.message)
+
+    def _keep_the_engine_before(self, reason: str) -> None:
         before = self._before
         self._wiring.config = self._wiring.config.model_copy(
             update={"engine": before.engine, "stabilise": before.stabilise}
         )
         self._wiring.desk.follow(before.engine, self._wiring.config.source)
-        self._refuse("engine", failure.message)
+        self._refuse("engine", reason)
 
     def _refuse(self, name: str, reason: str) -> None:
         get_logger().error("change not taken over", part=name, reason=reason)

@@ -133,6 +133,30 @@ def test_a_port_that_is_taken_leaves_the_old_source_on_air(run: PipelineRun) -> 
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize(
+    ("step", "part", "changed"),
+    [
+        ("add_sink", "sinks", {"sinks": [{"kind": "discard"}, {"kind": "discard"}]}),
+        ("next_engine", "engine", {"engine": MINI}),
+        ("change_source", "source", {"source": {"kind": "testsrc", "fps": 10}}),
+    ],
+)
+def test_a_system_without_room_refuses_the_change_and_the_show_goes_on(
+    run: PipelineRun, monkeypatch: pytest.MonkeyPatch, step: str, part: str, changed: dict[str, Any]
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(run.pipeline._wiring, step, fail)
+    pids = run.pipeline.pids()
+    change(run, **changed)
+    run.wait(lambda _: "Too many open files" in refused(run).get(part, ""))
+    assert run.pipeline.pids() == pids
+    assert run.pipeline._wiring.config.engine == run.config.engine
+    assert run.pipeline._wiring.config.source == run.config.source
+
+
+@pytest.mark.fault
 def test_the_canvas_waits_for_the_next_start(run: PipelineRun) -> None:
     pids = run.pipeline.pids()
     change(run, canvas={"width": 640, "height": 360})
