@@ -70,6 +70,7 @@ class ConfigWatcher:
             change(fixed)  # first: the controls of the same save may name a LoRA of the new engine
         before, self._written = self._written, _controls(reading)
         changes = _difference(before, self._written, self._accepted)
+        desk.withdraw([old.name for old in desk.refused if not _any_related(old.name, self._written)], BY)
         self._tell_of_unchanged(desk, changes, reading)
         if changes:
             self._patch(desk, changes, reading)
@@ -165,13 +166,12 @@ def _fixed_settings(reading: Reading) -> Config:
 
 
 def _difference(before: Mapping[str, Plain], after: Mapping[str, Plain], accepted: Iterable[str]) -> dict[str, Plain]:
-    """Return the changes of a save: new values by name, None for a name gone from the file.
+    """Return the changes of a save: new values by name, None for an accepted name gone from the file.
 
     `accepted` are the names with a value of the file's on air, perhaps from before the last save.
     """
     changes = {name: value for name, value in after.items() if name not in before or before[name] != value}
-    known = dict.fromkeys([*before, *sorted(accepted)])
-    return changes | {name: None for name in known if not _any_related(name, after)}
+    return changes | {name: None for name in sorted(accepted) if not _any_related(name, after)}
 
 
 def _mistake(name: str, mistakes: Sequence[Mistake]) -> str:

@@ -1,7 +1,6 @@
 """A saved configuration changes the controls on air; a broken file or a change of a fixed setting does not."""
 
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -226,6 +225,15 @@ def test_a_refused_name_is_not_told_again_at_the_next_save(file: Path, capsys: p
     assert run.refused.keys() == {"promt"}
 
 
+def test_a_refused_name_that_is_gone_from_the_file_is_refused_no_longer(file: Path) -> None:
+    run = Run(file)
+    run.save(TEXT + "  region: {mask: no.png}\n  promt: x\n")
+    assert run.refused.keys() == {"region.mask", "promt"}
+    run.desk.patch({"region": None}, "chat")
+    run.save(TEXT)
+    assert not [one for one in run.desk.refused if one.by == "file"]
+
+
 def test_a_value_from_before_a_refused_save_does_not_outlive_its_line(file: Path) -> None:
     run = Run(file, more="  guidance: {scale: 2}\n")
     run.save(TEXT + "  guidance: [5]\n")
@@ -277,9 +285,9 @@ def edited(rng: random.Random) -> str:
 
 
 def test_random_edits_of_the_file_raise_nothing_and_leave_controls_that_the_stages_can_read(file: Path) -> None:
-    run, rng, until = Run(file), random.Random(1), time.monotonic() + 2
+    run, rng = Run(file), random.Random(1)
     changes = [{"prompt": "ink"}, {"air": "black"}, {"guidance": {"scale": 3}}, {"cues_loop": 9}, {"loras": None}]
-    while time.monotonic() < until:
+    for _ in range(1_000):
         run.save(edited(rng))
         run.desk.patch(rng.choice(changes), "chat")
         assert run.desk.live.get() == run.desk.controls
