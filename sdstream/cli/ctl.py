@@ -12,7 +12,9 @@ from sdstream.errors import ConfigError, Lost, reason
 
 ctl = typer.Typer(help="Look at and change a show on air.", no_args_is_help=True, rich_markup_mode=None)
 preset = typer.Typer(help="Keep presets, and bring presets on air.", no_args_is_help=True, rich_markup_mode=None)
+midi = typer.Typer(help="Tie knobs and pads of a MIDI controller.", no_args_is_help=True, rich_markup_mode=None)
 ctl.add_typer(preset, name="preset")
+ctl.add_typer(midi, name="midi")
 
 At = Annotated[
     str,
@@ -70,6 +72,19 @@ def restart(
 
 
 @ctl.command()
+def tap(at: At = HERE) -> None:
+    """Tap the beat of the music, and print the beats a minute."""
+    say(f"{_ask(at, 'POST', '/api/tap')['per_minute']:g}")
+
+
+@ctl.command()
+def knobs(at: At = HERE) -> None:
+    """Print the controls for OSC and MIDI: address, values, example."""
+    for knob in _ask(at, "GET", "/api/knobs"):
+        say(f"{knob['address']} {knob['example']}  ({knob['takes']})")
+
+
+@ctl.command()
 def watch(at: At = HERE) -> None:
     """Print each change of the controls, and the state twice a second: a line of JSON each, until Ctrl-C."""
     from websockets.exceptions import WebSocketException
@@ -119,6 +134,32 @@ def recall(
 def delete(name: PresetName, at: At = HERE) -> None:
     """Forget a preset."""
     _ask(at, "DELETE", f"/api/presets/{name}")
+
+
+@midi.command("list")
+def list_midi(at: At = HERE) -> None:
+    """Print the MIDI inputs of the machine, and the learned knobs and pads, as JSON."""
+    _print(_ask(at, "GET", "/api/midi"))
+
+
+@midi.command()
+def learn(
+    name: Annotated[str, typer.Argument(help="Dotted name of a control, or the name of a preset.")],
+    value: Annotated[str, typer.Option("--value", help="Value that a pad sets; by default a pad switches.")] = "",
+    is_preset: Annotated[bool, typer.Option("--preset", help="The name is the name of a preset.")] = False,
+    at: At = HERE,
+) -> None:
+    """Tie the next knob or pad that moves within 30 seconds to a control or a preset."""
+    body = {"preset": name} if is_preset else {"control": name}
+    given = {"value": _change(f"value={value}")[1]} if value else {}
+    _ask(at, "POST", "/api/midi/learn", body | given)
+    say(f"now move the knob, or press the pad, for {name}")
+
+
+@midi.command()
+def forget(name: Annotated[str, typer.Argument(help="Name of a control or a preset.")], at: At = HERE) -> None:
+    """Forget the knobs and pads of a control or a preset."""
+    _ask(at, "DELETE", f"/api/midi/{name}")
 
 
 def _ask(at: str, method: str, path: str, body: object = None) -> Any:  # JSON

@@ -31,7 +31,9 @@ def show_findings(config: Config) -> Iterator[Finding]:
                 told.add(check)
                 yield _as_needed(resolve(check)(), optional)
     if config.control is not None:
-        yield _control()
+        yield _library("control", "the libraries of the control server are installed")
+        if config.control.midi is not None:
+            yield _library("midi", "the libraries for MIDI are installed")
     yield from _ports(config)
     yield from _cameras(config)
     yield from _files(config)
@@ -50,10 +52,10 @@ def _as_needed(finding: Finding, optional: bool = False) -> Finding:
     return replace(finding, state="missing") if finding.state == "note" and not optional else finding
 
 
-def _control() -> Finding:
-    if module := installation.missing_module("control"):
-        return Finding("control", "missing", f"{module} is not installed", installation.extra_line("control"))
-    return Finding("control", "ok", "the libraries of the control server are installed")
+def _library(extra: str, present: str) -> Finding:
+    if module := installation.missing_module(extra):
+        return Finding(extra, "missing", f"{module} is not installed", installation.extra_line(extra))
+    return Finding(extra, "ok", present)
 
 
 def _ports(config: Config) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from sdstream.config.base import Address, Settings, is_loopback
+from sdstream.config.surfaces import MidiSettings, Modulation, OscSettings, Quantise
 
 _TOKEN = r"[A-Za-z0-9_-]{16,128}"  # noqa: S105 - the pattern of a token, not a token
 _Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,253}$")]
@@ -34,6 +35,15 @@ class ControlSettings(Settings):
     """Connections at once."""
     presets: str | None = Field(None, min_length=1, max_length=4096)
     """File in which the presets are kept; by default a file among the user's state."""
+    osc: OscSettings | None = None
+    """Messages from consoles, decks and other programs over OSC; off without the section."""
+    midi: MidiSettings | None = None
+    """Knobs, faders and pads of a MIDI controller; off without the section."""
+    modulation: tuple[Modulation, ...] = Field((), max_length=16)
+    """Controls that follow the level of the source's sound."""
+    quantise: Quantise = "off"
+    """When a prompt, a preset or a switch from OSC or MIDI takes effect: at once, on the next beat, or on the next bar
+    of four beats. The beat comes from a MIDI clock, from `/tap`, or from `sdstream ctl tap`."""
 
     @model_validator(mode="after")
     def _safe(self) -> Self:

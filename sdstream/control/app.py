@@ -30,6 +30,8 @@ from sdstream.control.ports import ServerPorts
 from sdstream.control.preview import NoPreview
 from sdstream.control.readiness import obstacles
 from sdstream.control.supervisor import Busy, Supervisor
+from sdstream.control.surfaces.loop import Surfaces
+from sdstream.control.surfaces.routes import surface_routes
 from sdstream.controls import Controls
 from sdstream.errors import Unavailable
 
@@ -46,7 +48,7 @@ _CHANGES: dict[int | str, dict[str, Any]] = {
 _Preset = Annotated[PresetName, Path(description="Name of a preset")]
 
 
-def make_app(ports: ServerPorts, supervisor: Supervisor, desk: Desk) -> Access:
+def make_app(ports: ServerPorts, supervisor: Supervisor, desk: Desk, surfaces: Surfaces) -> Access:
     """Return the whole server as an ASGI application."""
     app = FastAPI(title="sdstream", version=sdstream.__version__, docs_url=None, redoc_url=None)
     metrics = Metrics()
@@ -55,6 +57,7 @@ def make_app(ports: ServerPorts, supervisor: Supervisor, desk: Desk) -> Access:
     app.include_router(_controls(supervisor, desk, metrics))
     app.include_router(_presets(desk))
     app.include_router(page_routes(ports, supervisor))
+    app.include_router(surface_routes(ports, supervisor, surfaces))
 
     @app.websocket("/api/events")
     async def events(socket: WebSocket) -> None:

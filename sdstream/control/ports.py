@@ -3,6 +3,7 @@
 import socket
 from dataclasses import dataclass
 
+from sdstream.audio.ring import AudioRing
 from sdstream.config.control import ControlSettings
 from sdstream.ipc.live_controls import LiveControls
 from sdstream.ipc.live_text import LiveText
@@ -22,3 +23,5 @@ class ServerPorts:
     """Where the pictures of the preview are to be had (`supervisor.show`); empty without a preview."""
     controls: LiveControls
     token: str
+    ring: AudioRing
+    """The sound of the source."""

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sdstream.control.presets import Values
-from sdstream.controls import STEADINESS
+from sdstream.controls.present import number_of, value_of
 
 _BY_TRANSITION = ("prompt", "seed")  # the engine fades these by itself, over `transition` seconds
-_MISSING = {"loras": 0.0, "controlnets": 1.0, "ip_adapters": 1.0}  # the value of a name that the controls do not list
 _WHOLE = ("seed", "transition", "cues_loop", "similarity.max_skips", "similarity.threshold")  # never in between
 
 
@@ -17,11 +16,11 @@ class PresetFade:
     def __init__(self, present: Mapping[str, Any], preset: Values, began: float, seconds: float) -> None:
         """`present`: the controls in force as nested JSON; `preset`: the controls to reach, by dotted name."""
         self._target, self._began, self._seconds = dict(preset), began, seconds
-        starts = {name: start for name in preset if (start := _number(name, _value(present, name))) is not None}
+        starts = {name: start for name in preset if (start := number_of(name, value_of(present, name))) is not None}
         self._moving = {
             name: (starts[name], end)
             for name, value in preset.items()
-            if name in starts and name not in _WHOLE and (end := _number(name, value)) is not None and seconds > 0
+            if name in starts and name not in _WHOLE and (end := number_of(name, value)) is not None and seconds > 0
         }
         fades = seconds > 0 and any(name in preset for name in _BY_TRANSITION)
         self._restore = {"transition": preset.get("transition", present.get("transition", 0.0))} if fades else {}
@@ -48,17 +47,3 @@ class PresetFade:
         for name in names:
             self._moving.pop(name, None)
             self._restore.pop(name, None)
-
-
-def _value(present: Mapping[str, Any], name: str) -> Any:  # JSON
-    section, _, rest = name.partition(".")
-    inner = present.get(section)
-    if not rest:
-        return inner
-    return inner.get(rest, _MISSING.get(section)) if isinstance(inner, Mapping) else None
-
-
-def _number(name: str, value: object) -> float | None:
-    if name == "steadiness" and isinstance(value, str):
-        return STEADINESS.get(value)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -15,6 +15,7 @@ from sdstream.control.desk import Desk
 from sdstream.control.ports import ServerPorts
 from sdstream.control.presets import Presets
 from sdstream.control.supervisor import Supervisor
+from sdstream.control.surfaces.loop import Surfaces
 from sdstream.ipc.context import Context
 from sdstream.log import get_logger
 from sdstream.system.user_folders import state_folder
@@ -37,9 +38,10 @@ async def _serve(context: Context, ports: ServerPorts) -> None:
     presets = Presets(Path(ports.settings.presets) if ports.settings.presets else state_folder() / "presets.json")
     supervisor = Supervisor(ports)
     desk = Desk(supervisor, presets)
+    surfaces = Surfaces(ports, supervisor, desk)
     server = _Server(
         uvicorn.Config(
-            make_app(ports, supervisor, desk),
+            make_app(ports, supervisor, desk, surfaces),
             http=_PunctualProtocol,
             ws="websockets-sansio",
             ws_max_size=4096,
@@ -56,12 +58,16 @@ async def _serve(context: Context, ports: ServerPorts) -> None:
     host, port = ports.listener.getsockname()[:2]
     get_logger().info("control server open", url=f"http://{host}:{port}/")
     running = asyncio.create_task(server.serve([ports.listener]))
+    hands = asyncio.create_task(surfaces.run())
     context.ready()
-    while context.running and not running.done():
-        await asyncio.wait([running], timeout=0.2)
+    while context.running and not running.done() and not hands.done():
+        await asyncio.wait([running, hands], timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
+    hands.cancel()
     await desk.stop()
     server.should_exit = True
     await running
+    with contextlib.suppress(asyncio.CancelledError):
+        await hands
 
 
 class _Server(uvicorn.Server):

@@ -7,7 +7,9 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from sdstream.controls.base import Control
+from sdstream.controls.base import Control, hand
+from sdstream.controls.guidance import Guidance as Guidance
+from sdstream.controls.guidance import GuidanceMode as GuidanceMode
 from sdstream.controls.sound import Sound
 
 TIMESTEPS = 50
@@ -18,9 +20,6 @@ Prediction = Literal["epsilon", "v_prediction", "sample"]
 
 SamplerName = Literal["lcm", "euler", "euler_ancestral", "ddim", "tcd"]
 """The way from a denoising step to the next; see `engine/denoising/sampler.py`."""
-
-GuidanceMode = Literal["none", "full", "self_negative", "onetime_negative"]
-"""Source of the negative estimate of classifier-free guidance (paper section 3.3)."""
 
 
 SimilarityMode = Literal["stochastic", "threshold", "off"]
@@ -161,21 +160,6 @@ Seeds = Annotated[
 """A seed, or up to sixteen seeds with weights; `[1, 2]` is understood."""
 
 
-class Guidance(Control):
-    """Classifier-free guidance: how hard the prompt pulls (paper section 3.3)."""
-
-    mode: GuidanceMode = "self_negative"
-    """Source of the negative, and its cost: `none` (a U-Net row a step), `full` (the negative prompt at every step: two
-    rows), `self_negative` (the camera picture: a row) or `onetime_negative` (the negative prompt at the first step
-    only: a row more for each frame)."""
-    scale: float = Field(1.2, ge=0, le=30)
-    """The paper's gamma; there is no guidance at 1 and below."""
-    delta: float = Field(0.5, ge=0, le=5)
-    """Strength of the virtual residual noise, for `self_negative` and `onetime_negative`."""
-    distilled: float = Field(8.5, ge=1, le=30)
-    """Guidance built into the model, for checkpoints with the guidance as an input (LCM); other models ignore it."""
-
-
 class Similarity(Control):
     """When the engine may skip a picture that is like the last (paper section 3.4)."""
 
@@ -241,7 +225,7 @@ class Controls(Control):
     """The look to avoid, in words; used by `full` and `onetime_negative` guidance."""
     blend: Blend = "linear"
     """How several prompts are mixed, and how a prompt fades into the next."""
-    transition: float = Field(0.0, ge=0, le=3_600)
+    transition: float = Field(0.0, ge=0, le=3_600, json_schema_extra=hand(0, 10, glide=0))
     """Seconds of the crossfade to a new prompt."""
     cues: tuple[Cue, ...] = Field((), max_length=1_000)
     """Changes of prompt at given seconds, in order of time."""
@@ -266,17 +250,21 @@ class Controls(Control):
     """When the engine may skip a still picture; a single word is the `mode`."""
     cross_frame_attention: bool = False
     """Let each frame attend to all frames in flight (paper section 3.2): steadier, and slower."""
-    loras: dict[Name, Annotated[float, Field(ge=-10, le=10)]] = Field({}, max_length=16)
+    loras: dict[Name, Annotated[float, Field(ge=-10, le=10, json_schema_extra=hand(0, 1.5))]] = Field({}, max_length=16)
     """Weight of each LoRA in `engine.loras`; a LoRA not listed has weight 0."""
-    controlnets: dict[Name, Annotated[float, Field(ge=0, le=10)]] = Field({}, max_length=8)
+    controlnets: dict[Name, Annotated[float, Field(ge=0, le=10, json_schema_extra=hand(0, 2))]] = Field(
+        {}, max_length=8
+    )
     """Scale of each ControlNet in `engine.controlnets`; a ControlNet not listed has scale 1."""
-    ip_adapters: dict[Name, Annotated[float, Field(ge=-10, le=10)]] = Field({}, max_length=8)
+    ip_adapters: dict[Name, Annotated[float, Field(ge=-10, le=10, json_schema_extra=hand(0, 1.5))]] = Field(
+        {}, max_length=8
+    )
     """Weight of each IP-Adapter in `engine.ip_adapters`; an IP-Adapter not listed has weight 1."""
     region: Annotated[Region, BeforeValidator(_mode, json_schema_input_type=Region | RegionMode)] = Region()
     """The restyled part of the picture; a single word is the `mode`."""
     sound: Sound = Sound()
     """Loudness, mute, track and timing of the sound."""
-    steadiness: Steadiness | Annotated[float, Field(ge=0, le=1)] = "off"
+    steadiness: Steadiness | Annotated[float, Field(ge=0, le=1, json_schema_extra=hand(0, 1))] = "off"
     """How firmly the restyled picture follows the camera's motion instead of flickering: a preset, or 0 to 1."""
 
     @property

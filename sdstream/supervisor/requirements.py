@@ -17,6 +17,8 @@ def require(config: Config) -> None:
         installation.require("openvino", "engine.acceleration: openvino")
     if config.control is not None:
         installation.require("control", "control:")
+        if config.control.midi is not None:
+            installation.require("midi", "control.midi")
     for sink in config.sinks:
         if not sink.optional:
             kind_of(sink, SINKS).require()

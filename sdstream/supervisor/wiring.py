@@ -206,7 +206,14 @@ class Wiring:
     def _control_stage(self, ports: ControlPorts) -> Stage:
         assert self.config.control is not None  # the ports were opened for the settings
         server = ServerPorts(
-            self.config.control, ports.listener, ports.requests, ports.state, ports.preview, self.desk.live, ports.token
+            settings=self.config.control,
+            listener=ports.listener,
+            requests=ports.requests,
+            state=ports.state,
+            preview=ports.preview,
+            controls=self.desk.live,
+            token=ports.token,
+            ring=self.ring,
         )
         return Stage(
             Context("control", stage_counters(())), Body(run_control, server), niceness=SERVING, logs=self._logs

@@ -25,7 +25,8 @@ MODULES = {
     "openvino": ("openvino",),
     "ndi": ("NDIlib",),
     "virtualcam": ("pyvirtualcam",),
-    "control": ("fastapi", "uvicorn", "prometheus_client", "websockets"),
+    "control": ("fastapi", "uvicorn", "prometheus_client", "websockets", "pythonosc"),
+    "midi": ("mido", "rtmidi"),
 }
 """The modules that each extra brings."""
 
