@@ -46,6 +46,20 @@ class ChildProcess:
         return self._process.exitcode
 
     @property
+    def stopped(self) -> bool:
+        """Whether a signal has stopped the process (SIGSTOP, or a terminal's SIGTTOU) and no SIGCONT came yet.
+
+        The process that started the child may ask. Windows and macOS do not tell: the answer is False.
+        """
+        if not hasattr(os, "waitid"):
+            return False
+        try:
+            # WNOWAIT leaves the state where it is, also for multiprocessing's own wait for the end.
+            return os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # the process has ended, and multiprocessing has taken note
+            return False
+
+    @property
     def sentinel(self) -> int:
         """Handle for `multiprocessing.connection.wait`: ready when the process has ended."""
         return self._process.sentinel

@@ -7,6 +7,9 @@ _STARTING = 120.0
 """Seconds for a process to reach the body. Until then only Python and the libraries start, and no server or device can
 hold up the start: on a slow machine, a new process would be as slow. Four stages starting at once in an emulated
 machine with a single core take half a minute."""
+_STOPPED = 5.0
+"""Seconds of patience with a process that a signal has stopped, in every state: a stopped process is not slow. Programs
+that limit processors stop a process for a part of a second, again and again (cpulimit)."""
 _SUSPENDED = 1.0
 """If more seconds passed between two polls, the supervisor was suspended (Ctrl-Z, a paused container). The stages were
 suspended as well, so missing signs of life prove nothing."""
@@ -22,6 +25,7 @@ class SignsOfLife:
         self._open_deadline = open_deadline
         self._polled = 0.0
         self._resumed = 0.0
+        self._went = 0.0
 
     @property
     def ready(self) -> bool:
@@ -30,15 +34,18 @@ class SignsOfLife:
 
     def started(self, now: float) -> None:
         """Begin to watch a fresh process."""
-        self._polled = now
+        self._polled = self._went = now
 
-    def overdue(self, now: float) -> float | None:
-        """Return the seconds of silence if the process hangs, else None."""
+    def overdue(self, now: float, stopped: bool = False) -> float | None:
+        """Return the seconds of silence if the process hangs, else None; `stopped`: by a signal."""
         if now - self._polled > _SUSPENDED:
             self._resumed = now
         self._polled = now
+        if not stopped:
+            self._went = now
         silence = now - max(self._resumed, self._counters.get(BEAT))
-        return silence if silence > self._timeout else None
+        still = now - max(self._resumed, self._went)
+        return silence if silence > self._timeout or min(still, silence) > _STOPPED else None
 
     @property
     def _timeout(self) -> float:

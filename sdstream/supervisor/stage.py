@@ -102,7 +102,7 @@ class Stage:
             return self.try_to_start(now)
         if process.exit_code is not None:
             return self._ended(now, process, process.exit_code)
-        silence = self._signs.overdue(now)
+        silence = self._signs.overdue(now, process.stopped)
         if silence is not None:
             process.kill()
             process.join(1.0)

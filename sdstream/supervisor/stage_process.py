@@ -48,6 +48,11 @@ class StageProcess:
         """None while the process runs; minus the signal's number where a signal ended the process."""
         return self._child.exit_code
 
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal has stopped the process, as SIGSTOP does; always False on Windows and macOS."""
+        return self._child.stopped
+
     def kill(self) -> None:
         """Kill the process; `join` waits for the end."""
         self._child.kill()

@@ -59,7 +59,7 @@ ROWS = (
         ),
     ),
     Row(
-        "a process crashes (KILL, SEGV, ABRT) or hangs: source, engine, sink",
+        "a process crashes (KILL, SEGV, ABRT), hangs or is stopped: source, engine, sink",
         "a new process; the other outputs send 99 % and more",
         "each stage and signal",
         (FAULT + "test_stage_faults.py", "supervisor/test_stage.py"),

@@ -37,6 +37,20 @@ def test_when_the_engine_hangs_it_is_replaced() -> None:
         assert share_since(before, show.sink()) >= 0.99
 
 
+@pytest.mark.parametrize("stage", ["source", "engine", "discard.2", "preview"])
+def test_a_stage_that_is_stopped_at_any_moment_of_its_life_is_replaced(stage: str) -> None:
+    """A process that has only just started is stopped as well: on a busy machine it loads libraries for a minute."""
+    preview = {"kind": "preview", "listen": "127.0.0.1:0"}
+    with PipelineRun(TESTSRC, {"kind": "discard"}, {"kind": "discard"}, preview) as show:
+        before = show.showing("live", "discard.1", 30).sinks[0]
+        for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGSTOP):
+            old = show.pipeline.pids()[stage]
+            show.signal(stage, number)
+            show.wait(lambda _, old=old: show.pipeline.pids().get(stage, old) != old, 12)
+        show.showing("live", "discard.1", 30)
+        assert share_since(before, show.sink("discard.1")) >= 0.99
+
+
 def test_when_the_source_crashes_the_slate_shows_until_it_is_back() -> None:
     with PipelineRun(TESTSRC, air={"hold": 0.1}) as show:  # it is back too soon for a longer one to run out
         before = show.showing("live").sinks[0]

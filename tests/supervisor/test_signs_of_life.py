@@ -39,3 +39,26 @@ def test_silence_while_the_supervisor_was_suspended_proves_nothing() -> None:
 
 def test_a_body_that_has_opened_is_ready() -> None:
     assert (watched(1, 0).ready, watched(1, START).ready) == (False, True)
+
+
+STATES = pytest.mark.parametrize(("begun", "ready"), [(0, 0), (1, 0), (1, START)], ids=["loading", "opening", "ready"])
+
+
+@STATES
+def test_a_process_that_a_signal_has_stopped_hangs_after_five_seconds_in_every_state(begun, ready) -> None:
+    signs = watched(begun, ready)
+    assert [signs.overdue(START + second, stopped=True) for second in range(1, 6)] == [None] * 5
+    assert signs.overdue(START + 6, stopped=True) == pytest.approx(6.0)
+
+
+@STATES
+def test_a_process_that_goes_on_between_stops_is_slow_and_does_not_hang(begun, ready) -> None:
+    signs = watched(begun, ready)
+    for tenth in range(1, 50 if ready else 290):
+        assert signs.overdue(START + tenth / 10, stopped=tenth % 10 != 0) is None
+
+
+def test_a_stop_while_the_supervisor_was_stopped_as_well_proves_nothing() -> None:
+    signs = watched(0, 0)
+    assert signs.overdue(START + 3600.0, stopped=True) is None
+    assert signs.overdue(START + 3601.0, stopped=True) is None

@@ -190,6 +190,25 @@ def test_a_process_that_cannot_be_started_is_tried_again(started, monkeypatch) -
     assert wait_for(lambda: watched.poll(time.monotonic()) is None and watched.pid is not None)
 
 
+def open_with(context: Context, heavy: Heavy) -> None:
+    time.sleep(60)
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["loads", "opens"])
+def test_a_process_that_is_stopped_before_it_is_ready_is_replaced_within_seconds(started, begun) -> None:
+    """A slow machine may take two minutes to load the libraries, and a model ten to compile; a stop is neither."""
+    watched = started(Body(open_with, Heavy()), open_deadline=600.0)
+    assert wait_for(lambda: not begun or watched.context.counters.get(BEGUN) > 0)
+    stopped = watched.pid
+    os.kill(stopped, signal.SIGSTOP)
+    began = time.monotonic()
+    failure = first_failure(watched)
+    assert (failure.ending, failure.was_ready) == (Ending.HANG, False)
+    assert 4.0 < time.monotonic() - began < 8.0
+    assert not psutil.pid_exists(stopped)
+    assert wait_for(lambda: watched.poll(time.monotonic()) is None and watched.pid is not None)
+
+
 def test_a_supervisor_that_was_held_up_itself_takes_nobody_for_hung(started) -> None:
     """After Ctrl-Z and `fg`, or when a container goes on, all have been silent for as long."""
     watched = started(beat, hang_after=2.0)
