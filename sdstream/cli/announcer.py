@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from sdstream.cli.output import tell_line
 
 if TYPE_CHECKING:
+    from sdstream.config.mistakes.prompt_remarks import Remark
     from sdstream.config.schema import Config
-    from sdstream.controls import Controls
     from sdstream.supervisor.report import Report
 
 
@@ -21,31 +21,23 @@ class Announcer:
         self._in_log = in_log
         self._waits = isinstance(config.source, RtmpSourceSettings) and config.source.listen is not None
         self._here = False
-        self._engine = config.engine
-        self._controls: Controls | None = None
+        self._remarks: tuple[Remark, ...] = ()
         if self._waits:
             assert isinstance(config.source, RtmpSourceSettings)
             typed = obs_settings(config.source)
             self._say(f"OBS: Settings > Stream > Service Custom, {typed}; then Start Streaming", "waiting", obs=typed)
 
-    def each_second(self, report: "Report", controls: "Controls") -> None:
+    def each_second(self, report: "Report") -> None:
         """Say that the publisher came or went, and which new prompt is not understood."""
-        if controls != self._controls:
-            self._remark(controls)
+        for remark in report.controls.remarks:
+            if remark not in self._remarks:
+                self._say(f"{remark.name} {remark.text}", "prompt not understood", name=remark.name, remark=remark.text)
+        self._remarks = report.controls.remarks
         here = report.source.state == "live"
         if self._waits and here != self._here:
             text = "the publisher is here" if here else "the publisher sends no picture; waiting for the publisher"
             self._say(text, "publisher is here" if here else "publisher sends no picture", source=report.source.state)
         self._here = here
-
-    def _remark(self, controls: "Controls") -> None:
-        from sdstream.config.looks import remarks
-
-        before = [] if self._controls is None else remarks(self._engine, self._controls)
-        for remark in remarks(self._engine, controls):
-            if remark not in before:
-                self._say(f"prompt {remark}", "prompt not understood", remark=remark)
-        self._controls = controls
 
     def _say(self, text: str, event: str, **facts: object) -> None:
         if self._in_log:

@@ -95,7 +95,7 @@ def _check_as_json(config: Path, overrides: list[str]) -> None:
 
 def _result(settings: "Config", missing: str, refused: "list[Mistake]") -> dict[str, object]:
     from sdstream.cli.needs import needs
-    from sdstream.config.looks import remarks
+    from sdstream.config.mistakes.prompt_remarks import remarks
     from sdstream.config.printing.document import effective
 
     return {
@@ -103,7 +103,7 @@ def _result(settings: "Config", missing: str, refused: "list[Mistake]") -> dict[
         "missing": missing,
         "refused": [_as_dict(mistake) for mistake in refused],
         "mistakes": [],
-        "notes": remarks(settings.engine, settings.controls),
+        "notes": [remark.text for remark in remarks(settings.engine, settings.controls)],
         "needs": [asdict(need) for need in needs(settings)],
         "configuration": effective(settings),
     }
@@ -128,12 +128,12 @@ def _as_dict(mistake: "Mistake") -> dict[str, object]:
 def _summary(path: Path, settings: "Config") -> str:
     """Return the answer for people: ok, what each part needs, and the next commands."""
     from sdstream.cli.needs import needs
-    from sdstream.config.looks import remarks
+    from sdstream.config.mistakes.prompt_remarks import remarks
 
     found = list(needs(settings))
     lines = [f"ok: {path}", _table(found)]
     lines += [f"{need.part}: not installed yet; type: {need.install}" for need in found if need.install]
-    lines += [f"note: {remark}" for remark in remarks(settings.engine, settings.controls)]
+    lines += [f"note: {remark.text}" for remark in remarks(settings.engine, settings.controls)]
     lines.append(f"next: sdstream doctor {path} looks for all this on this machine; sdstream run {path} goes on air")
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sdstream.cli.control_client import ControlClient
-from sdstream.cli.output import say, say_json_text
+from sdstream.cli.output import say, say_json_text, tell_line
 from sdstream.errors import ConfigError, Lost, reason
 
 ctl = typer.Typer(help="Look at and change a show on air.", no_args_is_help=True, rich_markup_mode=None)
@@ -185,6 +185,8 @@ def _change(text: str) -> tuple[str, Any]:
 
 
 def _report(verdict: dict[str, Any]) -> None:
+    for remark in verdict.get("remarks", ()):  # a daemon of an earlier version makes none
+        tell_line(f"note: {remark['name']}: {remark['text']}")
     if refused := verdict["refused"]:
         raise ConfigError("\n".join(f"{refusal['name']}: {refusal['reason']}" for refusal in refused))
 

@@ -51,7 +51,7 @@ def run(
         report = pipeline.report()
         service.tell(*notice.of(report))
         if print_status and announcer:
-            announcer.each_second(report, pipeline.desk.controls)
+            announcer.each_second(report)
             print_status(report)
 
     def each_turn() -> None:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from sdstream.config.engine import AnyEngine, DiffusionSettings
-from sdstream.config.mistakes.prompt_syntax import foreign_syntax
 from sdstream.config.model_names import BUNDLED
-from sdstream.controls import Controls, Prompt
 
 _PACKAGE = Path(__file__).parents[1]
+_READ = 100
+"""Letters of a prompt compared with the looks: a comparison of the longest prompt would take seconds."""
 _CLOSE = 0.45
 """Likeness (0-1, of difflib) of a word and a look from which the look is named as near."""
 
@@ -46,7 +45,8 @@ class Looks:
 
     def nearest(self, prompt: str) -> list[str]:
         """Return up to three names of looks near to `prompt` by spelling, nearest first; may be empty."""
-        words = [prompt.lower(), *re.findall(r"[^\W_]{3,}", prompt.lower())]
+        start = prompt[:_READ].lower()
+        words = dict.fromkeys([start, *re.findall(r"[^\W_]{3,}", start)])
         scores = {look.name: max(_likeness(word, name) for word in words for name in look.names) for look in self.looks}
         close = sorted((name for name, score in scores.items() if score >= _CLOSE), key=lambda name: -scores[name])
         return close[:3]
@@ -73,22 +73,6 @@ def looks_of(model: str) -> Looks | None:
     return Looks(model, data["fallback"], looks)
 
 
-def remarks(engine: AnyEngine, controls: Controls) -> list[str]:
-    """Return a remark for each kind of foreign syntax in the prompts of `controls`, cues and the negative included.
-
-    With a bundled model, also return a remark for each prompt that names no look.
-    """
-    if not isinstance(engine, DiffusionSettings):
-        return []
-    looks = looks_of(engine.model)
-    prompts = [*_texts(controls.prompt), *(text for cue in controls.cues for text in _texts(cue.prompt))]
-    foreign = [
-        remark for text in dict.fromkeys([*prompts, controls.negative_prompt]) for remark in foreign_syntax(text)
-    ]
-    unknown = [] if looks is None else [looks.remark(text) for text in dict.fromkeys(prompts)]
-    return [*dict.fromkeys(foreign), *filter(None, unknown)]
-
-
 def sheet() -> Path | None:
     """Return the picture with a thumbnail of each look of `mini`; None in a copy without the picture."""
     places = (_PACKAGE.parent / "docs" / "model" / "looks.png", _PACKAGE / "share" / "docs" / "model" / "looks.png")
@@ -98,10 +82,6 @@ def sheet() -> Path | None:
 def _likeness(word: str, name: str) -> float:
     """Return how alike two spellings are, 0-1; a short word is like many names by chance, and counts less."""
     return SequenceMatcher(None, word, name).ratio() * min(1.0, len(word) / 6)
-
-
-def _texts(prompt: Prompt) -> list[str]:
-    return [prompt] if isinstance(prompt, str) else [part.text for part in prompt]
 
 
 def _plain(text: str) -> str:

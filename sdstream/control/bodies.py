@@ -38,12 +38,21 @@ class RefusedName(_Body):
     by: str
 
 
+class RemarkedName(_Body):
+    """A changed prompt that is not understood as written, such as the syntax of another program."""
+
+    name: str
+    text: str
+    """What is not understood, and what to write instead."""
+
+
 class Outcome(_Body):
     """The outcome of a patch: the valid names have changed, each refused name has a reason."""
 
     version: int
     """Version of the controls in force."""
     refused: list[RefusedName]
+    remarks: list[RemarkedName]
 
 
 class ControlsNow(_Body):

@@ -37,7 +37,7 @@ class Supervisor:
         return self._ports.controls.version, controls
 
     async def patch(self, changes: dict[str, Any], by: str) -> dict[str, Any]:
-        """Change controls by dotted name; return the version in force and the refused names. Raises Busy."""
+        """Change controls by dotted name; return version, refused names and remarks. Raises Busy."""
         return await self._ask("patch", {"changes": changes, "by": by})
 
     async def restart(self, part: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def take(wiring: Wiring, seconds: float, exit_code: int = 0, reason: str = "") -
         audio_offset=wiring.sinks[0].stage.context.counters.get("audio_offset") if sound else None,
         drops={name: count for name, count in drops.items() if count},
         latency={"source": wiring.source_latency.summary(), "engine": wiring.engine_latency.summary()},
-        controls=ControlsReport(wiring.desk.version, wiring.desk.refused),
+        controls=ControlsReport(wiring.desk.version, wiring.desk.refused, wiring.desk.remarks),
         on_air=on_air(wiring.on_air) if restyled else None,
         exit_code=exit_code,
         reason=reason,

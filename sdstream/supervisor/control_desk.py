@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sdstream.config.abilities import Obstacle, obstacles
 from sdstream.config.engine import AnyEngine
+from sdstream.config.mistakes.prompt_remarks import Remark, remarks
 from sdstream.config.on_air.patch import MAX_DEPTH, is_too_deep, names, patched, related
 from sdstream.config.schema import Config
 from sdstream.config.sources import AnySource
@@ -40,6 +41,8 @@ class Verdict:
     version: int
     """Version of the controls in force."""
     refused: tuple[Refusal, ...]
+    remarks: tuple[Remark, ...] = ()
+    """What is not understood of the controls in force that the patch names."""
 
 
 class Desk:
@@ -53,6 +56,7 @@ class Desk:
         self._lock = threading.Lock()
         self._now = (1, config.controls)
         self._refused: dict[str, Refusal] = {}
+        self._remarks = remarks(config.engine, config.controls)
 
     @property
     def controls(self) -> Controls:
@@ -70,10 +74,16 @@ class Desk:
         with self._lock:
             return tuple(self._refused.values())
 
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What is not understood of the prompts in force."""
+        return self._remarks
+
     def follow(self, engine: AnyEngine, source: AnySource) -> None:
         """Check patches from now on against the settings of a new engine or source."""
         with self._lock:
             self._engine, self._source = engine, source
+            self._remarks = remarks(engine, self.controls)
 
     def patch(self, changes: Mapping[str, Plain], by: str) -> Verdict:
         """Change controls by dotted name ("prompt", "guidance.scale", "loras.sketch"); `by` is the origin.
@@ -88,12 +98,15 @@ class Desk:
             controls, reasons = patched(self.controls, requested, self._obstacles)
             reasons |= deep
             if controls != self.controls:
+                if _prompts(controls) != _prompts(self.controls):
+                    self._remarks = remarks(self._engine, controls)
                 self._now = (self.live.set(controls), controls)
             withdrawn = {name for name in reasons if requested.get(name, _DEEP) is None and name in self._refused}
             refused = tuple(Refusal(name, reason, by) for name, reason in reasons.items() if name not in withdrawn)
             self._forget(requested)
             self._keep(refused)
-            return Verdict(self.version, refused)
+            told = tuple(remark for remark in self._remarks if any(related(remark.name, name) for name in requested))
+            return Verdict(self.version, refused, told)
 
     def refuse(self, refused: Iterable[Refusal]) -> None:
         """Keep refusals found without a patch, such as a name given twice in a file, for the status."""
@@ -124,3 +137,7 @@ class Desk:
             self._refused[refusal.name] = refusal
         for name in list(self._refused)[:-MAX_REFUSALS]:
             del self._refused[name]
+
+
+def _prompts(controls: Controls) -> tuple[object, ...]:
+    return controls.prompt, controls.negative_prompt, controls.cues

@@ -55,8 +55,7 @@ class ControlPort:
     def _answer(self, request: Request) -> dict[str, Any]:
         match request.name, request.body:
             case "patch", {"changes": dict(changes), "by": str(by)}:
-                verdict = self._desk.patch(changes, by)
-                return {"version": verdict.version, "refused": [asdict(refusal) for refusal in verdict.refused]}
+                return asdict(self._desk.patch(changes, by))
             case "restart", {"part": str(name)}:
                 return self._restart(name)
         return {"error": "no such request"}

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sdstream.air.fallback_ladder import Rung
+from sdstream.config.mistakes.prompt_remarks import Remark
 from sdstream.ipc.loading import LOADED, Loading
 from sdstream.stages.on_air import OnAir
 from sdstream.supervisor.control_desk import Refusal
@@ -100,6 +101,8 @@ class ControlsReport:
     """Version of the controls: counts up from 1 with every accepted change."""
     refused: tuple[Refusal, ...] = ()
     """The latest refusal of each name still refused."""
+    remarks: tuple[Remark, ...] = ()
+    """What is not understood of the prompts in force."""
 
 
 @dataclass(frozen=True)

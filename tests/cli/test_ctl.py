@@ -15,7 +15,7 @@ import pytest
 from sdstream.cli import control_client
 from sdstream.cli.control_client import ControlClient
 from sdstream.errors import Lost
-from tests.harness.control_client import Client, connected, port_of, start
+from tests.harness.control_client import Client, connected, port_of, start, with_prompts
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,13 @@ def test_a_refused_name_is_told_with_the_reason(show: Client) -> None:
     done = ctl(show, "set", "bogus=1", "guidance.delta=0.7")
     assert (done.returncode, "bogus: unknown key" in done.stderr) == (78, True)
     assert json.loads(ctl(show, "get", "guidance.delta").stdout) == 0.7
+
+
+def test_a_prompt_not_understood_is_set_with_a_note(show: Client) -> None:
+    with with_prompts(show.run):
+        done = ctl(show, "set", "prompt=a [cat:dog:0.5]")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("note: prompt: '[cat:dog:0.5]' is read as words: ")
 
 
 def test_a_preset_is_kept_listed_recalled_and_forgotten(show: Client) -> None:

@@ -1,15 +1,19 @@
 """The looks of the bundled model are listed, and a prompt without a look is told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from sdstream.cli.announcer import Announcer
-from sdstream.config.load import loads
-from sdstream.config.looks import looks_of, remarks
+from sdstream.cli.config_watcher import ConfigWatcher
+from sdstream.config.load import load, loads
+from sdstream.config.looks import looks_of
+from sdstream.config.mistakes.prompt_remarks import remarks
 from sdstream.controls import Controls
+from sdstream.supervisor.control_desk import Desk
 from sdstream.supervisor.report import ControlsReport, EngineReport, Report, SourceReport
 from tests.cli.command_line import Sdstream
 
@@ -87,7 +91,7 @@ def test_a_look_is_found_as_a_whole_word(prompt: str, known: bool):
 
 def test_every_prompt_of_a_blend_and_of_the_cues_is_looked_at():
     config = loads(SHOW.replace("MODEL", "mini").replace("PROMPT", "[oil, cat], cues: [{at: 1, prompt: dog}]"), "f")
-    assert [remark.split(":")[0] for remark in remarks(config.engine, config.controls)] == ["'cat'", "'dog'"]
+    assert [remark.text.split(":")[0] for remark in remarks(config.engine, config.controls)] == ["'cat'", "'dog'"]
 
 
 @pytest.mark.parametrize("model", ["stabilityai/sd-turbo", "./mini", "../mini"])
@@ -108,5 +112,19 @@ def test_a_run_tells_of_a_new_prompt_without_a_look_once(capsys: pytest.CaptureF
     config = loads(SHOW.replace("MODEL", "mini").replace("PROMPT", "oil"), "f")
     announcer = Announcer(config, in_log=False)
     for prompt in ("oil", "cat", "cat", "neon"):
-        announcer.each_second(REPORT, Controls(prompt=prompt))
+        told = remarks(config.engine, Controls(prompt=prompt))
+        announcer.each_second(replace(REPORT, controls=ControlsReport(1, remarks=told)))
     assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["prompt 'cat'"]
+
+
+def test_a_saved_prompt_in_other_syntax_is_taken_and_told_in_the_status(tmp_path: Path):
+    file = tmp_path / "show.yaml"
+    text = SHOW.replace("MODEL", "mini").replace("PROMPT", "oil")
+    file.write_text(text)
+    watcher = ConfigWatcher(file, ())
+    desk = Desk(load(file))
+    for saved, told in (("oil <lora:ink:0.8>", ["prompt"]), ("oil", [])):
+        file.write_text(text.replace("oil", saved))
+        for _ in range(2):
+            watcher.poll(desk, lambda _: None)
+        assert (desk.controls.prompt, [remark.name for remark in desk.remarks]) == (saved, told)

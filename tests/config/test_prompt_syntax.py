@@ -1,8 +1,10 @@
 """The prompt syntax of other programs is told, with what to write instead; ordinary prompts are left alone."""
 
+import time
+
 import pytest
 
-from sdstream.config.looks import remarks
+from sdstream.config.mistakes.prompt_remarks import MAX_REMARKS, remarks
 from sdstream.config.mistakes.prompt_syntax import foreign_syntax
 from sdstream.config.schema import Config
 
@@ -64,13 +66,27 @@ def test_each_kind_is_told_once_for_prompts_cues_and_the_negative():
         }
     )
     told = remarks(config.engine, config.controls)
-    assert [remark.split(" is ")[0] for remark in told] == ["'<lora:x:1>'", "'AND'", "'embedding:bad'"]
+    assert [(remark.name, remark.text.split(" is ")[0]) for remark in told] == [
+        ("prompt", "'<lora:x:1>'"),
+        ("cues", "'AND'"),
+        ("negative_prompt", "'embedding:bad'"),
+    ]
 
 
-@pytest.mark.parametrize("text", ["[" * 10_000, "<lora:" * 1_600, "_" * 10_000, "{a|" * 3_000, ")+" * 5_000])
+LONGEST = ["[" * 10_000, "<lora:" * 1_600, "_" * 10_000, "{a|" * 3_000, ")+" * 5_000]
+LONGEST += ["[:" + " " * 9_998, "<lora:" + " " * 9_994, "[:" + "1" * 9_998, "[:" + " 1" * 4_999, ")" + "1" * 9_999]
+
+
+@pytest.mark.parametrize("text", LONGEST)
 def test_the_longest_prompt_is_looked_through_at_once(text):
-    import time
-
     started = time.process_time()
     foreign_syntax(text)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 0.5
+
+
+def test_the_supervisor_is_not_held_up_by_the_most_and_longest_prompts():
+    cues = [{"at": at, "prompt": f"{at} {'abcd efgh ' * 99}"} for at in range(1_000)]
+    config = Config.model_validate(PLAIN | {"engine": {"model": "mini"}, "controls": {"cues": cues}})
+    started = time.process_time()
+    assert len(remarks(config.engine, config.controls)) == MAX_REMARKS
+    assert time.process_time() - started < 1.5

@@ -13,7 +13,8 @@ from websockets.sync.client import connect
 
 from sdstream.control.server import REQUEST_WITHIN
 from sdstream.system.tokens import read_token, token_file
-from tests.harness.control_client import TOKEN, Client, connected, port_of, start
+from tests.harness.control_client import TOKEN, Client, connected, port_of, start, with_prompts
+from tests.harness.wait import until
 
 
 def test_a_patch_reaches_the_controls_and_names_what_was_refused(client: Client) -> None:
@@ -21,6 +22,16 @@ def test_a_patch_reaches_the_controls_and_names_what_was_refused(client: Client)
     assert answer.status == 422
     assert [refused["name"] for refused in answer.json["refused"]] == ["bogus"]
     assert (client.controls()["prompt"], client.controls()["guidance"]["scale"]) == ("ink wash", 3.5)
+
+
+def test_a_prompt_not_understood_is_told_in_the_answer_and_in_the_state(client: Client) -> None:
+    with with_prompts(client.run):
+        answer = client.ask("PATCH", "/api/controls", {"prompt": "a cat <lora:ink:0.8>"})
+        assert (answer.status, answer.json["refused"]) == (200, [])
+        (remark,) = answer.json["remarks"]
+        assert (remark["name"], "engine.loras: {ink: ink.safetensors}" in remark["text"]) == ("prompt", True)
+        until(lambda: client.ask("GET", "/api/state").json["controls"]["remarks"] == [remark], 5, "the remark")
+        assert client.ask("PATCH", "/api/controls", {"prompt": "a cat"}).json["remarks"] == []
 
 
 def test_a_bypass_is_on_air_within_a_few_pictures_and_live_ends_the_bypass(client: Client) -> None:

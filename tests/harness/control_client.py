@@ -4,9 +4,12 @@ import http.client
 import json
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sdstream.config.engine import DiffusionSettings
 from tests.harness.pipeline_run import PipelineRun
 
 TOKEN = "a-token-of-the-tests-alone"
@@ -57,6 +60,17 @@ class Client:
 
     def controls(self) -> dict[str, Any]:
         return dict(self.ask("GET", "/api/controls").json["controls"])
+
+
+@contextmanager
+def with_prompts(run: PipelineRun) -> Iterator[None]:
+    """Check patches as for a run with a diffusion model, inside this block: `passthrough` reads no prompt."""
+    desk, config = run.pipeline.desk, run.config
+    desk.follow(DiffusionSettings(model="someone/model"), config.source)
+    try:
+        yield
+    finally:
+        desk.follow(config.engine, config.source)
 
 
 def start(**settings: Any) -> PipelineRun:

@@ -55,7 +55,7 @@ def test_the_report_tells_what_was_refused_and_why(wiring: Wiring) -> None:
     wiring.desk.patch({"prompt": "ink", "promt": "oil"}, by="chat")
     report = collect.take(wiring, 1.0)
     refusal = {"name": "promt", "reason": 'unknown key; did you mean "prompt"?', "by": "chat"}
-    assert report.as_dict()["controls"] == {"version": 2, "refused": (refusal,)}
+    assert report.as_dict()["controls"] == {"version": 2, "refused": (refusal,), "remarks": ()}
     assert "refused: promt" in status_line(report, 200)
     assert 'promt: unknown key; did you mean "prompt"? (by chat)' in table(report)
 

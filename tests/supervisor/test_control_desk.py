@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from sdstream.config.engine import DiffusionSettings
+from sdstream.config.mistakes.prompt_remarks import Remark
 from sdstream.config.schema import Config
+from sdstream.config.sources import TestsrcSourceSettings
 from sdstream.supervisor.control_desk import MAX_REFUSALS, Desk, Refusal
 
 ENGINE = {
@@ -224,3 +227,37 @@ def test_an_audio_track_is_refused_where_the_source_has_a_single_one(source: dic
     assert reasons(made, {"sound.track": 0}) == {}
     assert reason in reasons(made, {"sound.track": 1}).get("sound.track", "")
     assert made.controls.sound.track == (0 if reason else 1)
+
+
+def texts(remarks: tuple[Remark, ...]) -> list[tuple[str, str]]:
+    return [(remark.name, remark.text.split(" is ")[0]) for remark in remarks]
+
+
+def test_a_prompt_in_the_syntax_of_another_program_is_taken_and_told() -> None:
+    made = desk(model="someone/model")
+    verdict = made.patch({"prompt": "a cat <lora:ink:0.8>"}, "http")
+    assert (verdict.refused, texts(verdict.remarks)) == ((), [("prompt", "'<lora:ink:0.8>'")])
+    assert made.controls.prompt == "a cat <lora:ink:0.8>"
+    assert made.remarks == verdict.remarks
+    assert made.patch({"prompt": "a cat"}, "http").remarks == made.remarks == ()
+
+
+def test_a_patch_is_answered_with_the_remarks_on_its_own_names() -> None:
+    made = desk({"negative_prompt": "embedding:bad"}, model="someone/model")
+    assert texts(made.remarks) == [("negative_prompt", "'embedding:bad'")]
+    assert made.patch({"guidance.scale": 2}, "http").remarks == ()
+    assert texts(made.patch({"cues": [{"at": 1, "prompt": "a AND b"}]}, "file").remarks) == [("cues", "'AND'")]
+    assert texts(made.patch({"cues.0.prompt": "[a:b:3]"}, "http").remarks) == [("cues", "'[a:b:3]'")]
+    assert [name for name, _ in texts(made.remarks)] == ["cues", "negative_prompt"]
+
+
+def test_a_patch_without_change_is_answered_with_the_remark_too() -> None:
+    made = desk({"prompt": "a AND b"}, model="someone/model")
+    assert texts(made.patch({"prompt": "a AND b"}, "http").remarks) == [("prompt", "'AND'")]
+
+
+def test_another_model_is_asked_anew_for_its_looks() -> None:
+    made = desk({"prompt": "cyborg cat"}, model="someone/model")
+    assert made.remarks == ()
+    made.follow(DiffusionSettings(model="mini"), TestsrcSourceSettings(kind="testsrc"))
+    assert [remark.text.split(":")[0] for remark in made.remarks] == ["'cyborg cat'"]

@@ -1,4 +1,4 @@
-"""Looks for files that settings name; no name, however odd, raises anything but a mistake of the configuration."""
+"""Looks for files named in settings; no name, however odd, raises anything but a mistake of the configuration."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,11 +1,11 @@
-"""Finds the prompt syntax of other programs, which the text encoders would read as words."""
+"""Finds the prompt syntax of other programs: the text encoders would read such syntax as words."""
 
 import re
 from collections.abc import Iterator
 
-_NET = re.compile(r"<(lora|lyco|hypernet)\s*:\s*([^<>:]+)(?::([^<>]*))?>", re.IGNORECASE)
+_NET = re.compile(r"<(lora|lyco|hypernet)\s*:([^<>:]+)(?::([^<>]*))?>", re.IGNORECASE)
 _EMBEDDING = re.compile(r"\bembedding:([^\s,()\[\]]+)", re.IGNORECASE)
-_SCHEDULE = re.compile(r"\[[^\[\]]*:[^\[\]:]*:?\s*\d*\.?\d+\s*\]")
+_SCHEDULE = re.compile(r"\[[^\[\]:]*:(?:[^\[\]]*[:\s])?\d{0,4}\.?\d{1,6}\s?\]")
 _ALTERNATION = re.compile(r"\[[^\[\]|]*\|[^\[\]]*\]")
 _CHOICE = re.compile(r"\{[^{}]*\|[^{}]*\}")
 _WILDCARD = re.compile(r"__[^\s_](?:[^\s]*?[^\s_])?__")

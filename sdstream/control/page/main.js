@@ -96,6 +96,7 @@ const on = {
     problems();
     parts.update(state);
     prompts.onAir(state);
+    tell(at("remarks"), state.controls.remarks.map(({text}) => text).join("; "));
     what();
     graphs.add(state, now.status);
     if (now.controls) {
