@@ -4,10 +4,10 @@ A backend is a room beside this file; the room's `backend.py` has the functions 
 backends. Backends do not know each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -18,9 +18,10 @@ from sdstream.engine.adapters.image_prompt.ip_adapters import IpAdapters
 from sdstream.engine.adapters.lora import Loras
 from sdstream.engine.conditioning.condition import Condition
 from sdstream.engine.denoising.stream_batch import Row
+from sdstream.engine.frames.latent_batch import Coder
+from sdstream.engine.frames.picture_batch import PictureBatch
 from sdstream.engine.models import Model
 from sdstream.engine.size import Size
-from sdstream.frame import Pixels
 
 CORES = torch.get_num_threads()
 """Torch's default number of threads."""
@@ -45,18 +46,6 @@ class Preparation(Protocol):
     @property
     def preparing(self) -> str:
         """What is being compiled, in words; empty when everything is ready."""
-        ...
-
-
-class Coder(Protocol):
-    """An autoencoder between pictures in host memory and scaled latents."""
-
-    def to_latent(self, pixels: Pixels) -> Tensor:
-        """Encode a picture of the engine's size.  # [1, c, h, w] float32"""
-        ...
-
-    def to_picture(self, latent: Tensor) -> Pixels:
-        """Decode a latent; the result belongs to the caller."""
         ...
 
 
@@ -91,6 +80,8 @@ class Networks:
     """Threads for torch beside the networks."""
     preparation: Preparation | None = None
     """None for a U-Net that takes any rows at once."""
+    batches: Callable[[int], PictureBatch[Any]] | None = None  # a session knows the luggage
+    """Returns an empty batch for a number of denoising stages; None for networks called one after the other."""
 
 
 class Backend(Protocol):

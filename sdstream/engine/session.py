@@ -7,7 +7,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls, Similarity
@@ -20,7 +19,9 @@ from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.conditioning.condition import Condition
 from sdstream.engine.denoising.noise import NoiseCache
 from sdstream.engine.denoising.schedule import Schedule
-from sdstream.engine.denoising.stream_batch import Done, Recipe, StreamBatch
+from sdstream.engine.denoising.stream_batch import Recipe, StreamBatch
+from sdstream.engine.frames.latent_batch import LatentBatch
+from sdstream.engine.frames.picture_batch import Finished, PictureBatch
 from sdstream.engine.models import Model
 from sdstream.engine.networks import CORES, Job
 from sdstream.engine.recipes import Recipes
@@ -57,7 +58,7 @@ class _Run:
 
     recipes: Recipes
     filter: SimilarityFilter
-    batch: StreamBatch[Condition, Luggage] | None = None
+    batch: PictureBatch[Luggage] | None = None
     controls: Controls | None = None
     refused: Controls | None = None
     recipe: Recipe[Condition] | None = None
@@ -94,7 +95,7 @@ class Session:
         additions = self._controlnets, self._loras, self._ip_adapters
         networks = open_networks(Job(model, settings, self.size, *additions, settings.threads or CORES, cache))
         self.unet, self.autoencoder, self.dtype = networks.unet, networks.autoencoder, networks.dtype
-        self._preparation = networks.preparation
+        self._preparation, self._batches = networks.preparation, networks.batches
         self.torch_threads = networks.torch_threads
         """Threads for torch while this session runs: see `torch.set_num_threads`."""
         self._run = self._new_run()
@@ -135,7 +136,7 @@ class Session:
             batched = None if hint is None else hint.unsqueeze(0)  # [1, nets, 3, H, W]
             luggage = Luggage(label, own, run.controls, due)
             recipe = run.recipes.with_images(recipe, self._ip_adapters.at(now, camera, recipe.condition.image_scales))
-            done = run.batch.push(self._latent(camera), recipe, luggage, hint=batched, cut=run.filter.cut)
+            done = run.batch.push(camera, recipe, luggage, hint=batched, cut=run.filter.cut)
         return drained if done is None else self._restyled(done) or drained
 
     def flush(self) -> list[Restyled]:
@@ -154,14 +155,14 @@ class Session:
         self._run = self._new_run()
 
     @property
-    def batch(self) -> StreamBatch[Condition, Luggage] | None:
+    def batch(self) -> PictureBatch[Luggage] | None:
         """The frames in flight; None before the first frame."""
         return self._run.batch
 
-    def _drain(self) -> list[Done[Luggage]]:
+    def _drain(self) -> list[Finished[Luggage]]:
         """Finish the frames in flight without decoding, oldest first; skipped frames are left out."""
         done = self._run.batch.flush() if self._run.batch else []
-        return [frame for frame in done if frame.latent is not None]
+        return [frame for frame in done if frame.picture is not None]
 
     def _new_run(self) -> _Run:
         self._ip_adapters.restart()
@@ -176,16 +177,16 @@ class Session:
         rng = random.Random(self._settings.random_seed)  # noqa: S311 - chance, not secrets
         return _Run(recipes, SimilarityFilter(rng))
 
-    def _restyled(self, done: Done[Luggage]) -> Restyled | None:
+    def _restyled(self, done: Finished[Luggage]) -> Restyled | None:
         """Return the finished frame; None for a skipped frame before the first picture."""
         luggage, run = done.luggage, self._run
-        if done.latent is not None:
-            run.last = self.autoencoder.to_picture(done.latent)
+        if done.picture is not None:
+            run.last = done.picture()
         if run.last is None:
             return None
         preparing = "" if self._preparation is None else self._preparation.preparing
         restyled = Restyled.of(luggage.label, run.last, luggage.camera, luggage.controls, luggage.due, preparing)
-        return restyled if done.latent is not None else restyled.again(run.last)
+        return restyled if done.picture is not None else restyled.again(run.last)
 
     def _adopt(self, controls: Controls) -> Restyled | None:
         """Take over new controls; return the last drained frame, or None without a drain."""
@@ -204,8 +205,7 @@ class Session:
         if run.controls is None or len(controls.steps) != len(run.controls.steps):
             newest = self._drain()[-1:]  # one picture is shown, so one is decoded
             drained = self._restyled(newest[0]) if newest else None
-            noise, stages = self.noise.draw(0, 1), len(controls.steps)
-            run.batch = StreamBatch(self.unet, noise, stages=stages, batching=self._settings.batching)
+            run.batch = self._new_batch(len(controls.steps))
         if run.controls is None or controls.steps != run.controls.steps:
             self._advise(controls.steps)
         if self._loras.encode_with(tuple(controls.loras.get(name, 0.0) for name in self._loras.names)):
@@ -215,6 +215,13 @@ class Session:
             rows, together = self._rows(controls)
             self._preparation.demand(rows, together=together, long=True, wait=run.last is None)
         return drained
+
+    def _new_batch(self, stages: int) -> PictureBatch[Luggage]:
+        if self._batches is not None:
+            return self._batches(stages)
+        noise, batching = self.noise.draw(0, 1), self._settings.batching
+        latents: StreamBatch[Condition, Luggage] = StreamBatch(self.unet, noise, stages=stages, batching=batching)
+        return LatentBatch(latents, self.autoencoder, from_camera=self._settings.task == "img2img")
 
     def _prepare(self, condition: Condition, controls: Controls) -> None:
         """Have the graphs for a recipe made: before the first picture now, later beside the running graphs."""
@@ -251,12 +258,6 @@ class Session:
                 if name not in known:
                     listed = ", ".join(known) or "none"
                     raise Unavailable(f"controls.{what}: {name!r} is not adjustable; engine.{what} has: {listed}")
-
-    def _latent(self, camera: Pixels) -> torch.Tensor:
-        """Return the latent of the camera picture, or zeros for txt2img.  # [1, c, h, w]"""
-        if self._settings.task == "txt2img":
-            return self.noise.draw(0, 1).new_zeros(1, *self._shape)
-        return self.autoencoder.to_latent(camera)
 
 
 def _ip_adapters(settings: DiffusionSettings, model: Model, clock: Callable[[], float]) -> IpAdapters:

@@ -18,6 +18,7 @@ from sdstream.config.engine import DiffusionSettings
 from sdstream.controls import Controls
 from sdstream.engine import Restyled
 from sdstream.engine.eager.unet import ConditionedUNet
+from sdstream.engine.frames.latent_batch import LatentBatch
 from sdstream.engine.models import Model
 from sdstream.engine.networks import CORES
 from sdstream.engine.session import Session
@@ -166,8 +167,8 @@ class UncachedPlayer(Player):
         session.noise.cache.clear()
         if isinstance(session.unet, ConditionedUNet) and session.unet.prompt_cache:
             session.unet.prompt_cache.clear()
-        if session.batch:
-            session.batch.coefficients.clear()
+        if isinstance(session.batch, LatentBatch):
+            session.batch.stream_batch.coefficients.clear()
         return super().__call__()
 
 

@@ -60,16 +60,23 @@ class Done(Generic[L]):
 
 
 @dataclass(frozen=True)
-class _InFlight(Generic[C, L]):
+class InFlight(Generic[C, L]):
+    """A frame in the batch."""
+
     luggage: L
     recipe: Recipe[C]
     hint: Tensor | None  # [F, nets, 3, H, W]
     scene: int
+    """Number of the scene, as in `Row`, whether or not the frame takes part in cross-frame attention."""
 
 
 @dataclass(frozen=True)
 class _Gap(Generic[L]):
     luggage: L
+
+
+Live = list[tuple[int, InFlight[C, L]]]
+"""The frames of a call with their denoising stage, in order of stage."""
 
 
 class StreamBatch(Generic[C, L]):
@@ -78,6 +85,9 @@ class StreamBatch(Generic[C, L]):
     Without `batching` a frame goes through all stages within `push`, with one U-Net call for each stage (for
     comparison). The daemon's engine takes one frame at a time: docs/developing.md says why, and
     `bench engine --steps 1x4` measures the cost.
+
+    `push`, `skip` and `flush` are made of `enter`, `take_in`, `denoise` and `move_on`. A backend with a U-Net call of
+    its own puts the call in place of `take_in` and `denoise`, on the same `x` and `ref`.
     """
 
     def __init__(self, unet: UNet[C], noise: Tensor, *, stages: int, frames: int = 1, batching: bool = True) -> None:
@@ -86,9 +96,11 @@ class StreamBatch(Generic[C, L]):
         self._stages = stages
         self._frames = frames
         self._batching = batching
-        self._x = noise.new_zeros(stages * frames, *noise.shape[-3:], dtype=torch.float32)  # [n * F, c, h, w]
-        self._ref = torch.zeros_like(self._x)  # [n * F, c, h, w]
-        self._in_flight: list[_InFlight[C, L] | _Gap[L] | None] = [None] * stages  # by denoising stage
+        self.x = noise.new_zeros(stages * frames, *noise.shape[-3:], dtype=torch.float32)
+        """The noisy latents by stage; the rows of a stage without a frame hold anything.  # [n * F, c, h, w]"""
+        self.ref = torch.zeros_like(self.x)
+        """The guidance references (see `guidance`) by stage.  # [n * F, c, h, w]"""
+        self._in_flight: list[InFlight[C, L] | _Gap[L] | None] = [None] * stages  # by denoising stage
         self._scene = 0
         self.coefficients = CoefficientBuffers(frames, 4 * stages)
         """The coefficients of the latest U-Net calls."""
@@ -101,31 +113,59 @@ class StreamBatch(Generic[C, L]):
         `latent` is scaled for the U-Net, float32, [F, c, h, w]; `hint` [F, nets, 3, H, W]. `cut` starts a new scene
         with this frame. Raises Bug when the recipe or the latent does not fit this batch.
         """
-        schedule, noise = recipe.sampling.schedule, recipe.sampling.noise
-        if len(schedule) != self._stages or latent.shape != self._x[: self._frames].shape:
-            raise Bug(
-                f"{len(schedule)} steps and latents {tuple(latent.shape)} do not fit a batch of {self._stages} stages "
-                f"and latents {tuple(self._x[: self._frames].shape)}"
-            )
-        self._scene += cut
-        entry = _InFlight(luggage, recipe, hint, self._scene)
-        latent = latent.nan_to_num(0.0, 0.0, 0.0)  # [F, c, h, w]; cross-frame attention would spread NaN to all rows
-        x = schedule.a[0] * latent + schedule.b[0] * noise[0]  # [F, c, h, w]
+        live = self.enter(recipe, luggage, hint=hint, cut=cut)
+        entry = live[0][1]
         if not self._batching:
-            return Done(self._denoise_alone(entry, x, latent), luggage)
-        self._x[: self._frames] = x
-        self._ref[: self._frames] = latent
-        return self._step(entry)
+            self._in_flight[0] = None
+            return Done(self._denoise_alone(entry, *self._mix(latent, recipe)), luggage)
+        self.take_in(latent, recipe)
+        return self.move_on(self.denoise(live))
+
+    def enter(self, recipe: Recipe[C], luggage: L, *, hint: Tensor | None = None, cut: bool = False) -> Live[C, L]:
+        """Put a frame at stage 0, and return the frames of the next call; see `push` for the arguments."""
+        schedule = recipe.sampling.schedule
+        if len(schedule) != self._stages:
+            raise Bug(f"{len(schedule)} steps do not fit a batch of {self._stages} stages")
+        self._scene += cut
+        return self._place(InFlight(luggage, recipe, hint, self._scene))
+
+    def enter_gap(self, luggage: L) -> Live[C, L]:
+        """Put a gap at stage 0, and return the frames of the next call; none may be left."""
+        self._scene += 1
+        return self._place(_Gap(luggage))
+
+    def enter_nothing(self) -> Live[C, L]:
+        """Leave stage 0 empty, and return the frames of the next call: the way to an empty batch."""
+        return self._place(None)
+
+    def take_in(self, latent: Tensor, recipe: Recipe[C]) -> None:
+        """Write the latent of the frame at stage 0 ([F, c, h, w], scaled for the U-Net) into `x` and `ref`."""
+        self.x[: self._frames], self.ref[: self._frames] = self._mix(latent, recipe)
+
+    def denoise(self, live: Live[C, L]) -> Tensor | None:
+        """Do the U-Net call for the frames `live`, and move their rows of `x` and `ref` a stage on.
+
+        Return the latents of the last stage, [F, c, h, w], or None when the last stage is not live.
+        """
+        return self._call(live) if live else None
+
+    def move_on(self, finished: Tensor | None) -> Done[L] | None:
+        """Move all frames a stage on, and return what leaves the last stage, with the latents `finished`."""
+        done = self._in_flight[-1]
+        self._in_flight = [None, *self._in_flight[:-1]]
+        return None if done is None else Done(finished, done.luggage)
 
     def skip(self, luggage: L) -> Done[L] | None:
         """Move the frames in flight a stage on, followed by a gap; return as `push` does."""
-        self._scene += 1
-        return self._step(_Gap(luggage)) if self._batching else Done(None, luggage)
+        if not self._batching:
+            self._scene += 1
+            return Done(None, luggage)
+        return self.move_on(self.denoise(self.enter_gap(luggage)))
 
     def flush(self) -> list[Done[L]]:
         """Finish every call in flight, oldest first; afterwards the batch is empty."""
         self._scene += 1
-        steps = [self._step(None) for _ in range(self._stages - 1)]
+        steps = [self.move_on(self.denoise(self.enter_nothing())) for _ in range(self._stages - 1)]
         return [done for done in steps if done is not None]
 
     def reset(self) -> None:
@@ -133,36 +173,37 @@ class StreamBatch(Generic[C, L]):
         self._in_flight = [None] * self._stages
         self._scene += 1
 
-    def _step(self, entering: _InFlight[C, L] | _Gap[L] | None) -> Done[L] | None:
-        """Put `entering` at stage 0, do the U-Net call, and move all frames a stage on."""
-        in_flight = [entering, *self._in_flight[1:]]
-        live = [(stage, entry) for stage, entry in enumerate(in_flight) if isinstance(entry, _InFlight)]
-        finished = self._call(live) if live else None
-        self._in_flight = [None, *in_flight[:-1]]
-        done = in_flight[-1]
-        return None if done is None else Done(finished, done.luggage)
+    def _place(self, entering: InFlight[C, L] | _Gap[L] | None) -> Live[C, L]:
+        self._in_flight[0] = entering
+        return [(stage, entry) for stage, entry in enumerate(self._in_flight) if isinstance(entry, InFlight)]
 
-    def _call(self, live: Sequence[tuple[int, _InFlight[C, L]]]) -> Tensor | None:
-        """Do a U-Net call for the `live` (stage, entry) pairs.
+    def _mix(self, latent: Tensor, recipe: Recipe[C]) -> tuple[Tensor, Tensor]:
+        """Return x and the reference of entering latents, [F, c, h, w] each; raises Bug for latents of other shape."""
+        if latent.shape != self.x[: self._frames].shape:
+            raise Bug(
+                f"latents {tuple(latent.shape)} do not fit a batch of latents {tuple(self.x[: self._frames].shape)}"
+            )
+        schedule, noise = recipe.sampling.schedule, recipe.sampling.noise
+        latent = latent.nan_to_num(0.0, 0.0, 0.0)  # [F, c, h, w]; cross-frame attention would spread NaN to all rows
+        return schedule.a[0] * latent + schedule.b[0] * noise[0], latent
 
-        Return the latents of the last stage, [F, c, h, w], or None when the last stage is not live.
-        """
+    def _call(self, live: Live[C, L]) -> Tensor | None:
         use = self._coefficients([(stage, entry.recipe.sampling) for stage, entry in live])
         entries = [entry for _, entry in live]
-        x = self._x[use.rows]  # [R, c, h, w]
-        clean, ref = self._denoise(use, x, self._ref[use.rows], entries)  # [R, c, h, w] each
+        x = self.x[use.rows]  # [R, c, h, w]
+        clean, ref = self._denoise(use, x, self.ref[use.rows], entries)  # [R, c, h, w] each
         moving = len(use.next_signal)  # R or R - F
         finished = _end(use, clean[moving:], x[moving:])  # [F, c, h, w], before x is overwritten
         if moving:
-            self._x[use.next_rows] = _move_on(use, clean[:moving], x[:moving])  # [moving, c, h, w]
+            self.x[use.next_rows] = _move_on(use, clean[:moving], x[:moving])  # [moving, c, h, w]
         if moving and use.ref_weight is not None:
             # `ref` may be a view of the same buffer, and then source and target rows overlap.
-            self._ref[use.next_rows] = (
+            self.ref[use.next_rows] = (
                 ref[:moving].clone() if use.negatives is None else ref[:moving]
             )  # [moving, c, h, w]
         return finished if moving < len(clean) else None  # [F, c, h, w]
 
-    def _denoise_alone(self, entry: _InFlight[C, L], x: Tensor, ref: Tensor) -> Tensor:
+    def _denoise_alone(self, entry: InFlight[C, L], x: Tensor, ref: Tensor) -> Tensor:
         """Take a frame through all stages, one U-Net call for each stage; `x`, `ref` and the result [F, c, h, w]."""
         for stage in range(self._stages):
             use = self._coefficients([(stage, entry.recipe.sampling)])
@@ -171,7 +212,7 @@ class StreamBatch(Generic[C, L]):
         return x
 
     def _denoise(
-        self, use: Coefficients, x: Tensor, ref: Tensor, entries: Sequence[_InFlight[C, L]]
+        self, use: Coefficients, x: Tensor, ref: Tensor, entries: Sequence[InFlight[C, L]]
     ) -> tuple[Tensor, Tensor]:
         """Return the clean estimates x̂0 and the references of R rows, [R, c, h, w] each."""
         rows = self._rows(entries, negative=False)
@@ -192,7 +233,7 @@ class StreamBatch(Generic[C, L]):
         # to every later frame.
         return clean.nan_to_num_(0.0, 0.0, 0.0), ref
 
-    def _rows(self, entries: Sequence[_InFlight[C, L]], *, negative: bool) -> list[Row[C]]:
+    def _rows(self, entries: Sequence[InFlight[C, L]], *, negative: bool) -> list[Row[C]]:
         """Describe the rows of `entries`, F rows an entry."""
         return [
             Row(

@@ -120,9 +120,8 @@ def test_padding_changes_no_row(tiny_model):
     with PixelEngine(settings(tiny_model, acceleration="openvino")) as engine:
         feed(engine, scene(6, 64), ON)
         unet = engine.session.unet.unet
-        rows = engine.session.batch._rows(
-            [entry for entry in engine.session.batch._in_flight if entry][:2], negative=False
-        )
+        latents = engine.session.batch.stream_batch
+        rows = latents._rows([entry for entry in latents._in_flight if entry][:2], negative=False)
         x, times = torch.randn(2, *engine.session._shape), torch.tensor([300, 500])
         padded = unet(x, times, rows).clone()
         unet._cross_frame.ready(2)
