@@ -7,6 +7,8 @@ from sdstream.controls.sound import Sound
 from sdstream.frame import Samples
 
 _MONO = np.full((2, 2), 0.5, np.float32)
+_Mix = tuple[bool, bool, float]  # mono, mute and gain (dB)
+_AS_IT_IS: _Mix = (False, False, 0.0)
 
 
 class Mixer:
@@ -14,7 +16,7 @@ class Mixer:
 
     def __init__(self, delay: Delay) -> None:
         self._delay = delay
-        self._matrix = np.eye(2, dtype=np.float32)
+        self._mix = _AS_IT_IS
 
     @property
     def offset(self) -> float:
@@ -28,18 +30,19 @@ class Mixer:
         """
         self._delay.shift(sound.offset)
         samples = self._delay.block(now, delay, count)
-        before, self._matrix = self._matrix, _matrix(sound)
-        if np.array_equal(before, self._matrix):
-            return samples if np.array_equal(before, np.eye(2)) else _clipped(samples @ before)
+        before, self._mix = self._mix, (sound.mono, sound.mute, sound.gain)
+        if before == self._mix:
+            return samples if before == _AS_IT_IS else _clipped(samples @ _matrix(before))
         share = np.linspace(1 / count, 1, count, dtype=np.float32)[:, None]
-        mixed: Samples = samples @ before * (1 - share) + samples @ self._matrix * share
+        mixed: Samples = samples @ _matrix(before) * (1 - share) + samples @ _matrix(self._mix) * share
         return _clipped(mixed)
 
 
-def _matrix(sound: Sound) -> Samples:
+def _matrix(mix: _Mix) -> Samples:
     """Return the gains (2, 2) from the source's left and right to the output's."""
-    mixed = _MONO if sound.mono else np.eye(2, dtype=np.float32)
-    matrix: Samples = mixed * np.float32(0.0 if sound.mute else 10 ** (sound.gain / 20))
+    mono, mute, gain = mix
+    mixed = _MONO if mono else np.eye(2, dtype=np.float32)
+    matrix: Samples = mixed * np.float32(0.0 if mute else 10 ** (gain / 20))
     return matrix
 
 

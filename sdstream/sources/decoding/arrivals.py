@@ -44,7 +44,7 @@ class Arrivals:
         self._noise = noise
         self._evidence = evidence
         self._window = max(WINDOW, WINDOW * bound)
-        self._floors: deque[tuple[int, float]] = deque(maxlen=_SLOTS + 1)  # (slot of time, least transit)
+        self._floors: deque[tuple[int, float]] = deque(maxlen=_SLOTS + 1)  # (slot of time, least transit), rising
         self._events: deque[_Event] = deque(maxlen=_MOST_EVENTS)
         self._in_event = False
         self._excused = 0.0  # seconds of lateness that are this process's own
@@ -114,13 +114,14 @@ class Arrivals:
         self._in_event, self._beyond, self._valley, self._excused = False, None, transit, 0.0
 
     def _note_floor(self, transit: float, now: float) -> None:
-        slot = int(now / self._window * _SLOTS)
-        if self._floors and self._floors[-1][0] == slot:
-            transit = min(transit, self._floors.pop()[1])
-        self._floors.append((slot, transit))
-        while self._floors[0][0] < slot - _SLOTS:
-            self._floors.popleft()
-        self.floor = min(least for _, least in self._floors)
+        floors, slot = self._floors, int(now / self._window * _SLOTS)
+        while floors and floors[-1][1] >= transit:  # a later packet as fast stays in the window for longer
+            floors.pop()
+        if not floors or floors[-1][0] != slot:
+            floors.append((slot, transit))
+        while floors[0][0] < slot - _SLOTS:
+            floors.popleft()
+        self.floor = floors[0][1]
 
     def _note_event(self, transit: float, now: float) -> None:
         lateness = transit - self.floor

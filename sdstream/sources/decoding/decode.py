@@ -167,7 +167,8 @@ class Decoder:
         return self._damage.shows(frame.is_corrupt, now, frame.time)
 
     def _picture(self, frame: VideoFrame, received: float) -> DecodedPicture:
-        dts = None if frame.dts is None or frame.time_base is None else float(frame.dts * frame.time_base)
+        base = frame.time_base
+        dts = None if frame.dts is None or base is None else frame.dts * base.numerator / base.denominator
         chosen = self._presentation.choose(frame.time, dts)
         pts = self._last + self._step if chosen is None else self._base + chosen
         if self._last - BACK < pts < self._last:

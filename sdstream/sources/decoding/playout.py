@@ -192,4 +192,7 @@ class Playout:
 def _time_of(packet: "Packet[Any]") -> float | None:
     """Return the decoding time of a packet (seconds); None if the packet has no time."""
     at = packet.pts if packet.dts is None else packet.dts
-    return None if at is None or packet.time_base is None else float(at * packet.time_base)
+    base = packet.time_base
+    return (
+        None if at is None or base is None else at * base.numerator / base.denominator
+    )  # no slow product of fractions

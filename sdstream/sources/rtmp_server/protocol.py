@@ -89,10 +89,10 @@ class RtmpSession:
         After a PublishRequest, call `accept` or `reject` before the iteration goes on.
         """
         self._received += len(data)
-        if self._phase in {_Phase.AWAIT_C0_C1, _Phase.AWAIT_C2}:
+        if self._phase.value < _Phase.CONNECT.value:
             self._start += data
             data = self._shake_hands()
-        if self._phase in {_Phase.AWAIT_C0_C1, _Phase.AWAIT_C2} or self._over:
+        if self._phase.value < _Phase.CONNECT.value or self._over:
             return
         self._reader.feed(data)
         while not self._over and (message := self._reader.next_message()) is not None:

@@ -85,7 +85,7 @@ def test_a_source_that_computes_for_too_long_excuses_what_comes_late(recording, 
 
     def slow(self, now):
         if next(calls) % 12 == 11:
-            time.sleep(0.15)
+            time.sleep(0.3)  # the reader reads four packets ahead, 0.13 s
         real(self, now)
 
     def note(self, seconds):
