@@ -23,7 +23,7 @@ from sdstream.sources.decoding.decode import DecodedPicture, Decoder
 from sdstream.sources.decoding.deinterlace import Deinterlacer
 from sdstream.sources.decoding.jitter_buffer import JitterBuffer
 from sdstream.sources.decoding.playout import SHOW_EVERY, Playout
-from sdstream.sources.decoding.reader import Reader
+from sdstream.sources.decoding.reader import Arrival, Reader
 from sdstream.sources.decoding.shape import Shape
 from sdstream.system.certificates import default_ca_file
 
@@ -65,6 +65,8 @@ class Input:
     """Seconds of silence after which the input is lost; None: never."""
     picture: BufferedSourceSettings = field(default_factory=BufferedSourceSettings)
     """How the pictures are read, and when they are shown."""
+    arrival: Arrival | None = None
+    """Tells when the bytes of a live input came; None: packets arrive when they are read."""
 
     @classmethod
     def of(cls, settings: FfmpegSourceSettings) -> "Input":
@@ -105,7 +107,7 @@ class FfmpegSource:
         self._last: Frame | None = None
 
     def __enter__(self) -> Self:
-        self._reader = Reader(lambda: _open(self._input), self._context.check_running)
+        self._reader = Reader(lambda: _open(self._input), self._context.check_running, self._input.arrival)
         self._finite = self._input.finite or _is_download(self._input, self._reader.container)
         self._paced = self._finite and self._input.realtime
         deinterlacer = Deinterlacer(self._input.picture.deinterlace, self._context.canvas.fps)
@@ -154,7 +156,8 @@ class FfmpegSource:
     def _live_playout(self, decoder: Decoder) -> Playout:
         buffer = self._input.picture.buffer
         container = self._reader.container.format.name.split(",") if self._reader else ()
-        policy = JitterBuffer(None if buffer == "auto" else buffer, segments=not _SEGMENTED.isdisjoint(container))
+        segments, exact = not _SEGMENTED.isdisjoint(container), self._input.arrival is not None
+        policy = JitterBuffer(None if buffer == "auto" else buffer, segments=segments, exact=exact)
         return Playout(decoder, policy, self._context.counters)
 
     def facts(self) -> dict[str, str]:

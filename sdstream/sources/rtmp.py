@@ -4,6 +4,7 @@ import contextlib
 import select
 import socket
 import time
+from collections import deque
 from dataclasses import replace
 from typing import Self
 
@@ -15,13 +16,14 @@ from sdstream.redact import mask_url
 from sdstream.sources import Source
 from sdstream.sources.context import SourceContext
 from sdstream.sources.ffmpeg import LIVE_OPTIONS, PATIENCE, FfmpegSource, Input
-from sdstream.sources.rtmp_server.address import RtmpServerAddress
+from sdstream.sources.rtmp_server.address import OLD, RtmpServerAddress
 from sdstream.system.certificates import default_ca_file
 from sdstream.system.listening import LOOPBACK
 
 _CONNECT = 1.0
 _BUFFER = 256 * 1024  # bytes; small, because pictures in a socket are late pictures
-_HEADER, _FLAGS, _BOTH = 13, 4, 5  # bytes of an FLV header, index of the flags, and the flags of sound and picture
+_START, _FLAGS, _BOTH = 13, 4, 5  # bytes of an FLV header, index of the flags, and the flags of sound and picture
+_MOST_READS = 4096
 _HEARD = 0.5  # seconds; a publisher that sent anything since then is there, also without a new picture
 _TELL_STILL = 2.0  # seconds without a new picture until the log tells
 _PROTOCOLS = "rtmp,rtmps,rtmpt,rtmpts,tcp,tls,http,https"
@@ -108,7 +110,7 @@ class PublisherSource:
             options = LIVE_OPTIONS if tracks == _BOTH else {**LIVE_OPTIONS, "analyzeduration": "1"}
             source = Input(file, "the publisher", "flv", options, read_timeout=None, picture=self._settings)
             self._file = file
-            self._publication = FfmpegSource(source, self._context)
+            self._publication = FfmpegSource(replace(source, arrival=file.arrival), self._context)
             self._publication.__enter__()
         frame = self._publication.read()
         if frame is None:
@@ -145,6 +147,9 @@ class _SocketFile:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._reads: deque[tuple[int, float]] = deque(maxlen=_MOST_READS)  # position after the bytes, time of arrival
+        self._end = 0
+        self._backlog = 0
         self.heard = 0.0
         """`time.monotonic()` when the last bytes came."""
 
@@ -156,12 +161,14 @@ class _SocketFile:
         if not select.select([self._connection], [], [], PATIENCE)[0]:
             return None
         try:
-            start = self._connection.recv(_HEADER, socket.MSG_PEEK)
+            start = self._connection.recv(OLD.size + _START, socket.MSG_PEEK)
+            if len(start) == OLD.size + _START:
+                (self._backlog,) = OLD.unpack(self._connection.recv(OLD.size))
         except ConnectionError:
             start = b""
         if not start:
             raise Lost("our RTMP server closed the connection before a publication began")
-        return start[_FLAGS] if len(start) == _HEADER else None
+        return start[OLD.size + _FLAGS] if len(start) == OLD.size + _START else None
 
     def read(self, count: int) -> bytes:
         """Return 1 to `count` bytes, none at the end."""
@@ -170,4 +177,15 @@ class _SocketFile:
         except ConnectionError:
             return b""
         self.heard = time.monotonic()
+        self._end += len(data)
+        self._reads.append((self._end, self.heard))
         return data
+
+    def arrival(self, position: int) -> float | None:
+        """Return when the byte before `position` came; None for our server's backlog. Positions never go back.
+
+        Like `read`, in the reader's thread only.
+        """
+        while len(self._reads) > 1 and self._reads[0][0] < position:
+            self._reads.popleft()
+        return self._reads[0][1] if position > self._backlog and self._reads else None

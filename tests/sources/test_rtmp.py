@@ -187,3 +187,11 @@ def test_a_publication_is_fetched_from_a_server_and_found_again(tmp_path):
                 source.waits_for("stalled")
             with Publisher(show):
                 source.waits_for("live", 30)
+
+
+def test_the_backlog_of_a_source_that_comes_late_delays_nothing(settings):
+    with running_rtmp_server(settings) as server, Publisher(url(settings)):
+        time.sleep(0.7)  # the source is a process, and may begin in the middle of a show
+        with running_source(settings, server) as source:
+            source.next_frame()
+            assert [source.context.counters.get("buffer") for _ in range(20) if source.next_frame()] == [0] * 20

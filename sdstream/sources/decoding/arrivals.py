@@ -3,7 +3,8 @@
 A packet's transit is the time of arrival minus the packet's own time. Both clocks have any origin, so only differences
 between transits mean anything. The fastest packets of the last seconds set the floor; a late packet begins an event,
 and the event ends when packets come near the floor again. A burst is an event, and so is a hiccup of the network. A
-hiccup is no reason to delay a show, so only the second of two events is proof of a depth. Packets that were read late
+hiccup is no reason to delay a show, so only the second of two events is proof of a depth. Packets that come together at
+the opening may be a server's backlog, and are an event only if the caller knows better. Packets that were read late
 because this process had no processor say nothing of the network, so that much of their lateness is excused.
 """
 
@@ -16,7 +17,9 @@ MEMORY = 2.0
 """Seconds for which an event is remembered; `PER_DEPTH` seconds more for each second of the event's size."""
 PER_DEPTH = 4.0
 GUESS = 1.5
-"""Bursts' lengths for which the first burst counts without a second burst: a server's backlog looks the same."""
+"""Bursts' lengths for which the first burst counts without a second burst, if the first burst comes early."""
+EARLY = 2.0
+"""Seconds after the opening in which a first burst counts: networks with bursts show the first within a second."""
 LEAP = 1.0
 """Seconds by which the packets' own time may run ahead of the clock between two packets; more is a new timeline."""
 BACK = 0.1
@@ -35,14 +38,16 @@ class _Event:
 class Arrivals:
     """The arrivals of a track. All times in seconds."""
 
-    def __init__(self, bound: float, noise: float | None = None, *, evidence: int = 2) -> None:
+    def __init__(self, bound: float, noise: float | None = None, *, evidence: int = 2, opening: bool = False) -> None:
         """`bound` limits the depth. `noise` is the lateness of no account; None: three quarters of a packet's spacing.
 
-        `evidence` is the number of events that make a depth.
+        `evidence` is the number of events that make a depth. `opening`: whether the packets that come together at the
+        opening are an event.
         """
         self._bound = bound
         self._noise = noise
         self._evidence = evidence
+        self._opening = opening
         self._window = max(WINDOW, WINDOW * bound)
         self._floors: deque[tuple[int, float]] = deque(maxlen=_SLOTS + 1)  # (slot of time, least transit), rising
         self._events: deque[_Event] = deque(maxlen=_MOST_EVENTS)
@@ -52,13 +57,14 @@ class Arrivals:
         self._valley = 0.0  # least transit since the last event
         self._beyond: float | None = None  # since when all packets have come later than `bound`
         self._spacing = 0.04
-        self._first: _Event | None = None
+        self._first: _Event | None = None  # the opening
+        self._early: _Event | None = None  # the first burst, soon after the opening
         self.floor = 0.0
         """Transit of the fastest packets."""
         self.proven = 0.0
         """Seconds by which the late packets come after the fastest packets, by the evidence; at most `bound`."""
         self.guess = 0.0
-        """The same by the first burst alone, until a second burst should have come."""
+        """The same by the first burst alone, if the burst came early, until a second burst should have come."""
         self.timelines = 0
         """How often the packets' own time began anew."""
         self.excess = 0.0
@@ -71,7 +77,7 @@ class Arrivals:
 
     @property
     def first(self) -> float:
-        """Size of the first burst so far (seconds)."""
+        """Size of the opening so far (seconds): how long the oldest of its packets had waited."""
         return self._first.peak - self.floor if self._first else 0.0
 
     @property
@@ -109,8 +115,10 @@ class Arrivals:
         self.timelines += 1
         self._floors.clear()
         self._events.clear()
-        self._first = _Event(now, transit)
-        self._events.append(self._first)
+        self._first, self._early = _Event(now, transit), None
+        if self._opening:
+            self._early = self._first
+            self._events.append(self._first)
         self._in_event, self._beyond, self._valley, self._excused = False, None, transit, 0.0
 
     def _note_floor(self, transit: float, now: float) -> None:
@@ -137,6 +145,8 @@ class Arrivals:
         if not self._in_event and transit - self._valley > self.noise:
             self._events.append(_Event(now, transit))
             self._in_event = True
+            if self._early is None and self._first is not None and now - self._first.began < EARLY:
+                self._early = self._events[-1]
         elif self._in_event:
             event = self._events[-1]
             event.peak = max(event.peak, transit)
@@ -149,8 +159,9 @@ class Arrivals:
         proven = sizes[-self._evidence] if len(sizes) >= self._evidence else 0.0
         self.excess = proven if proven > self._bound else 0.0
         self.proven = min(proven, self._bound)
-        young = self._first is not None and now - self._first.began < GUESS * self.first + BACK
-        self.guess = self.first if young and self.noise < self.first <= self._bound else 0.0
+        size = self._early.peak - self.floor if self._early else 0.0
+        young = self._early is not None and now - self._early.began < GUESS * size + BACK
+        self.guess = size if young and self.noise < size <= self._bound else 0.0
 
     def _size(self, event: _Event, now: float) -> float:
         """Return the size of an event; 0 for a forgotten event."""

@@ -93,8 +93,10 @@ class Decoder:
         return self._reader.has_more
 
     @property
-    def arrival(self) -> tuple[float, float]:
-        """When the packet received last was read (monotonic seconds), and the seconds so far in which nobody read."""
+    def arrival(self) -> tuple[float | None, float]:
+        """When the packet received last arrived (monotonic seconds; None: unknown), and the seconds so far in which
+        nobody read.
+        """
         return self._reader.arrived, self._reader.absent
 
     def pump(self, patience: float) -> list[DecodedPicture]:

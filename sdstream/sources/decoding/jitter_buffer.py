@@ -47,18 +47,20 @@ REASONS = ("", "the beginning", "pictures come in bursts", "sound comes after it
 class JitterBuffer:
     """The policy of a live input. All times in seconds; times of packets have the origin of the source."""
 
-    def __init__(self, wish: float | None, *, segments: bool = False) -> None:
+    def __init__(self, wish: float | None, *, segments: bool = False, exact: bool = False) -> None:
         """`wish` is the delay in seconds, or None for `auto`. `segments` says that bursts are segments of a playlist.
 
         Segments always come in bursts, so a single late segment is evidence, and the first picture waits until the
-        first segment is there.
+        first segment is there. `exact` says that the arrivals are known from the first packet on, without a server's
+        backlog and without the time that FFmpeg takes to look for the tracks: then a first burst is the network's.
         """
         self.bound = (SEGMENTS if segments else NETWORK) if wish is None else wish
         """Longest delay of a picture."""
         self._wish = wish
         evidence = 1 if segments else 2
-        self._pictures = Arrivals(self.bound, evidence=evidence)
-        self._sound = Arrivals(self.bound, _SOUND_NOISE, evidence=evidence)
+        opening = segments or exact
+        self._pictures = Arrivals(self.bound, evidence=evidence, opening=opening)
+        self._sound = Arrivals(self.bound, _SOUND_NOISE, evidence=evidence, opening=opening)
         self._awaits_segment = segments and wish is None
         self._transit = -math.inf  # from packet time to due time, by proof; shrinks slowly
         self._decided = 0.0

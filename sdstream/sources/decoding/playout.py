@@ -123,7 +123,7 @@ class Playout:
         else:  # a track that is not heard
             return
         waiting.put(packet, at, now)
-        if at is not None:
+        if at is not None and read is not None:
             note(at, read)
 
     @property

@@ -23,14 +23,25 @@ if TYPE_CHECKING:
 
 _STEP = 0.25
 _AHEAD = 4  # packets read before `take` asks: a thread that need not wait for the taker wakes half as often
-_Read = tuple["Packet[Any]", float, float]  # the packet, the time of its arrival, and the seconds of absence
+_Read = tuple["Packet[Any]", float | None, float]  # the packet, the time of its arrival, and the seconds of absence
+Arrival = Callable[[int], float | None]
+"""Returns when the byte before a position of the input came (monotonic seconds); None: unknown."""
 
 
 class Reader:
     """An open input. Only the reader's thread touches the container during a read."""
 
-    def __init__(self, open_input: Callable[[], "InputContainer"], check_running: Callable[[], None]) -> None:
-        """Call `open_input`, and `check_running` while `open_input` blocks. Raises the errors of both."""
+    def __init__(
+        self,
+        open_input: Callable[[], "InputContainer"],
+        check_running: Callable[[], None],
+        arrival: Arrival | None = None,
+    ) -> None:
+        """Call `open_input`, and `check_running` while `open_input` blocks. Raises the errors of both.
+
+        Without `arrival`, a packet arrives when the packet is read, also after FFmpeg's look for the tracks.
+        """
+        self._arrival = arrival
         self._pool = ThreadPoolExecutor(1, "input")
         opening = self._pool.submit(open_input)
         with contextlib.ExitStack() as undo:  # after an error no thread and no connection is left behind
@@ -47,8 +58,8 @@ class Reader:
         self._run_delay: RunDelay | None = None  # of the thread that reads
         self._idle_since: float | None = None
         self._closing = False
-        self.arrived = 0.0
-        """When the packet taken last was read (monotonic seconds)."""
+        self.arrived: float | None = 0.0
+        """When the packet taken last arrived (monotonic seconds); None: unknown."""
         self.absent = 0.0
         """Seconds until then in which nobody read, because this process was busy or had no processor."""
 
@@ -134,9 +145,15 @@ class Reader:
                     self._idle_since = time.monotonic()
                 if packet is None:
                     return
-                reads.put((packet, self._idle_since, absent + delays.seconds() - delay))
+                at = self._arrival(_end(packet)) if self._arrival else self._idle_since
+                reads.put((packet, at, absent + delays.seconds() - delay))
         finally:
             reads.put(None)
+
+
+def _end(packet: "Packet[Any]") -> int:
+    """Return the position after a packet's payload, as near as the demuxer tells."""
+    return (packet.pos or 0) + packet.size
 
 
 def _close_late(opening: "Future[InputContainer]") -> None:

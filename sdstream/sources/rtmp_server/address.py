@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import struct
 from dataclasses import dataclass, field
 
 from sdstream.config.sources import AnySource, RtmpSourceSettings
@@ -10,6 +11,8 @@ from sdstream.ipc.live_text import LiveText
 from sdstream.sources.rtmp_server.admission.tls import server_tls
 from sdstream.system.listening import BACKLOG, LOOPBACK, listen_at
 
+OLD = struct.Struct(">I")
+"""Before each file for the source: the number of bytes at the start of the file that had come long before."""
 WHY_BYTES = 512
 """Bytes for the reason why no publisher is shown."""
 

@@ -36,6 +36,8 @@ class Publication:
         self._held_bytes = 0
         self._began: float | None = None
         self._keyed: float | None = None
+        self.old: int | None = None
+        """Bytes at the start of the file that had come before the last message fed; None if no file began with it."""
         self.skipped = 0
         """Messages left out because the reader was too slow."""
         self.other_tracks = 0
@@ -68,6 +70,7 @@ class Publication:
         `wanted`: whether there is a reader. `room`: whether the reader keeps up; without room, everything is left out
         until the next key frame with room.
         """
+        self.old = None
         if media.kind == DATA:
             tracks = flv.announced_tracks(media)
             self._announced = self._announced if tracks is None else tracks
@@ -161,7 +164,9 @@ class Publication:
         first = held[0].timestamp
         headers = [Media(part.kind, first, part.payload) for part in self._headers.values()]
         late = b"" if self._seen & flv.HAS_AUDIO else flv.placeholder(first)
-        return flv.header(self._seen) + late + b"".join(flv.tag(part) for part in (*headers, *held))
+        old = flv.header(self._seen) + late + b"".join(flv.tag(part) for part in (*headers, *held[:-1]))
+        self.old = len(old)
+        return old + flv.tag(held[-1])
 
     def _clear_held(self) -> None:
         self._held, self._held_bytes = [], 0

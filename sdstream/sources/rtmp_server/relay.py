@@ -5,6 +5,7 @@ import hmac
 import socket
 
 from sdstream.log import get_logger
+from sdstream.sources.rtmp_server.address import OLD
 from sdstream.sources.rtmp_server.events import Media
 from sdstream.sources.rtmp_server.publication import Publication
 
@@ -81,7 +82,7 @@ class Relay:
         if publication.outgrown():
             self._leave_source()  # the source connects again at once, and gets a header with all tracks
         elif data:
-            source.write(data)
+            source.write(data if publication.old is None else OLD.pack(publication.old) + data)
 
     async def serve_source(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Check the token of the source, and send the publication; a new connection replaces the old connection."""

@@ -4,6 +4,7 @@ import socket
 from contextlib import contextmanager
 
 from sdstream.sources.rtmp_server import open_rtmp_server
+from sdstream.sources.rtmp_server.address import OLD
 from sdstream.sources.rtmp_server.chunks import VIDEO
 from tests.harness.wait import until
 from tests.sources.rtmp_server.local_settings import KEY, listen
@@ -43,6 +44,11 @@ def source_of(address):
     with socket.create_connection(("127.0.0.1", address.port), timeout=10) as private:
         private.sendall(address.token)
         yield private
+
+
+def begins(private):
+    """Return the first bytes of the file for the source."""
+    return private.recv(OLD.size + 3)[OLD.size :]
 
 
 def read_to_the_end(private):

@@ -284,3 +284,12 @@ def test_ffmpeg_reads_what_is_written(tmp_path, codec):
     with av.open(io.BytesIO(made), format="flv") as container:
         assert [track.type for track in container.streams] in (["video", "audio"], ["audio", "video"])
         assert sum(1 for _ in container.decode(video=0)) == 12
+
+
+def test_a_file_says_how_many_of_its_bytes_came_long_before():
+    publication = Publication()
+    feed(publication, AVC_HEADER, AAC_HEADER, key(), sound(1), wanted=False)
+    started = feed(publication, delta(80))
+    assert started[publication.old :] == tags(delta(80))
+    feed(publication, delta(120))
+    assert publication.old is None

@@ -16,6 +16,7 @@ from tests.sources.rtmp_server.open_server import (
     PICTURE,
     START,
     attempt,
+    begins,
     opened,
     server,
     source_of,
@@ -133,7 +134,7 @@ def test_a_wrong_key_takes_nothing_over():
         assert first.publish("live", KEY) == START
         assert second.publish("live", "wrong") == BAD
         first.socket.sendall(metadata(videocodecid=7.0) + HEADER + PICTURE)
-        assert private.recv(3) == b"FLV"
+        assert begins(private) == b"FLV"
 
 
 def test_the_next_publisher_may_come_as_soon_as_the_last_has_gone():
