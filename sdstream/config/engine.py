@@ -30,7 +30,7 @@ Spacing = Literal["trailing", "leading", "linspace"]
 
 
 class LoraSettings(Settings):
-    """A LoRA; `controls.loras` sets the weight."""
+    """A LoRA; `controls.loras` sets the weight. Prompts may use the new words inside the file (`bundle_emb`)."""
 
     path: ModelName
     """A `.safetensors` file, a folder or a hub id. A file of a folder or of a repository on the hub is named by `file`

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sdstream.engine.adapters.lora_roles import PREFIXES, role_of
+from sdstream.engine.conditioning.inversion_names import BUNDLE
 from sdstream.engine.weights.base_model import BaseModel, base_name
 from sdstream.engine.weights.file_kind import kind_of, place_of
 from sdstream.engine.weights.files import Header
@@ -14,7 +15,7 @@ _KINDS = ("a whole checkpoint", "a U-Net", "a full autoencoder", "a ControlNet",
 
 def obstacle(header: Header, base: BaseModel | None) -> str | None:
     """Return why a file cannot be a LoRA for `base`, as the end of a sentence that begins with the file; None if so."""
-    roles = {key: found[1] if (found := role_of(key)) else None for key in header.shapes}
+    roles = {key: found[1] if (found := role_of(key)) else None for key in header.shapes if not key.startswith(BUNDLE)}
     whole = all(role is None or role.startswith("whole") for role in roles.values())
     if whole and kind_of(header.shapes) in _KINDS:
         return place_of(header.shapes)

@@ -17,6 +17,7 @@ from sdstream.engine.adapters.lora_format import Tensors, make_bias, make_weight
 from sdstream.engine.adapters.lora_header import CONFIG, header_of, header_scales
 from sdstream.engine.adapters.lora_names import Layers
 from sdstream.engine.adapters.lora_roles import role_of
+from sdstream.engine.conditioning.inversion_names import BUNDLE
 from sdstream.engine.weights.base_model import BaseModel
 from sdstream.engine.weights.component import loading, refuse_not_finite
 from sdstream.engine.weights.files import check_safetensors
@@ -106,6 +107,8 @@ def _by_layer(state: dict[str, Tensor], layers: Layers, where: str, foreign: str
     by_layer: dict[str, _Found] = {}
     paths: dict[str, str | None] = {}
     for key, tensor in sorted(state.items()):
+        if key.startswith(BUNDLE):
+            continue  # a new word: `engine/conditioning/textual_inversion.py` reads the word
         split = role_of(key)
         if split is None:
             raise Unavailable(f"{where} {cannot_apply(key)}")

@@ -1,5 +1,6 @@
 """Finds the vectors of a textual inversion by the tensors' names and shapes; no tensor is opened here."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from sdstream.engine.weights.file_kind import kind_of, place_of
@@ -10,6 +11,35 @@ ALONE = ("emb_params", "*", "string_to_param", "string_to_param.*")
 
 TOWERS = ("clip_l", "clip_g")
 """Names of the vectors in files for SDXL, by text encoder."""
+
+
+BUNDLE = "bundle_emb."
+"""Start of the names of vectors inside a LoRA file, as OneTrainer and AUTOMATIC1111 write new words."""
+
+_BUNDLED = re.compile(rf"{re.escape(BUNDLE)}([^\s():]{{1,64}}?)\.(clip_[lg]|emb_params|string_to_param(?:\.\*)?|\*)")
+
+
+def bundled_words(shapes: Mapping[str, tuple[int, ...]], where: str, widths: Sequence[int]) -> dict[str, list[str]]:
+    """Return, for each word inside a LoRA file, the name of the vectors for each text encoder; raises Unavailable.
+
+    `widths` are the numbers of a token in each text encoder.
+    """
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    for key, shape in shapes.items():
+        if not key.startswith(BUNDLE):
+            continue
+        match = _BUNDLED.fullmatch(key)
+        if match is None:
+            raise Unavailable(
+                f"{where} has the tensor {key}, and sdstream cannot apply this part of a new word: expected "
+                f"{BUNDLE}WORD.clip_l, clip_g, emb_params or string_to_param.*; choose a different LoRA"
+            )
+        found.setdefault(match[1], {})[match[2]] = shape
+    words = {}
+    for word, vectors in found.items():
+        names = vector_names(vectors, f"{where}: the word {word!r}", widths)
+        words[word] = [f"{BUNDLE}{word}.{name}" for name in names]
+    return words
 
 
 def vector_names(shapes: Mapping[str, tuple[int, ...]], where: str, widths: Sequence[int]) -> tuple[str, ...]:

@@ -9,12 +9,12 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from sdstream.config.engine import EmbeddingSettings
+from sdstream.config.engine import EmbeddingSettings, LoraSettings
 from sdstream.controls import Blend, Prompt
 from sdstream.engine.bounded_cache import BoundedCache
 from sdstream.engine.conditioning.condition import Embedding
 from sdstream.engine.conditioning.stretches import MOST, is_long, padding, stretches
-from sdstream.engine.conditioning.textual_inversion import add_word, read_vectors
+from sdstream.engine.conditioning.textual_inversion import add_word, read_words
 from sdstream.engine.conditioning.tokenizer import load_tokenizer
 from sdstream.engine.conditioning.tower import Tower, Weighted
 from sdstream.engine.denoising import blend as blending
@@ -76,13 +76,13 @@ class TextEncoder:
         other._cut = cut
         return other
 
-    def with_words(self, embeddings: Mapping[str, EmbeddingSettings]) -> Self:
+    def with_words(self, embeddings: Mapping[str, EmbeddingSettings], loras: Mapping[str, LoraSettings]) -> Self:
         """Teach the text encoders new words, in place; return an encoder that reads the words. Raises Unavailable."""
         widths = [int(tower.encoder.config.hidden_size) for tower in self._towers]
         words: list[dict[int, tuple[int, ...]]] = [{} for _ in self._towers]
-        for word, settings in embeddings.items():
-            for tower, known, vectors in zip(self._towers, words, read_vectors(word, settings, widths), strict=True):
-                number, tokens = add_word(tower.tokenizer, tower.encoder, word, vectors)
+        for word, vectors in read_words(embeddings, loras, widths):
+            for tower, known, rows in zip(self._towers, words, vectors, strict=True):
+                number, tokens = add_word(tower.tokenizer, tower.encoder, word, rows)
                 known[number] = tokens
         return self._with([replace(tower, words=known) for tower, known in zip(self._towers, words, strict=True)])
 

@@ -19,7 +19,7 @@ from sdstream.engine.adapters.controlnet_kind import (
 )
 from sdstream.engine.adapters.image_prompt.check import refusal
 from sdstream.engine.adapters.lora_base import obstacle
-from sdstream.engine.conditioning.inversion_names import vector_names
+from sdstream.engine.conditioning.inversion_names import bundled_words, vector_names
 from sdstream.engine.preflight.model_parts import ModelParts, folder_of, read_parts
 from sdstream.engine.weights.base_model import BaseModel
 from sdstream.engine.weights.file_kind import refuse_other_class, refuse_unless_unet, refuse_unless_vae
@@ -67,8 +67,11 @@ def refusals(settings: AnyEngine) -> list[Obstacle]:
     for name, lora in settings.loras.items():
         with findings.at("loras", name):
             file = locate_file(lora.path, lora.file, "LoRA", f"engine.loras.{name}", fetch=False)
-            if why := obstacle(check_safetensors(file), base):
-                raise Unavailable(f"LoRA {name!r}: {file} {why}")
+            header, where = check_safetensors(file), f"LoRA {name!r}: {file}"
+            if why := obstacle(header, base):
+                raise Unavailable(f"{where} {why}")
+            if parts is not None:
+                bundled_words(header.shapes, where, parts.token_widths)
     for word, embedding in settings.embeddings.items():
         with findings.at("embeddings", word):
             file = locate_file(embedding.path, embedding.file, "embedding", f"engine.embeddings.{word}", fetch=False)
