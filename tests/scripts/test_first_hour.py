@@ -21,8 +21,8 @@ def test_a_machine_without_debootstrap_is_told_and_nothing_is_made(tmp_path: Pat
 
 
 def test_a_step_that_differs_fails_and_shows_the_output(tmp_path: Path):
-    text = STEPS.read_text(encoding="utf-8").partition('step "clone"')[0]
-    text += "step right 3 ^one bash -c 'echo one; exit 3'\nstep wrong 0 ^two echo three\nexit $failed\n"
+    text = STEPS.read_text(encoding="utf-8").partition("\ninstall() {")[0]
+    text += "\nstep right 3 ^one bash -c 'echo one; exit 3'\nstep wrong 0 ^two echo three\nexit $failed\n"
     (tmp_path / "steps").write_text(text)
     answer = subprocess.run(["bash", str(tmp_path / "steps")], capture_output=True, text=True, check=False)
     assert answer.returncode == 1
