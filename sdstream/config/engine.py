@@ -18,7 +18,7 @@ ModelName = Annotated[str, StringConstraints(min_length=1, max_length=1024, stri
 """A folder in diffusers layout, or a hub id such as stabilityai/sd-turbo."""
 
 
-Acceleration = Literal["eager", "compile", "openvino"]
+Acceleration = Literal["eager", "graph", "openvino"]
 """Backends: the ways to run a model."""
 
 NumberFormat = Literal["float32", "float16", "bfloat16", "int8"]
@@ -139,10 +139,11 @@ class DiffusionSettings(Settings):
     height: Side | Literal["auto"] = "auto"
     """Height of the model's picture, in pixels, or `auto`."""
     acceleration: Literal["auto", Acceleration] = "auto"
-    """`eager` runs the model in plain torch. `compile` uses torch.compile (an experiment: minutes at start, and a
-    control that needs new code causes a pause on air, which may count as a hang). `openvino` is several times faster on
-    a CPU, and needs the extra `openvino`. `auto` is openvino where OpenVINO supports all settings, else eager (as with
-    ControlNets, IP-Adapters, and LoRAs that are not fused); the log names the choice."""
+    """`eager` runs the model in plain torch. `graph` gives an NVIDIA GPU the whole frame at once, as a CUDA graph, and
+    runs no ControlNets and no IP-Adapters. `openvino` is several times faster on a CPU, and needs the extra `openvino`.
+    `auto` is openvino on a CPU where OpenVINO supports all settings, graph on an NVIDIA GPU where a graph supports all
+    settings, else eager (as with ControlNets, IP-Adapters, and on a CPU with LoRAs that are not fused); the log names
+    the choice."""
     threads: int | None = Field(None, ge=1, le=256)
     """CPU threads for the model; a thread for each core by default."""
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:[0-9]{1,3})?)$")] = "auto"

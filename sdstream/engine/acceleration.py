@@ -9,7 +9,7 @@ import torch
 
 from sdstream.config.engine import Acceleration, DiffusionSettings, NumberFormat
 from sdstream.engine.eager import backend as eager
-from sdstream.engine.eager import compiled
+from sdstream.engine.graph import backend as graph
 from sdstream.engine.models import Model, choose_device, load
 from sdstream.engine.networks import Backend, Job, Networks
 from sdstream.engine.openvino import backend as openvino
@@ -18,11 +18,11 @@ from sdstream.log import get_logger
 
 log = get_logger()
 
-BACKENDS: Mapping[Acceleration, Backend] = {"openvino": openvino, "eager": eager, "compile": compiled}
+BACKENDS: Mapping[Acceleration, Backend] = {"openvino": openvino, "graph": graph, "eager": eager}
 """In order of preference."""
 
-AUTO: tuple[Acceleration, ...] = ("openvino", "eager")
-"""The backends for `auto`; torch.compile is an experiment, and needs `acceleration: compile`."""
+AUTO: tuple[Acceleration, ...] = ("openvino", "graph", "eager")
+"""The backends for `auto`."""
 
 
 def choose(settings: DiffusionSettings, device: torch.device) -> tuple[Acceleration, ...]:

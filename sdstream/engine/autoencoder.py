@@ -53,8 +53,11 @@ class Autoencoder:
 
     def to_tensor(self, pixels: Pixels) -> Tensor:
         """Move a picture to the device.  # [3, H, W] float, -1..1"""
-        on_device = torch.from_numpy(pixels).to(self._device)
-        return on_device.permute(2, 0, 1).to(self._dtype).mul_(2 / 255).sub_(1)
+        return self.to_range(torch.from_numpy(pixels).to(self._device))
+
+    def to_range(self, pixels: Tensor) -> Tensor:
+        """Turn a picture on the device ([H, W, 3] uint8) into the range of the encoder.  # [3, H, W] float, -1..1"""
+        return pixels.permute(2, 0, 1).to(self._dtype).mul_(2 / 255).sub_(1)
 
 
 def to_levels(picture: Tensor) -> Tensor:

@@ -54,7 +54,8 @@ class Job:
     """The input of a backend."""
 
     model: Model
-    """Never changed by a backend, because two backends may run the same model: see `shared_module`."""
+    """Computes the same after `make` as before, because two backends may run the same model: see `shared_module`. A
+    backend may lay out the weights anew."""
     settings: DiffusionSettings
     size: Size
     """(width, height) of the model's pictures, in pixels."""

@@ -1,6 +1,6 @@
 """Copies of a network with shared weights: a patched copy leaves the original unpatched.
 
-Attention processors, hooks, replaced `forward` methods and torch.compile belong to module objects. The weights are
+Attention processors, hooks and replaced `forward` methods belong to module objects. The weights are
 memory: a weight rewritten in place is rewritten in every copy.
 """
 

@@ -16,6 +16,7 @@ from sdstream.engine.adapters.image_prompt.ip_adapters import IpAdapters
 from sdstream.engine.adapters.lora import Loras
 from sdstream.engine.eager import backend as eager
 from sdstream.engine.eager.unet import ConditionedUNet
+from sdstream.engine.graph import backend as graph
 from sdstream.engine.models import Model, load
 from sdstream.engine.networks import Job, Networks
 from sdstream.errors import Unavailable
@@ -54,18 +55,17 @@ def job(folder: Path, name: str, **more: object) -> Job:
     return Job(model, chosen, (64, 64), ControlNets({}, model.unet), Loras({}, {}), IpAdapters({}, model.unet), 1, None)
 
 
-def test_openvino_is_preferred_to_eager_and_compile_is_taken_by_name_only():
-    assert tuple(BACKENDS) == ("openvino", "eager", "compile")
-    assert AUTO == ("openvino", "eager")
+def test_graph_is_preferred_to_eager_and_openvino_to_both():
+    assert tuple(BACKENDS) == AUTO == ("openvino", "graph", "eager")
 
 
 @OPENVINO
-@pytest.mark.parametrize(("device", "able"), [(CPU, ("openvino", "eager")), (GPU, ("eager",))])
+@pytest.mark.parametrize(("device", "able"), [(CPU, ("openvino", "eager")), (GPU, ("graph", "eager"))])
 def test_auto_takes_what_can_run_on_the_device(device, able):
     assert choose(DiffusionSettings(), device) == able
 
 
-@pytest.mark.parametrize("name", ["eager", "compile"])
+@pytest.mark.parametrize("name", ["eager", "graph"])
 def test_a_named_backend_is_the_only_one(name: Acceleration):
     assert choose(DiffusionSettings(acceleration=name), CPU) == (name,)
 
@@ -90,7 +90,7 @@ def test_a_refusal_has_a_line_for_each_backend_and_ends_in_what_to_do():
     first, *reasons, last = str(caught.value).splitlines()
     assert first == "engine.acceleration: openvino cannot be used:"
     assert [reason.split(":")[0].strip() for reason in reasons] == list(BACKENDS)
-    assert last == "change a setting as the lines above say, or use engine.acceleration: eager or compile"
+    assert last == "change a setting as the lines above say, or use engine.acceleration: graph or eager"
 
 
 def test_a_refusal_proposes_no_backend_that_would_refuse_too():
@@ -109,7 +109,8 @@ def test_auto_logs_what_it_chose_and_why_it_passed_the_others_over(tiny_model, m
     with capture_logs() as logs:
         open_networks(job(tiny_model, "auto"))
     (told,) = [log for log in logs if log["event"] == "acceleration chosen"]
-    assert (told["acceleration"], told["because"]) == ("eager", "openvino: it rests on Sundays")
+    assert told["acceleration"] == "eager"
+    assert told["because"].startswith("openvino: it rests on Sundays; graph: gains nothing without CUDA")
 
 
 def test_auto_goes_on_to_the_next_backend_where_one_refuses_the_model_and_logs_the_reason(tiny_model, monkeypatch):
@@ -137,9 +138,36 @@ def test_a_named_backend_that_refuses_the_model_is_not_replaced(tiny_model, monk
         open_networks(job(tiny_model, "openvino"))
 
 
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"controlnets": {"edges": {"model": "x", "condition": "canny"}}}, "runs no ControlNets (remove 'edges'"),
+        ({"ip_adapters": {"look": {"path": "x", "picture": "live"}}}, "runs no IP-Adapters (remove 'look'"),
+        ({"batching": False}, "engine.batching: true"),
+        ({"prompt_cache": False}, "engine.prompt_cache: true"),
+        ({"dtype": "int8"}, "not in int8"),
+    ],
+    ids=str,
+)
+def test_what_a_recorded_frame_cannot_do_is_said_in_words_and_auto_takes_eager(more, reason):
+    chosen = DiffusionSettings.model_validate(more)
+    assert reason in (BACKENDS["graph"].obstacle(chosen, GPU) or "")
+    if "dtype" not in more:
+        assert choose(chosen, GPU) == ("eager",)
+
+
+def test_a_model_that_cuda_cannot_record_is_refused_with_the_reason(tiny_model, monkeypatch):
+    def broken(step: object, state: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(graph, "recorder", lambda device: broken)
+    with pytest.raises(Unavailable, match="cannot record a frame of this model: operation not permitted"):
+        open_networks(job(tiny_model, "graph"))
+
+
 def test_where_every_backend_refuses_the_model_each_reason_is_told(tiny_model, monkeypatch):
     install(monkeypatch, openvino=Refusing(of_the_model="too large"), eager=Refusing(of_the_model="too small"))
-    with pytest.raises(Unavailable, match=r"openvino: too large\n  eager: too small"):
+    with pytest.raises(Unavailable, match=r"openvino: too large\n  graph: .*\n  eager: too small"):
         open_networks(job(tiny_model, "auto"))
 
 

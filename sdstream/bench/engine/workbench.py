@@ -19,6 +19,7 @@ from sdstream.controls import Controls
 from sdstream.engine import Restyled
 from sdstream.engine.eager.unet import ConditionedUNet
 from sdstream.engine.frames.latent_batch import LatentBatch
+from sdstream.engine.graph.batch import GraphBatch
 from sdstream.engine.models import Model
 from sdstream.engine.networks import CORES
 from sdstream.engine.session import Session
@@ -169,6 +170,8 @@ class UncachedPlayer(Player):
             session.unet.prompt_cache.clear()
         if isinstance(session.batch, LatentBatch):
             session.batch.stream_batch.coefficients.clear()
+        if isinstance(session.batch, GraphBatch):
+            session.batch.forget()
         return super().__call__()
 
 

@@ -49,6 +49,11 @@ _ADVICE = {
 }
 """The line to write for a key of other programs."""
 
+_GONE: dict[tuple[object, ...], str] = {
+    ("engine", "acceleration", "compile"): "compile is gone: write graph, for a frame as a single CUDA graph, or auto",
+}
+"""The line to write for a value of an earlier version, by the last two names and the value."""
+
 _OTHER_KINDS = {
     "rtmps": 'for RTMPS write {kind: rtmp, url: "rtmps://HOST/APP", key: "${STREAM_KEY}"}',
     "recording": "for a file write {kind: file, path: show.mkv}",
@@ -132,7 +137,9 @@ def _message(path: Path, node: Node, details: ErrorDetails, schema: SchemaPaths,
     if kind in ("literal_error", "union_tag_invalid"):
         expected = str(context.get("expected") or context.get("expected_tags"))
         known = re.findall(r"'([^']*)'", expected)
-        advice = _OTHER_KINDS.get(str(node.value)) if path[-1:] == ("kind",) else ""
+        advice = (
+            _OTHER_KINDS.get(str(node.value)) if path[-1:] == ("kind",) else _GONE.get((*path[-2:], str(node.value)))
+        )
         guess = f"; {advice}" if advice else suggestion(node.value, known)
         return f"should be {_listed(known) or expected}{_shown(node.value, secret)}{guess}"
     description = schema.description(path, data) if path else ""

@@ -97,7 +97,7 @@ class _Layout:
             moving=len(_moving(live)),
             negatives=tuple(i for i, (stage, sampling) in enumerate(live) if sampling.guidance.needs_negative(stage)),
             guided=any(sampling.guidance.active for _, sampling in live),
-            drifting=any(_way(stage, sampling.schedule)[1] != 0 for stage, sampling in _moving(live)),
+            drifting=any(way_on(stage, sampling.schedule)[1] != 0 for stage, sampling in _moving(live)),
             whole=all(isinstance(t, int) for schedule in schedules for t in schedule.timesteps),
         )
 
@@ -170,15 +170,17 @@ class _Buffer:
             self._write_numbers(live)
             self._write_noise(live)
             ending = live[-1] if self._layout.moving < len(live) else None
-            self._use = replace(self._use, end=_way(ending[0], ending[1].schedule) if ending else (1.0, 0.0))
+            self._use = replace(self._use, end=way_on(ending[0], ending[1].schedule) if ending else (1.0, 0.0))
             self._live = list(live)
         return self._use
 
     def _write_numbers(self, live: Live) -> None:
         layout = self._layout
-        x_weight, output_weight, ref_weight = zip(*(_weights(stage, sampling) for stage, sampling in live), strict=True)
+        x_weight, output_weight, ref_weight = zip(
+            *(clean_weights(stage, sampling) for stage, sampling in live), strict=True
+        )
         clean = [live[i][1].schedule.clean(live[i][0]) for i in layout.negatives]
-        ways = [_way(stage, sampling.schedule) for stage, sampling in _moving(live)]
+        ways = [way_on(stage, sampling.schedule) for stage, sampling in _moving(live)]
         columns: list[Sequence[float]] = [x_weight, output_weight, ref_weight if layout.guided else ()]
         columns += [[p for p, _ in clean], [q for _, q in clean], [signal for signal, _ in ways]]
         columns.append([drift for _, drift in ways] if layout.drifting else ())
@@ -194,9 +196,9 @@ class _Buffer:
 
     def _write_noise(self, live: Live) -> None:
         """Write the fresh noise of each moving frame; the F rows of a frame share the same ε."""
-        before = [_fresh(*pair) for pair in _moving(self._live)]
+        before = [fresh_noise(*pair) for pair in _moving(self._live)]
         for i, pair in enumerate(_moving(live)):
-            noise, scale = _fresh(*pair)
+            noise, scale = fresh_noise(*pair)
             if not before or before[i][0] is not noise or before[i][1] != scale:
                 self._noise[i].copy_(noise[pair[0] + 1]).mul_(scale)  # [F, c, h, w]
 
@@ -206,12 +208,12 @@ def _moving(live: Live) -> Live:
     return [(stage, sampling) for stage, sampling in live if stage + 1 < len(sampling.schedule)]
 
 
-def _fresh(stage: int, sampling: Sampling) -> tuple[Tensor, float]:
+def fresh_noise(stage: int, sampling: Sampling) -> tuple[Tensor, float]:
     """Return the cached noise and the scale of the noise on the way from `stage` to the next."""
     return sampling.noise, sampling.schedule.moves[stage].fresh if sampling.renoise else 0.0
 
 
-def _weights(stage: int, sampling: Sampling) -> tuple[float, float, float]:
+def clean_weights(stage: int, sampling: Sampling) -> tuple[float, float, float]:
     """Return the weights of x, output and ref in x̂0 for a row at `stage`."""
     schedule = sampling.schedule
     p, q = schedule.clean(stage)
@@ -220,7 +222,7 @@ def _weights(stage: int, sampling: Sampling) -> tuple[float, float, float]:
     return c_out * (prompt * p + x) + c_skip, c_out * prompt * q, c_out * ref
 
 
-def _way(stage: int, schedule: Schedule) -> tuple[float, float]:
+def way_on(stage: int, schedule: Schedule) -> tuple[float, float]:
     """Return the weights of x̂0 and x in the x after `stage`: the direction e is (x - a x̂0) / b."""
     move, a, b = schedule.moves[stage], schedule.a[stage], schedule.b[stage]
     drift = move.direction / b if b > 0 else 0.0

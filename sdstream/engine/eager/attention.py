@@ -60,8 +60,6 @@ class FrameAttention:
         attended = self._by_scenes(attn, q, k, v) if self._scenes.together else _attend(attn, q, k, v)  # as q
         return _out(attn, attended)
 
-    # The scenes change on air: a compiled function would be compiled again.
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch publishes no type of the decorator
     def _by_scenes(self, attn: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         _, tokens, dim = q.shape
         # A row that overflowed keeps NaN to itself: as a key or a value, NaN would reach every row of the scene.
@@ -161,7 +159,6 @@ class PromptCache:
             self._renew(key)
         for layer in self._layers:
             pairs = [layer.cached[key] for key in chosen]
-            # A copy for every row, even of a shared prompt: a new shape would start torch.compile again.
             k, v = torch.cat([k for k, _ in pairs]), torch.cat([v for _, v in pairs])  # [rows, heads, tokens, d] each
             layer.current = k, v
             room = self._keep

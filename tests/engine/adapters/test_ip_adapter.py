@@ -229,22 +229,3 @@ def test_a_grey_or_small_picture_file_is_read_as_any_other(model, published, tmp
     )
     nobody: Pixels = picture(0)
     assert torch.equal(tokens(one.at(0.0, nobody, (1.0,))[0]), tokens(three.at(0.0, nobody, (1.0,))[0]))
-
-
-@torch.inference_mode()
-def test_a_new_weight_or_picture_is_no_new_code_for_torch_compile(model, published):
-    from torch._dynamo.utils import counters
-
-    torch._dynamo.reset()
-    ours = IpAdapters(adapters(published, ("base", "plus"), picture="live", rate=60), model.unet)
-    time_ids = torch.tensor([64, 64, 0, 0, 64, 64]) if model.wants_size else None
-    unet = ConditionedUNet(model.unet, time_ids=time_ids, ip_adapters=ours)
-    unet.module.compile(backend="eager")  # traces as the real compiler does, and generates no code
-    x, times, graphs = torch.randn(2, 4, 8, 8), torch.tensor([400, 20]), []
-    for second, weight in enumerate([1.0, 0.5, 0.0, -0.3]):
-        images = ours.at(float(second), picture(second), (1.0, weight))
-        unet(x, times, rows_of(model, images, [(weight, 1.0), (0.2, weight)]))
-        graphs.append(counters["stats"]["unique_graphs"])
-    torch._dynamo.reset()
-    assert graphs[0] > 0
-    assert len(set(graphs)) == 1
