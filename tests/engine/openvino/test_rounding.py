@@ -112,7 +112,9 @@ def test_int8_that_cannot_be_had_is_refused(tiny_model, acceleration):
 
 
 def test_int8_is_not_given_up_for_another_device():
-    with pytest.raises(Unavailable, match=r"openvino: .* runs on cuda .*\n  eager: .* not in int8"):
+    with pytest.raises(
+        Unavailable, match=r"openvino: .* runs on cuda .*\n  graph: .* not in int8.*\n  eager: .* not in int8"
+    ):
         choose(DiffusionSettings(dtype="int8"), GPU)
 
 
