@@ -68,7 +68,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 
 
 def soon(found: Callable[[], object]) -> None:
-    until(found, 10, "the change", every=0.1)
+    until(found, 30, "the change", every=0.1)
 
 
 def test_a_message_changes_a_control_and_the_change_is_sent_back(console: Console) -> None:
