@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from scripts.marked_table import MarkedTable
 from sdstream.cli.families import FAMILIES
 
-PAGE = Path(__file__).parents[1] / "docs" / "guide.md"
-BEGIN, END = "<!-- kinds: written by scripts/docs -->\n", "<!-- /kinds -->\n"
+PAGE = MarkedTable(
+    Path(__file__).parents[1] / "docs" / "guide.md", "<!-- kinds: written by scripts/docs -->\n", "<!-- /kinds -->\n"
+)
 
 
 def table() -> str:
@@ -18,12 +20,5 @@ def table() -> str:
     return "".join(["| in the file | `kind` | what it is | extra |\n| --- | --- | --- | --- |\n", *rows])
 
 
-def written(page: str) -> str:
-    """Return `page` with the present table between the marks `BEGIN` and `END`."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{table()}{END}{after}"
-
-
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write(table())

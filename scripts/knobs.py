@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from scripts.marked_table import MarkedTable
 from sdstream.controls.knobs import Knob, all_knobs
 
-PAGE = Path(__file__).parents[1] / "docs" / "surfaces.md"
-BEGIN, END = "<!-- knobs -->\n", "<!-- /knobs -->\n"
+PAGE = MarkedTable(Path(__file__).parents[1] / "docs" / "surfaces.md", "<!-- knobs -->\n", "<!-- /knobs -->\n")
 _NAMED = {name: ["NAME"] for name in ("loras", "controlnets", "ip_adapters")}
 
 
@@ -21,12 +21,5 @@ def _row(knob: Knob) -> str:
     return f"| `{knob.address}` | {knob.takes} | {way} | {glide} | `{knob.address} {knob.example}` |\n"
 
 
-def written(page: str) -> str:
-    """Return `page` with the present table between the marks `BEGIN` and `END`."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{table()}{END}{after}"
-
-
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write(table())

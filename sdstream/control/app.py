@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 import sdstream
 from sdstream.control.access import Access
 from sdstream.control.bodies import (
+    CHANGES,
+    REFUSALS,
     AirBody,
     Changes,
     ControlsNow,
@@ -35,16 +37,6 @@ from sdstream.control.surfaces.routes import surface_routes
 from sdstream.controls import Controls
 from sdstream.errors import Unavailable
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"model": Error},
-    403: {"model": Error},
-    429: {"model": Error},
-    503: {"model": Error},
-}
-_CHANGES: dict[int | str, dict[str, Any]] = {
-    **_REFUSALS,
-    **{status: {"model": Error} for status in (400, 408, 413, 415)},
-}
 _Preset = Annotated[PresetName, Path(description="Name of a preset")]
 
 
@@ -86,7 +78,7 @@ def _health(supervisor: Supervisor, metrics: Metrics) -> APIRouter:
         status = HTTPStatus.SERVICE_UNAVAILABLE if found else HTTPStatus.OK
         return JSONResponse({"ready": not found, "reasons": found}, status)
 
-    @router.get("/metrics", responses=_REFUSALS, response_class=Response)
+    @router.get("/metrics", responses=REFUSALS, response_class=Response)
     async def read_metrics() -> Response:
         """Return the metrics of the run in Prometheus' text format."""
         return Response(metrics.text(supervisor.state), media_type=CONTENT_TYPE_LATEST)
@@ -97,23 +89,23 @@ def _health(supervisor: Supervisor, metrics: Metrics) -> APIRouter:
 def _controls(supervisor: Supervisor, desk: Desk, metrics: Metrics) -> APIRouter:
     router = APIRouter(tags=["controls"])
 
-    @router.get("/api/state", responses=_REFUSALS)
+    @router.get("/api/state", responses=REFUSALS)
     async def state() -> dict[str, Any]:
         """Return the report of the run so far, and the state of each part; renewed twice a second."""
         return supervisor.state | {"fading": desk.fading, "sdstream": sdstream.__version__}
 
-    @router.get("/api/controls", responses=_REFUSALS)
+    @router.get("/api/controls", responses=REFUSALS)
     async def controls() -> ControlsNow:
         """Return the controls in force, and their version."""
         version, present = supervisor.controls
         return ControlsNow(version=version, controls=present)
 
-    @router.get("/api/controls/schema", responses=_REFUSALS)
+    @router.get("/api/controls/schema", responses=REFUSALS)
     async def schema() -> dict[str, Any]:
         """Return the JSON schema of the controls: types, ranges, defaults and help."""
         return Controls.model_json_schema()
 
-    @router.patch("/api/controls", responses={**_CHANGES, 422: {"model": Outcome}}, response_model=Outcome)
+    @router.patch("/api/controls", responses={**CHANGES, 422: {"model": Outcome}}, response_model=Outcome)
     async def patch(changes: Changes) -> JSONResponse:
         """Change controls by dotted name (`guidance.scale`), or by section; null puts back the default.
 
@@ -124,12 +116,12 @@ def _controls(supervisor: Supervisor, desk: Desk, metrics: Metrics) -> APIRouter
             metrics.patches.labels("http", "refused" if verdict["refused"] else "accepted").inc()
         return _outcome(verdict)
 
-    @router.post("/api/air", responses={**_CHANGES, 422: {"model": Outcome}}, response_model=Outcome)
+    @router.post("/api/air", responses={**CHANGES, 422: {"model": Outcome}}, response_model=Outcome)
     async def air(body: AirBody) -> JSONResponse:
         """Show the camera, the present picture or black on every output, or go back to `live`."""
         return _outcome(await desk.patch({"air": body.air}, "http"))
 
-    @router.post("/api/parts/{name}/restart", responses={**_CHANGES, 404: {"model": Error}})
+    @router.post("/api/parts/{name}/restart", responses={**CHANGES, 404: {"model": Error}})
     async def restart(name: Annotated[str, Path(max_length=64)]) -> JSONResponse:
         """Start a part of the run anew, such as `engine`; the outputs go on."""
         answer = await supervisor.restart(name)
@@ -141,12 +133,12 @@ def _controls(supervisor: Supervisor, desk: Desk, metrics: Metrics) -> APIRouter
 def _presets(desk: Desk) -> APIRouter:
     router = APIRouter(tags=["presets"])
 
-    @router.get("/api/presets", responses=_REFUSALS)
+    @router.get("/api/presets", responses=REFUSALS)
     async def presets() -> dict[str, dict[str, Any]]:
         """Return all presets: name, and controls with values."""
         return dict(desk.presets.all)
 
-    @router.put("/api/presets/{name}", responses={**_CHANGES, 422: {"model": Error}})
+    @router.put("/api/presets/{name}", responses={**CHANGES, 422: {"model": Error}})
     async def save(name: _Preset, body: PresetBody) -> JSONResponse:
         """Keep the present controls, or the given values, under a name."""
         try:
@@ -154,7 +146,7 @@ def _presets(desk: Desk) -> APIRouter:
         except ValueError as error:
             return JSONResponse({"error": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
 
-    @router.delete("/api/presets/{name}", responses={**_CHANGES, 404: {"model": Error}})
+    @router.delete("/api/presets/{name}", responses={**CHANGES, 404: {"model": Error}})
     async def delete(name: _Preset) -> JSONResponse:
         """Forget a preset."""
         try:
@@ -163,7 +155,7 @@ def _presets(desk: Desk) -> APIRouter:
             return _no_preset(name)
         return JSONResponse({"deleted": name})
 
-    @router.post("/api/presets/{name}/recall", responses={**_CHANGES, 404: {"model": Error}, 422: {"model": Outcome}})
+    @router.post("/api/presets/{name}/recall", responses={**CHANGES, 404: {"model": Error}, 422: {"model": Outcome}})
     async def recall(name: _Preset, body: RecallBody) -> JSONResponse:
         """Bring a preset on air, at once or over some seconds."""
         try:

@@ -88,3 +88,17 @@ class Error(_Body):
     """Why a request was refused."""
 
     error: str
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"model": Error},
+    403: {"model": Error},
+    429: {"model": Error},
+    503: {"model": Error},
+}
+"""Answers, beside the good answer, of a request that looks, for the OpenAPI page."""
+CHANGES: dict[int | str, dict[str, Any]] = {
+    **REFUSALS,
+    **{status: {"model": Error} for status in (400, 408, 413, 415)},
+}
+"""The same of a request that changes something."""

@@ -27,6 +27,15 @@ CORES = torch.get_num_threads()
 """Torch's default number of threads."""
 
 
+def without_additions(settings: DiffusionSettings) -> str | None:
+    """Return the obstacle to a backend without ControlNets and IP-Adapters, or None."""
+    if settings.controlnets:
+        return f"runs no ControlNets (remove {next(iter(settings.controlnets))!r} from engine.controlnets)"
+    if settings.ip_adapters:
+        return f"runs no IP-Adapters (remove {next(iter(settings.ip_adapters))!r} from engine.ip_adapters)"
+    return None
+
+
 class RowUNet(Protocol):
     """The U-Net of Stream Batch."""
 

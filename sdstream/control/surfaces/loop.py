@@ -77,6 +77,8 @@ class Surfaces:
         preset = self.hands.preset_due(now)
         if preset is not None and preset[0] in self._desk.presets.all:
             await self._desk.recall(*preset)
+        elif preset is not None:
+            get_logger().warning("no such preset", name=preset[0])
         changes = self.hands.due(now)
         heard: dict[str, Any] = {}
         for follower in self._followers:

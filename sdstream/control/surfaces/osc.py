@@ -32,10 +32,7 @@ class OscServer(asyncio.DatagramProtocol):
         self._rate = RateLimit(MESSAGES_A_SECOND)
         self._senders = {ip_address(sender) for sender in settings.senders}
         self._told = float("-inf")
-        self.taken = 0
-        """Messages taken."""
-        self.refused = 0
-        """Datagrams and messages refused or dropped."""
+        self._refused = 0
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Take the messages of a datagram."""
@@ -43,12 +40,11 @@ class OscServer(asyncio.DatagramProtocol):
         sender = ip_address(str(addr[0]).partition("%")[0])
         allowed = sender in self._senders if self._senders else sender.is_loopback
         if not allowed or self._rate.wait(str(sender), now) > 0:
-            self.refused += 1
+            self._refused += 1
             return
         try:
             for address, arguments in messages(data):
                 self._take(address, arguments, now)
-                self.taken += 1
         except ValueError as error:
             self._refuse(str(error), now)
 
@@ -83,10 +79,10 @@ class OscServer(asyncio.DatagramProtocol):
         self._hands.turn(knob, arguments[0], self._controls().model_dump(mode="json"), "osc", now)
 
     def _refuse(self, why: str, now: float) -> None:
-        self.refused += 1
+        self._refused += 1
         if now - self._told >= _TELL_EVERY:
             self._told = now
-            get_logger().warning("OSC refused", reason=why, refused=self.refused)
+            get_logger().warning("OSC refused", reason=why, refused=self._refused)
 
 
 class OscSender:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sdstream.control.bodies import Error, PresetName
+from sdstream.control.bodies import CHANGES, REFUSALS, Error, PresetName
 from sdstream.control.ports import ServerPorts
 from sdstream.control.supervisor import Supervisor
 from sdstream.control.surfaces.loop import Surfaces
@@ -20,11 +20,7 @@ from sdstream.errors import Unavailable
 
 _NO_MIDI = "the run has no MIDI; set control.midi"
 _NAMED = ("loras", "controlnets", "ip_adapters")
-_REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Error} for status in (401, 403, 429, 503)}
-_CHANGES: dict[int | str, dict[str, Any]] = {
-    **_REFUSALS,
-    **{status: {"model": Error} for status in (400, 408, 409, 413, 415, 422)},
-}
+_MIDI_CHANGES = {**CHANGES, 409: {"model": Error}, 422: {"model": Error}}
 
 
 class LearnBody(BaseModel):
@@ -52,17 +48,17 @@ def surface_routes(ports: ServerPorts, supervisor: Supervisor, surfaces: Surface
     def table() -> list[dict[str, Any]]:
         return [_entry(knob, ports) for knob in all_knobs(_own_names(supervisor))]
 
-    @router.get("/api/knobs", responses=_REFUSALS)
+    @router.get("/api/knobs", responses=REFUSALS)
     async def knobs() -> list[dict[str, Any]]:
         """Return the controls with a single value: OSC address, kind, range, help, and whether OSC is open."""
         return table()
 
-    @router.get("/osc", response_class=HTMLResponse, responses=_REFUSALS)
+    @router.get("/osc", response_class=HTMLResponse, responses=REFUSALS)
     async def osc() -> Response:
         """Return the table of the OSC addresses as a page."""
         return osc_page(table(), ports.settings.osc)
 
-    @router.post("/api/tap", responses=_CHANGES)
+    @router.post("/api/tap", responses=CHANGES)
     async def tap() -> dict[str, float]:
         """Take this moment as a beat; return the beats a minute (0 before the second tap)."""
         surfaces.hands.beat.tap(time.monotonic())
@@ -73,7 +69,7 @@ def surface_routes(ports: ServerPorts, supervisor: Supervisor, surfaces: Surface
 
 
 def _midi_routes(router: APIRouter, surfaces: Surfaces) -> None:
-    @router.get("/api/midi", responses=_REFUSALS)
+    @router.get("/api/midi", responses=REFUSALS)
     async def midi() -> dict[str, Any]:
         """Return the learned knobs and pads, and the MIDI inputs of the machine."""
         learned = surfaces.midi.bindings.all if surfaces.midi else []
@@ -88,7 +84,7 @@ def _midi_routes(router: APIRouter, surfaces: Surfaces) -> None:
         learning = surfaces.midi.learning if surfaces.midi else ""
         return {"learned": entries, "learning": learning, "inputs": inputs, "reason": why}
 
-    @router.post("/api/midi/learn", responses=_CHANGES)
+    @router.post("/api/midi/learn", responses=_MIDI_CHANGES)
     async def learn(body: LearnBody) -> JSONResponse:
         """Tie the next knob or pad that moves within 30 s to a control or a preset."""
         if surfaces.midi is None:
@@ -99,7 +95,7 @@ def _midi_routes(router: APIRouter, surfaces: Surfaces) -> None:
             return JSONResponse({"error": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
         return JSONResponse({"learning": body.control or body.preset})
 
-    @router.delete("/api/midi/{name}", responses={**_CHANGES, 404: {"model": Error}})
+    @router.delete("/api/midi/{name}", responses={**CHANGES, 404: {"model": Error}})
     async def forget(name: Annotated[str, Path(max_length=300)]) -> JSONResponse:
         """Forget the knobs and pads of a control or a preset."""
         gone = surfaces.midi.bindings.forget(name) if surfaces.midi else 0

@@ -8,7 +8,7 @@ from sdstream.config.engine import DiffusionSettings
 from sdstream.engine.eager import backend as eager
 from sdstream.engine.graph.batches import GraphBatches
 from sdstream.engine.graph.capture import recorder
-from sdstream.engine.networks import Job, Networks
+from sdstream.engine.networks import Job, Networks, without_additions
 from sdstream.errors import Unavailable, reason
 
 number_format = eager.number_format
@@ -17,12 +17,8 @@ weights_dtype = eager.weights_dtype
 
 def obstacle(settings: DiffusionSettings, device: torch.device) -> str | None:
     """Return why no frame can be a single graph, or None. `auto` asks for CUDA, and a name runs on any device."""
-    if settings.controlnets:
-        name = next(iter(settings.controlnets))
-        return f"runs no ControlNets (remove {name!r} from engine.controlnets)"
-    if settings.ip_adapters:
-        name = next(iter(settings.ip_adapters))
-        return f"runs no IP-Adapters (remove {name!r} from engine.ip_adapters)"
+    if addition := without_additions(settings):
+        return addition
     if not settings.batching:
         return "runs Stream Batch only (set engine.batching: true)"
     if not settings.prompt_cache:

@@ -9,7 +9,7 @@ from sdstream.config.engine import DiffusionSettings, NumberFormat
 from sdstream.engine.artefacts import ArtefactStore
 from sdstream.engine.autoencoder import Autoencoder
 from sdstream.engine.models import Model
-from sdstream.engine.networks import Job, Networks
+from sdstream.engine.networks import Job, Networks, without_additions
 from sdstream.engine.openvino.autoencoder import GraphAutoencoder
 from sdstream.engine.openvino.key import make_key
 from sdstream.engine.openvino.runtime import Runtime, computes_in, precision_here
@@ -38,12 +38,8 @@ def obstacle(settings: DiffusionSettings, device: torch.device) -> str | None:
     adjustable = [name for name, lora in settings.loras.items() if not lora.fuse]
     if adjustable:
         return f"LoRA {adjustable[0]!r} is adjustable on air, and the weights of a graph are fixed (set fuse: true)"
-    if settings.controlnets:
-        name = next(iter(settings.controlnets))
-        return f"runs no ControlNets (remove {name!r} from engine.controlnets)"
-    if settings.ip_adapters:
-        name = next(iter(settings.ip_adapters))
-        return f"runs no IP-Adapters (remove {name!r} from engine.ip_adapters)"
+    if addition := without_additions(settings):
+        return addition
     if settings.dtype == "float16":
         return "computes in float32, bfloat16 or int8, not in float16 (set engine.dtype: auto)"
     if settings.dtype in ("bfloat16", "int8"):
